@@ -1,0 +1,116 @@
+# Every command that a person or CI uses. `make run` and `make test` need Python 3.11 and make, nothing else.
+
+# Where the service listens.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+# What `make train` reads and writes. VOTES is optional: fer2013new.csv (FER+) beside the data is found by itself.
+DATA  ?= $(firstword $(wildcard data/fer2013.csv* data/icml_face_data.csv*) data/fer2013.csv)
+VOTES ?=
+RUN   ?= runs/default
+MODEL ?= models/emotion.onnx
+SPLIT ?= PublicTest
+
+# ONNX Runtime's Linux builds report usage to Microsoft unless told not to (since 1.29). Nothing leaves this machine.
+export ORT_DISABLE_TELEMETRY := 1
+
+# Two environments: the service's, which never holds TensorFlow, and the training's.
+PYTHON   := .venv/bin/python
+TRAINING := .venv-training/bin/python
+SERVICE_READY  := .venv/.service
+TEST_READY     := .venv/.test
+TRAINING_READY := .venv-training/.training
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format ci train figures export evaluate openapi lock image up clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(SERVICE_READY) ## start the service (HOST, PORT; default 127.0.0.1:8000)
+	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
+
+# Two runs, so that the service's tests cannot lean on TensorFlow; both are shown, either one fails.
+test: $(TEST_READY) .venv-training/.test ## run all tests: the service's without TensorFlow, the training's with it
+	@status=0; \
+	$(PYTHON) -m pytest tests --ignore=tests/training || status=1; \
+	$(TRAINING) -m pytest tests/training || status=1; \
+	exit $$status
+
+check: $(TEST_READY) ## formatting, lint and types, nothing is changed
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy
+
+format: $(TEST_READY) ## format, and fix what ruff can fix
+	$(PYTHON) -m ruff format
+	$(PYTHON) -m ruff check --fix
+
+ci: check test ## what .ci/run runs
+
+train: $(TRAINING_READY) ## data to model: figures, train (resumes), export, evaluate (DATA, VOTES, RUN, MODEL)
+	@$(TRAINING) -m training.all --data "$(DATA)" $(if $(VOTES),--votes "$(VOTES)") --run "$(RUN)" --model "$(MODEL)"
+
+figures: $(TRAINING_READY) ## draw what there is to draw: data, curves, confusion matrix, Grad-CAM
+	$(TRAINING) -m training figures --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)" --out "$(dir $(MODEL))figures"
+
+export: $(TRAINING_READY) ## the best weights of RUN to MODEL, proved equal to Keras
+	$(TRAINING) -m training export --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)"
+
+evaluate: $(TRAINING_READY) ## measure MODEL through the service's own code (SPLIT, default PublicTest)
+	$(TRAINING) -m training evaluate --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)" --split "$(SPLIT)"
+
+openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
+	$(PYTHON) -m service.documents
+
+image: ## build the service's image
+	docker build --target service --tag fer-service .
+
+up: ## build and start the service's container
+	docker compose up --build
+
+clean: ## remove environments and caches; models, runs and data stay
+	rm -rf .venv .venv-training .venv-uv .cache .mypy_cache .pytest_cache .ruff_cache
+
+# --- environments ----------------------------------------------------------------------------------
+# A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
+
+BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+
+.venv/bin/pip .venv-training/bin/pip .venv-uv/bin/pip:
+	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
+	@$(BASE_PYTHON) -m venv $(@D)/..
+
+define install
+@echo "installing $< (only when it changed)"
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+@touch $@
+endef
+
+$(SERVICE_READY): requirements/service.txt | .venv/bin/pip
+	$(install)
+
+# After the service's or the training's: all three locks agree, one resolution made them.
+$(TEST_READY): requirements/test.txt $(SERVICE_READY)
+	$(install)
+
+$(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
+	$(install)
+
+.venv-training/.test: requirements/test.txt $(TRAINING_READY)
+	$(install)
+
+# --- locks -----------------------------------------------------------------------------------------
+
+UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header
+
+.venv-uv/bin/uv: | .venv-uv/bin/pip
+	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv
+
+lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
+	$(COMPILE) --group training -o requirements/training.txt
+	$(COMPILE) -c requirements/training.txt -o requirements/service.txt
+	$(COMPILE) -c requirements/training.txt --group test --group dev -o requirements/test.txt
