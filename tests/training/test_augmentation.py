@@ -1,0 +1,38 @@
+"""The same seed gives the same pictures, and pictures stay pictures."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from training.augmentation import augment
+from training.dataset import Split
+
+
+def changed(faces: np.ndarray, size: int, seed: int) -> np.ndarray:
+    return augment(tf.constant(faces), size, tf.constant([7, seed])).numpy()
+
+
+@pytest.mark.parametrize("size", [36, 48])
+def test_shape_and_range(splits: dict[str, Split], size: int) -> None:
+    out = changed(splits["Training"].faces, size, 0)
+    assert out.shape == (63, size, size, 1)
+    assert out.dtype == np.float32
+    assert out.min() >= 0
+    assert out.max() <= 255
+
+
+def test_every_draw_follows_from_the_seed(splits: dict[str, Split]) -> None:
+    faces = splits["Training"].faces[:8]
+    np.testing.assert_array_equal(changed(faces, 48, 1), changed(faces, 48, 1))
+    assert np.abs(changed(faces, 48, 1) - changed(faces, 48, 2)).mean() > 5
+
+
+def test_faces_of_a_batch_are_changed_each_in_its_own_way(splits: dict[str, Split]) -> None:
+    same = np.repeat(splits["Training"].faces[:1], 8, axis=0)
+    assert np.ptp(changed(same, 48, 1), axis=0).max() > 5
+
+
+def test_a_grey_face_only_changes_its_brightness() -> None:
+    out = changed(np.full((16, 48, 48, 1), 128, np.uint8), 48, 3)
+    assert np.ptp(out, axis=(1, 2, 3)).max() < 1e-3
+    assert np.abs(out - 128).max() <= 40

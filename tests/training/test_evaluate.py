@@ -1,0 +1,90 @@
+"""What is said of the model is measured on the file, kept in metrics.json and repeated in the card."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from service.classifier import EmotionClassifier, Reading
+from training import evaluate
+from training.dataset import Dataset
+
+
+@pytest.fixture
+def model(model_path: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(model_path, tmp_path))
+
+
+def test_figures_are_those_of_the_file(model: Path, data: Dataset, run: Path) -> None:
+    figures = evaluate.evaluate(model, data, "PublicTest", run)
+    section = figures["splits"]["PublicTest"]
+    answers = EmotionClassifier(model).classify(data.public_test.faces).probabilities.argmax(1)
+    right = int((answers == data.public_test.labels).sum())
+    assert section["accuracy"] == right / 42
+    assert np.trace(section["confusion"]) == right
+    assert figures["model"]["bytes"] == model.stat().st_size
+    assert figures["model"]["sha256"] == EmotionClassifier(model).contract.sha256
+    assert figures["training"]["recipe"]["epochs"] == 4
+    assert figures["training"]["votes"] is False
+    assert figures["training"]["seconds"] > 0
+    assert json.loads((model.parent / "metrics.json").read_text()) == figures
+    card = (model.parent / "MODEL_CARD.md").read_text()
+    assert f"**{right / 42:.2%}**" in card
+    assert "Article 5(1)(f)" in card
+    assert "PrivateTest, " not in card.split("## Figures")[1].split("## Data")[0]
+    assert "FER+ votes were not used" in card
+    assert evaluate.words("PublicTest", figures).startswith(f"PublicTest: accuracy {right / 42:.2%}")
+
+
+def test_splits_are_merged_and_another_file_begins_anew(model: Path, data: Dataset, run: Path, tmp_path: Path) -> None:
+    evaluate.evaluate(model, data, "PublicTest", run)
+    both = evaluate.evaluate(model, data, "PrivateTest", tmp_path / "no run")
+    assert set(both["splits"]) == {"PublicTest", "PrivateTest"}
+    assert both["splits"]["PrivateTest"]["faces"] == 21
+    # Known from the first time.
+    assert both["training"]["epochs"] == 4
+
+    graph = onnx.load(model)
+    onnx.helper.set_model_props(
+        graph, {entry.key: entry.value for entry in graph.metadata_props} | {"version": "another"}
+    )
+    onnx.save(graph, model)
+    other = evaluate.evaluate(model, data, "PrivateTest", run)
+    assert set(other["splits"]) == {"PrivateTest"}
+    assert other["training"] is None
+    assert "## Recipe" not in (model.parent / "MODEL_CARD.md").read_text()
+
+
+def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Dataset, run: Path) -> None:
+    model.write_bytes(b"no model")
+    with pytest.raises(ValueError, match="is not an ONNX file"):
+        evaluate.evaluate(model, data, "PublicTest", run)
+
+
+def test_a_file_without_its_size_is_named(model: Path) -> None:
+    graph = onnx.load(model)
+    del graph.metadata_props[:]
+    onnx.save(graph, model)
+    with pytest.raises(ValueError, match="carries no 'parameters' metadata"):
+        evaluate.describe(model)
+
+
+class Corner:
+    """Answers 'bright' by the upper left quarter alone, and says so in its heatmap."""
+
+    def classify(self, faces: np.ndarray) -> Reading:
+        bright = faces[:, :24, :24, 0].mean((1, 2)) / 255
+        heatmaps = np.zeros((len(faces), 2, 4, 4), np.float32)
+        heatmaps[:, :, :2, :2] = 1
+        return Reading(np.stack([bright, 1 - bright], axis=1), heatmaps)
+
+
+def test_faithful_heatmaps_fall_where_they_are_hot() -> None:
+    faces = np.zeros((3, 48, 48, 1), np.uint8)
+    faces[:, :24, :24] = 255
+    # Painted in the mean, a quarter of 255, the answer's probability falls from 1 to 63 / 255.
+    found = evaluate.faithfulness(Corner(), faces)  # type: ignore[arg-type]
+    assert found == {"faces": 3, "fall_hottest": pytest.approx(1 - 63 / 255), "fall_coldest": 0}

@@ -1,0 +1,55 @@
+"""The promises of the network's shape."""
+
+import numpy as np
+import pytest
+
+from training import network
+from training.dataset import Split
+from training.train import Recipe
+
+TINY = network.Shape(widths=(4, 8, 8), blocks=(1, 1))
+
+
+def test_the_recipe_s_network_keeps_to_its_budget() -> None:
+    shape = Recipe().shape
+    assert network.multiply_adds(shape) <= 60_000_000
+    # As float32, with room for the graph around them.
+    assert network.build(shape).count_params() * 4 < 4_500_000
+
+
+def test_multiply_adds_by_hand() -> None:
+    stem = 24 * 24 * 6 * 6 * 1 * 4
+    first = 12 * 12 * (4 * 8 + 9 * 4 * 8 + 9 * 8 * 8)
+    second = 6 * 6 * (8 * 8 + 9 * 8 * 8 + 9 * 8 * 8)
+    assert network.multiply_adds(TINY) == stem + first + second + 8 * 7
+
+
+@pytest.mark.parametrize(("side", "cells"), [(36, 5), (48, 6), (64, 8)])
+def test_any_size_and_count(side: int, cells: int) -> None:
+    model = network.build(TINY)
+    logits, features = model(np.zeros((3, side, side, 1), np.uint8))
+    assert logits.shape == (3, 7)
+    assert features.shape == (3, cells, cells, 8)
+
+
+def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split]) -> None:
+    model = network.build(TINY)
+    logits, features = model(splits["PublicTest"].faces)
+    kernel, bias = model.get_layer("logits").get_weights()
+    np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)
+
+
+def test_scaling_is_a_layer_that_evens_out_light() -> None:
+    face = np.random.default_rng(0).integers(0, 100, (1, 48, 48, 1)).astype(np.float32)
+    scaling = network.Standardise()
+    np.testing.assert_allclose(scaling(face), scaling(face + 100), atol=1e-4)
+    assert abs(float(np.mean(scaling(face)))) < 1e-5
+    assert float(np.abs(scaling(np.full((1, 48, 48, 1), 255, np.uint8))).max()) == 0
+
+
+def test_outline_counts_every_parameter() -> None:
+    outline = network.outline(TINY)
+    assert sum(parameters for _, _, parameters in outline) == network.build(TINY).count_params()
+    assert outline[0] == ("faces", (48, 48, 1), 0)
+    assert outline[-1][1] == (7,)
+    assert outline[-3][1] == (6, 6, 8)

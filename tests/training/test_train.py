@@ -1,0 +1,165 @@
+"""A run that was stopped and went on is the run that was not stopped, bit for bit."""
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.dataset import Dataset, Split
+from training.train import BEST, CHECKPOINT, HISTORY, Interrupted, Recipe, Trainer, load_best, read_checkpoint, score
+
+# Three batches an epoch. One size: what takes the time here is compiling, once for each trainer and size.
+RECIPE = Recipe(epochs=2, batch=21, sizes=((1.0, 24),), widths=(4, 8, 8), blocks=(1, 1))
+
+
+class Stopped(Trainer):
+    """Presses Ctrl-C during one of its steps."""
+
+    def __init__(self, at: int, recipe: Recipe, data: Dataset, votes: np.ndarray | None, times: int = 1):
+        super().__init__(recipe, data, votes)
+        self.at, self.times = at, times
+
+    def step(self, rows: np.ndarray, size: int) -> None:
+        if self.progress.step == self.at:
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+        super().step(rows, size)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    Trainer(RECIPE, data, None).run(folder)
+    return folder
+
+
+def timeless(history: list[dict]) -> list[dict]:
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def test_interrupted_and_resumed_is_the_same_run(uninterrupted: Path, data: Dataset, tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted):
+        Stopped(0, RECIPE, data, None).run(tmp_path)
+    assert signal.getsignal(signal.SIGINT) is handler
+    words, _ = read_checkpoint(tmp_path / CHECKPOINT)
+    assert words["progress"]["step"] == 1
+
+    # Once more, during the epoch's last batch, from where the next epoch begins.
+    resumed = Stopped(2, RECIPE, data, None)
+    resumed.restore(tmp_path)
+    with pytest.raises(Interrupted):
+        resumed.run(tmp_path)
+    resumed.restore(tmp_path)
+    assert resumed.progress.step == 3
+    assert len(resumed.progress.history) == 1
+    resumed.run(tmp_path)
+
+    for name in (CHECKPOINT, BEST):
+        words, arrays = read_checkpoint(tmp_path / name)
+        wanted_words, wanted = read_checkpoint(uninterrupted / name)
+        assert arrays.keys() == wanted.keys()
+        for key, value in wanted.items():
+            np.testing.assert_array_equal(arrays[key], value, err_msg=key)
+        assert words["recipe"] == wanted_words["recipe"]
+    assert {key.split("/")[0] for key in wanted} == {"average"}
+    histories = [json.loads((folder / HISTORY).read_text()) for folder in (tmp_path, uninterrupted)]
+    assert timeless(histories[0]) == timeless(histories[1])
+    assert [row["epoch"] for row in histories[0]] == [1, 2]
+
+
+def test_a_checkpoint_holds_weights_average_and_optimiser(uninterrupted: Path) -> None:
+    _, arrays = read_checkpoint(uninterrupted / CHECKPOINT)
+    assert {key.split("/")[0] for key in arrays} == {"average", "model", "optimiser"}
+
+
+def test_second_ctrl_c_stops_at_once_without_a_checkpoint(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt) as caught:
+        Stopped(0, RECIPE, data, None, times=2).run(tmp_path)
+    assert caught.type is KeyboardInterrupt
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_another_seed_is_another_run() -> None:
+    assert Recipe(seed=1) != Recipe(seed=2)
+    assert Recipe.from_json(json.dumps(RECIPE.__dict__)) == RECIPE
+
+
+def test_other_recipe_data_or_votes_are_refused(uninterrupted: Path, data: Dataset) -> None:
+    with pytest.raises(ValueError, match="another recipe"):
+        Trainer(Recipe(**{**RECIPE.__dict__, "seed": 2}), data, None).restore(uninterrupted)
+    other = Dataset(data.training, data.public_test, data.private_test, sha256="other")
+    with pytest.raises(ValueError, match="other data"):
+        Trainer(RECIPE, other, None).restore(uninterrupted)
+    with pytest.raises(ValueError, match="without FER"):
+        Trainer(RECIPE, data, np.ones((len(data.training), 10), np.float32)).restore(uninterrupted)
+
+
+def test_a_checkpoint_from_before_votes_were_recorded_is_taken(
+    uninterrupted: Path, data: Dataset, tmp_path: Path
+) -> None:
+    words, arrays = read_checkpoint(uninterrupted / CHECKPOINT)
+    del words["targets_sha256"], words["votes"]
+    np.savez(tmp_path / CHECKPOINT, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
+    trainer = Trainer(RECIPE, data, None)
+    trainer.restore(tmp_path)
+    assert trainer.progress.step == 6
+
+
+def test_small_faces_come_first() -> None:
+    recipe = Recipe(epochs=46)
+    assert [recipe.size_at(epoch) for epoch in (0, 22, 23, 45)] == [36, 36, 48, 48]
+
+
+def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"checkpoint.npz does not exist; `python -m training train` writes it"):
+        read_checkpoint(tmp_path / CHECKPOINT)
+
+
+def test_the_rate_warms_up_and_falls_to_zero(data: Dataset) -> None:
+    trainer = Trainer(RECIPE, data, None)
+    rates = [trainer.rate_at(step) for step in range(7)]
+    np.testing.assert_allclose(rates[:4], [0.1 / 3, 0.2 / 3, 0.1, 0.1])
+    assert rates[3] > rates[4] > rates[5] > rates[6]
+    assert rates[6] == pytest.approx(0, abs=1e-12)
+
+
+def test_it_learns_and_the_best_is_what_was_scored(run: Path, data: Dataset) -> None:
+    model, _, words = load_best(run)
+    history = json.loads((run / HISTORY).read_text())
+    best = max(history, key=lambda row: row["public_accuracy"])
+    loss, accuracy = score(model, data.public_test)
+    assert words["epoch"] == best["epoch"]
+    assert loss == pytest.approx(best["public_loss"], rel=1e-5)
+    assert accuracy == best["public_accuracy"]
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_score_by_hand() -> None:
+    class Bright:
+        """Logits (0, brightness in the corner)."""
+
+        def __call__(self, faces: np.ndarray, training: bool) -> tuple:
+            import tensorflow as tf
+
+            corner = tf.cast(faces[:, 0, 0, 0], tf.float32)
+            return tf.stack([tf.zeros_like(corner), corner], axis=1), None
+
+    faces = np.zeros((3, 48, 48, 1), np.uint8)
+    faces[1:, 0, 0, 0] = 1
+    loss, accuracy = score(Bright(), Split(faces, np.array([0, 1, 0])), batch=2)
+    assert accuracy == pytest.approx(2 / 3)
+    assert loss == pytest.approx((np.log(2) + np.log1p(np.exp(-1)) + np.log1p(np.exp(1))) / 3, rel=1e-6)
+
+
+def test_votes_have_a_say_until_their_time_is_over(data: Dataset) -> None:
+    votes = np.random.default_rng(0).integers(0, 10, (len(data.training), 10)).astype(np.float32)
+    recipe = replace(RECIPE, epochs=4, votes_share=0.5, votes_until=0.5)
+    voted, plain = Trainer(recipe, data, votes), Trainer(recipe, data, None)
+    for step in range(4 * voted.steps_per_epoch):
+        same = np.array_equal(voted.targets_at(step), plain.targets_at(step))
+        assert same == (step >= 2 * voted.steps_per_epoch)
+        np.testing.assert_allclose(voted.targets_at(step).sum(1), 1, rtol=1e-5)

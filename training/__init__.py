@@ -1,0 +1,1 @@
+"""Learns facial expressions from FER-2013 and exports the network as ONNX."""

@@ -1,0 +1,191 @@
+"""The command line: python -m training figures | train | export | evaluate | framing."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from training.dataset import SPLITS, DataError, Dataset, load, load_votes
+
+# TensorFlow's start-up chatter (CUDA that is not there) would bury the messages that matter.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+DATA = Path("data/fer2013.csv")
+RUN = Path("runs/default")
+MODEL = Path("models/emotion.onnx")
+FIGURES = Path("models/figures")
+FRAMING_FACES = 1000
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; 0 done, 1 unusable data or failed proof, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except (DataError, ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data",
+        type=Path,
+        default=DATA,
+        help="fer2013.csv or icml_face_data.csv (also .gz, .xz, .zip), or the folder that holds train/ and test/ "
+        "(default: %(default)s)",
+    )
+    data.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
+    run = argparse.ArgumentParser(add_help=False)
+    run.add_argument("--run", type=Path, default=RUN, help="folder of checkpoints and history (default: %(default)s)")
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--model", type=Path, default=MODEL, help="the exported file (default: %(default)s)")
+
+    figures = commands.add_parser(
+        "figures",
+        parents=[data, run, model],
+        help="draw the data, the network, the learning curves, the mistakes and the heatmaps",
+        description="Draw what the inputs allow: sample faces and class balance need the data; the network and its "
+        "curves need a run; confusion matrix, classification report and Grad-CAM galleries need data and model.",
+    )
+    figures.add_argument("--out", type=Path, default=FIGURES, help="folder for the pictures (default: %(default)s)")
+    figures.set_defaults(command=_figures)
+
+    train = commands.add_parser(
+        "train",
+        parents=[data, run],
+        help="train the network; Ctrl-C leaves a checkpoint",
+        description="Train the network. Ctrl-C stops after the batch at hand and leaves a checkpoint; "
+        "--resume goes on from it, bit for bit.",
+    )
+    train.add_argument("--votes", type=Path, help="FER+ votes, fer2013new.csv (optional, worth having)")
+    train.add_argument("--epochs", type=int, help="passes over the training faces")
+    train.add_argument("--seed", type=int, help="decides every random draw")
+    train.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    train.set_defaults(command=_train)
+
+    export = commands.add_parser(
+        "export",
+        parents=[data, run, model],
+        help="write the best weights as ONNX, calibrated on PublicTest and proved equal to Keras",
+        description="Write the run's best weights as ONNX. Temperature and plausibility threshold are fitted on "
+        "PublicTest. A file whose answers or heatmaps differ from Keras's, or that is too large, is not put in place.",
+    )
+    export.set_defaults(command=_export)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        parents=[data, run, model],
+        help="measure the exported file through the service's classifier; writes metrics.json and MODEL_CARD.md",
+        description="Measure the exported file through the service's own classifier. Writes metrics.json and "
+        "MODEL_CARD.md beside it; the other split's figures in them stay if they are of the same file. Recipe and "
+        "training time come from --run if the file was exported from it.",
+    )
+    evaluate.add_argument(
+        "--split",
+        choices=SPLITS[1:],
+        default=SPLITS[1],
+        help="PublicTest while choosing; PrivateTest once for a released model (default: %(default)s)",
+    )
+    evaluate.set_defaults(command=_evaluate)
+
+    framing = commands.add_parser(
+        "framing",
+        parents=[data],
+        help="measure how much to add around a detected face so that crops look like FER-2013's",
+        description="Measure the crop margin: how the service's detector sees FER-2013's training faces, and which "
+        "margin around the faces it finds in photos makes it see those crops alike. Writes framing.json, which the "
+        "next export reads.",
+    )
+    framing.add_argument("--photos", type=Path, required=True, help="folder of photos with faces")
+    framing.add_argument("--faces", type=int, default=FRAMING_FACES, help="FER-2013 faces (default: %(default)s)")
+    framing.add_argument("--out", type=Path, default=MODEL.parent, help="folder of framing.json (default: %(default)s)")
+    framing.set_defaults(command=_framing)
+    return parser
+
+
+def _load(options: argparse.Namespace) -> Dataset:
+    dataset = load(options.data, partial=options.partial)
+    if dataset.note:
+        print(f"note: {dataset.note}", file=sys.stderr)
+    return dataset
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from training import figures
+    from training.train import BEST
+
+    data = _load(options) if options.data.exists() else None
+    made, skipped = [], []
+    if data:
+        made += figures.of_data(data, options.out)
+    else:
+        skipped.append(f"samples and class balance: {options.data} does not exist")
+    if (options.run / BEST).exists():
+        made += figures.of_run(options.run, options.out)
+    else:
+        skipped.append(f"network and curves: {options.run / BEST} does not exist")
+    if data and options.model.exists():
+        made += figures.of_model(options.model, data, options.out)
+    else:
+        lacking = options.data if not data else options.model
+        skipped.append(f"confusion matrix, report and heatmaps: {lacking} does not exist")
+    for path in made:
+        print(path)
+    for reason in skipped:
+        print(f"skipped {reason}", file=sys.stderr)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from training.train import CHECKPOINT, Recipe, Trainer, read_checkpoint
+
+    given = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name) is not None}
+    checkpoint = options.run / CHECKPOINT
+    if not options.resume and checkpoint.exists():
+        raise ValueError(f"{checkpoint} exists: pass --resume to go on, or another --run to start anew.")
+    recipe = Recipe.from_json(read_checkpoint(checkpoint)[0]["recipe"]) if options.resume else Recipe(**given)
+    for name, value in given.items():
+        if getattr(recipe, name) != value:
+            raise ValueError(f"{checkpoint} was begun with --{name} {getattr(recipe, name)}, which cannot change.")
+    dataset = _load(options)
+    votes = load_votes(options.votes, dataset) if options.votes else None
+    trainer = Trainer(recipe, dataset, votes)
+    if options.resume:
+        trainer.restore(options.run)
+    trainer.run(options.run)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.export import export, words
+
+    proof = export(options.run, _load(options), options.model)
+    print(f"{options.model}: {words(proof)}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate, words
+
+    figures = evaluate(options.model, _load(options), options.split, options.run)
+    print(words(options.split, figures))
+
+
+def _framing(options: argparse.Namespace) -> None:
+    from training import framing
+
+    measured = framing.measure(_load(options).training, options.photos, options.faces)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / framing.FILE).write_text(json.dumps(measured, indent=1) + "\n")
+    print(framing.table(measured))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The whole way from FER-2013 to a model that the service loads: what `make train` and the training container run.
+
+One process, so that Ctrl-C or `docker stop` reaches the training and leaves a checkpoint.
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import training.__main__ as command_line
+
+CHECKPOINT = "checkpoint.npz"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run every step in order and stop at the first that fails, with its exit status."""
+    for step in steps(*_parser().parse_known_args(arguments)):
+        print(f"--- python -m training {shlex.join(step)}", flush=True)
+        status = command_line.main(step)
+        if status:
+            return status
+    return 0
+
+
+def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str]]:
+    """The command lines, in order. `for_training` is handed to the training as it is."""
+    source = ["--data", str(find_data(options.data)), *(["--partial"] if options.partial else [])]
+    run, model = ["--run", str(options.run)], ["--model", str(options.model)]
+    figures = ["figures", *source, *run, *model, "--out", str(options.model.parent / "figures")]
+    votes = options.votes or find_votes(options.data)
+    train = [*source, *run, *(["--votes", str(votes)] if votes else []), *for_training]
+    if (options.run / CHECKPOINT).exists():
+        train.append("--resume")
+    return [
+        figures,
+        ["train", *train],
+        ["export", *source, *run, *model],
+        ["evaluate", *source, *run, *model, "--split", "PublicTest"],
+        figures,
+    ]
+
+
+def find_data(path: Path) -> Path:
+    """What lies in a folder that was given for the data: Kaggle's CSV by name, else a zip, else the folder itself."""
+    if path.is_dir() and not (path / "train").is_dir():
+        for pattern in ("fer2013.csv*", "icml_face_data.csv*", "*.zip"):
+            for file in sorted(path.glob(pattern)):
+                return file
+    return path
+
+
+def find_votes(path: Path) -> Path | None:
+    """FER+ votes that lie in the data folder or beside the data file."""
+    votes = (path if path.is_dir() else path.parent) / "fer2013new.csv"
+    return votes if votes.exists() else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.all",
+        description="Figures of the data, training (goes on from a checkpoint), export, evaluation on PublicTest, "
+        "all figures. Options that are not listed go to the training: --epochs 2.",
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), help="FER-2013, or the folder it lies in (default: %(default)s)"
+    )
+    parser.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
+    parser.add_argument("--votes", type=Path, help="FER+ votes (default: fer2013new.csv beside the data, if there)")
+    parser.add_argument("--run", type=Path, default=command_line.RUN, help="checkpoints (default: %(default)s)")
+    parser.add_argument("--model", type=Path, default=command_line.MODEL, help="result (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

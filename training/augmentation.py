@@ -1,0 +1,78 @@
+"""Random changes to whole batches of faces, inside the graph; every draw follows from a seed."""
+
+import math
+
+import tensorflow as tf
+
+ROTATION_RAD = math.radians(12)
+SCALE = 0.18
+SHIFT = 0.10
+CONTRAST = 0.3
+BRIGHTNESS = 40.0
+ERASE_PROBABILITY = 0.35
+ERASE_SIDE = (0.1, 0.4)
+
+
+def augment(faces: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Grey faces uint8 (n, h, w, 1) to float32 (n, size, size, 1), 0..255.
+
+    Mirror, rotation, scale and shift are one projective transform, which resizes as well.
+    `seed` is int32 (2,); the same seed gives the same pictures.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 3))
+    out = _transform(tf.cast(faces, tf.float32), size, seeds[0])
+    out = _light(out, seeds[1])
+    return _erase(out, seeds[2])
+
+
+def _uniform(seed: tf.Tensor, count: tf.Tensor, columns: int) -> list[tf.Tensor]:
+    """`columns` vectors of `count` draws from -1..1."""
+    return tf.unstack(tf.random.stateless_uniform((columns, count), seed, -1.0, 1.0))
+
+
+def _transform(faces: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+    count = tf.shape(faces)[0]
+    source = tf.cast(tf.shape(faces)[1], tf.float32)
+    mirror, angle, zoom, stretch, dx, dy = _uniform(seed, count, 6)
+    angle *= ROTATION_RAD
+    # The matrix maps output pixels to input pixels: input = centre + M (output - middle) + shift.
+    zoom = (1.0 + SCALE * zoom) * source / size
+    across = zoom * (1.0 + 0.05 * stretch) * tf.where(mirror < 0, -1.0, 1.0)
+    a, b = across * tf.cos(angle), -zoom * tf.sin(angle)
+    c, d = across * tf.sin(angle), zoom * tf.cos(angle)
+    centre, middle = (source - 1) / 2, (size - 1) / 2
+    tx = centre + dx * SHIFT * source - (a + b) * middle
+    ty = centre + dy * SHIFT * source - (c + d) * middle
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=faces,
+        transforms=tf.stack([a, b, tx, c, d, ty, zero, zero], axis=1),
+        output_shape=[size, size],
+        interpolation="BILINEAR",
+        fill_mode="REFLECT",
+        fill_value=0.0,
+    )
+
+
+def _light(faces: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    contrast, brightness = _uniform(seed, tf.shape(faces)[0], 2)
+    contrast = tf.reshape(1.0 + CONTRAST * contrast, (-1, 1, 1, 1))
+    brightness = tf.reshape(BRIGHTNESS * brightness, (-1, 1, 1, 1))
+    mean = tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True)
+    return tf.clip_by_value((faces - mean) * contrast + mean + brightness, 0.0, 255.0)
+
+
+def _erase(faces: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Random erasing (Zhong et al. 2017): a box of each face becomes that face's mean grey."""
+    count, size = tf.shape(faces)[0], tf.shape(faces)[1]
+    chance, width, height, x, y = ((draw + 1) / 2 for draw in _uniform(seed, count, 5))
+    low, high = ERASE_SIDE
+    pixel = (tf.cast(tf.range(size), tf.float32) + 0.5) / tf.cast(size, tf.float32)
+
+    def inside(centre: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+        half = (low + (high - low) * side) / 2
+        return tf.abs(pixel[None, :] - centre[:, None]) < half[:, None]
+
+    box = inside(y, height)[:, :, None] & inside(x, width)[:, None, :]
+    box = (box & (chance < ERASE_PROBABILITY)[:, None, None])[..., None]
+    return tf.where(box, tf.reduce_mean(faces, axis=(1, 2, 3), keepdims=True), faces)

@@ -1,0 +1,256 @@
+"""Keras to ONNX: calibrated probabilities and Grad-CAM from raw faces, with the contract as metadata, proved equal.
+
+Grad-CAM (Selvaraju et al. 2017) weights each map of the last layer by the mean gradient of a logit to it. Here the
+logit is linear in the mean of each map, so that gradient is the linear layer's weight over the map's area, whatever
+the face: the heatmap is relu(features x weights) / area, one 1x1 convolution for all classes, and no gradient is
+taken when serving.
+"""
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+from tqdm import tqdm
+
+from training import framing, metrics, network, train
+from training.dataset import LABELS, SIZE, Dataset, Split
+
+OPSET = 18
+MAX_BYTES = 5_000_000
+MAX_MULTIPLY_ADDS = 60_000_000
+MAX_PROBABILITY_GAP = 1e-5
+MAX_HEATMAP_GAP = 1e-4
+PROOF_FACES = 256
+COVERAGE = 0.9
+NAME = "fer-emotion"
+LICENCE = "Apache-2.0 (weights); FER-2013, which taught them, is for research use"
+
+
+class ProofError(ValueError):
+    """The exported file is not what it should be; it was not put in place."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found out about the file before it was put in place. Gaps are largest absolute differences."""
+
+    faces: int
+    probability_gap: float
+    heatmap_gap: float
+    bytes: int
+    multiply_adds: int
+    temperature: float
+    plausible_threshold: float
+
+
+def export(run: Path, data: Dataset, out: Path) -> Proof:
+    """Write the best weights of `run` as `out`, calibrated on PublicTest.
+
+    Raises ProofError where the file is not what it should be, and leaves whatever was at `out`.
+    """
+    model, recipe, words = train.load_best(run)
+    if words["data_sha256"] != data.sha256:
+        raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
+    logits = train.predict(model, data.public_test.faces)
+    temperature = fit_temperature(logits, data.public_test.labels)
+    probabilities = softmax(logits / temperature, axis=1)
+    threshold = metrics.plausible_threshold(probabilities, data.public_test.labels, COVERAGE)
+    multiply_adds = network.multiply_adds(recipe.shape)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_suffix(".tmp.onnx")
+    try:
+        graph = convert(model, temperature)
+        onnx.helper.set_model_props(
+            graph,
+            {
+                "name": NAME,
+                "version": _version(model),
+                "labels": json.dumps(LABELS),
+                "data_sha256": data.sha256,
+                "code_version": code_version(),
+                "seed": str(recipe.seed),
+                "metrics": json.dumps(_metrics(probabilities, data.public_test)),
+                "temperature": repr(temperature),
+                "plausible_threshold": repr(threshold),
+                "crop_margin": repr(framing.margin(out.parent / framing.FILE)),
+                "heatmap_layer": network.HEATMAP_LAYER,
+                "licence": LICENCE,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "parameters": str(model.count_params()),
+                "multiply_adds": str(multiply_adds),
+            },
+        )
+        onnx.checker.check_model(graph, full_check=True)
+        onnx.save(graph, unfinished)
+        probability_gap, heatmap_gap = prove(unfinished, model, _sample(data.public_test.faces), temperature)
+        proof = Proof(
+            faces=min(PROOF_FACES, len(data.public_test)),
+            probability_gap=probability_gap,
+            heatmap_gap=heatmap_gap,
+            bytes=unfinished.stat().st_size,
+            multiply_adds=multiply_adds,
+            temperature=temperature,
+            plausible_threshold=threshold,
+        )
+        check(proof)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return proof
+
+
+# --- calibration -------------------------------------------------------------------------------
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature of least negative log likelihood (Guo et al. 2017), sought between 0.05 and 20."""
+    found = minimize_scalar(
+        lambda log_t: metrics.nll(softmax(logits / np.exp(log_t), axis=1), labels),
+        bounds=(np.log(0.05), np.log(20.0)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def _metrics(probabilities: np.ndarray, split: Split) -> dict:
+    """PublicTest, which chose the epoch and the temperature, so rather kind. PrivateTest comes later and elsewhere."""
+    found = metrics.measure(probabilities, split.labels, LABELS)
+    return {"split": "PublicTest"} | {key: found[key] for key in ("accuracy", "macro_f1", "nll", "ece", "recall")}
+
+
+# --- graph -------------------------------------------------------------------------------------
+
+
+def convert(model: keras.Model, temperature: float) -> onnx.ModelProto:
+    """From `faces` uint8 (n, 48, 48, 1) to `probabilities` (n, classes) and `heatmaps` (n, classes, h, w)."""
+    graph, _ = tf2onnx.convert.from_function(
+        serving(model, temperature), [tf.TensorSpec((None, SIZE, SIZE, 1), tf.uint8, name="faces")], opset=OPSET
+    )
+    return graph
+
+
+def serving(model: keras.Model, temperature: float) -> tf.types.experimental.PolymorphicFunction:
+    """What is exported, as a TensorFlow function of raw faces."""
+    # As numbers: a tensor from outside the function would become a second input of the graph.
+    kernel = model.get_layer("logits").kernel.numpy()[None, None]
+
+    def serve(faces: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits, features = model(faces, training=False)
+        area = features.shape[1] * features.shape[2]
+        heatmaps = tf.nn.relu(tf.nn.conv2d(features, kernel, strides=1, padding="VALID")) / area
+        return {
+            "probabilities": tf.nn.softmax(logits / temperature),
+            "heatmaps": tf.transpose(heatmaps, (0, 3, 1, 2)),
+        }
+
+    return tf.function(serve)
+
+
+# --- proof -------------------------------------------------------------------------------------
+
+
+def prove(path: Path, model: keras.Model, faces: np.ndarray, temperature: float) -> tuple[float, float]:
+    """Largest differences of probabilities and of scaled heatmaps between the file and Keras on `faces`.
+
+    The file runs them in batches of 1, 32 and the rest, since it must take any number.
+    """
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    probability_gap = heatmap_gap = 0.0
+    parts = [part for part in np.split(faces, [1, 33]) if len(part)]
+    for part in tqdm(parts, desc="proving", unit="batch"):
+        probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": part})
+        logits = train.predict(model, part)
+        wanted = softmax(logits / temperature, axis=1)
+        probability_gap = max(probability_gap, _gap(probabilities, wanted))
+        heatmap_gap = max(heatmap_gap, _gap(scaled(heatmaps), scaled(grad_cam(model, part))))
+    return probability_gap, heatmap_gap
+
+
+def check(proof: Proof) -> None:
+    """Raises ProofError for the first promise that the file does not keep."""
+    promises = (
+        ("probabilities of ONNX and Keras differ by", proof.probability_gap, MAX_PROBABILITY_GAP),
+        ("heatmaps differ from the gradient tape's Grad-CAM by", proof.heatmap_gap, MAX_HEATMAP_GAP),
+        ("bytes of the file are", proof.bytes, MAX_BYTES),
+        ("multiply-adds a face are", proof.multiply_adds, MAX_MULTIPLY_ADDS),
+    )
+    for words, found, allowed in promises:
+        # Not `found > allowed`, which NaN would pass.
+        if not found <= allowed:
+            raise ProofError(f"{words} {found:,}, allowed is {allowed:,}; nothing was exported.")
+
+
+def grad_cam(model: keras.Model, faces: np.ndarray) -> np.ndarray:
+    """Grad-CAM of every logit as the paper defines it, by automatic differentiation; float32 (n, classes, h, w)."""
+    with tf.GradientTape(persistent=True) as tape:
+        logits, features = model(tf.constant(faces), training=False)
+        # Faces do not meet in a batch: the sum's gradient is each face's own.
+        sums = tf.unstack(tf.reduce_sum(logits, axis=0))
+    maps = []
+    for total in sums:
+        weights = tf.reduce_mean(tape.gradient(total, features), axis=(1, 2), keepdims=True)
+        maps.append(tf.nn.relu(tf.reduce_sum(weights * features, axis=3)))
+    return tf.stack(maps, axis=1).numpy()
+
+
+def scaled(heatmaps: np.ndarray) -> np.ndarray:
+    """Each map (…, h, w) divided by its maximum; an empty map stays empty."""
+    top = heatmaps.max(axis=(-2, -1), keepdims=True)
+    return np.divide(heatmaps, top, out=np.zeros_like(heatmaps), where=top > 0)
+
+
+def _gap(one: np.ndarray, other: np.ndarray) -> float:
+    if one.shape != other.shape:
+        raise ProofError(f"shape {one.shape} from ONNX, {other.shape} from Keras; nothing was exported.")
+    return float(np.abs(one - other).max())
+
+
+def _sample(faces: np.ndarray) -> np.ndarray:
+    """Faces spread over the whole split, so that all kinds are among them."""
+    return faces[np.linspace(0, len(faces) - 1, min(PROOF_FACES, len(faces))).astype(int)]
+
+
+# --- origin ------------------------------------------------------------------------------------
+
+
+def _version(model: keras.Model) -> str:
+    """Day and weights: 2026.11.22+1a2b3c4d."""
+    return f"{datetime.now(UTC):%Y.%m.%d}+{train.fingerprint(value.numpy() for value in model.variables)}"
+
+
+def code_version(folder: Path = Path(__file__).parent) -> str:
+    """The commit of the code that exports, with +dirty where files differ from it; unknown outside git."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return "unknown"
+    return commit + ("+dirty" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        # Which git is the caller's own choice, and the words are fixed.
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def words(proof: Proof) -> str:
+    """What was proved, for the terminal."""
+    values = asdict(proof)
+    return (
+        "proved on {faces} PublicTest faces: probabilities of ONNX and Keras within {probability_gap:.1e}, heatmaps "
+        "within {heatmap_gap:.1e} of Grad-CAM by gradient tape; {bytes:,} bytes, {multiply_adds:,} multiply-adds a "
+        "face; temperature {temperature:.3f}, plausible from {plausible_threshold:.3f}"
+    ).format_map(values)
