@@ -1,0 +1,1 @@
+"""The service: images and video frames in, faces with emotions and heatmaps out."""

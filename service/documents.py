@@ -1,0 +1,116 @@
+"""python -m service.documents: writes openapi/openapi.json and openapi/asyncapi.yaml from the code's own models.
+
+Needs PyYAML, which the service itself does not.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service import schemas
+from service.app import create_app
+from service.routes.stream import HEADER, PROTOCOL
+from service.settings import Settings
+
+FOLDER = Path("openapi")
+CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (schemas.SessionUpdate, schemas.SessionClose)
+SERVER_MESSAGES: tuple[type[BaseModel], ...] = (
+    schemas.SessionCreated,
+    schemas.SessionUpdated,
+    schemas.StreamResult,
+    schemas.FrameDropped,
+    schemas.StreamError,
+    schemas.SessionClosed,
+)
+CLOSE_CODES = {
+    1000: "session.close was answered",
+    1001: "the service shuts down",
+    1002: f"another subprotocol than {PROTOCOL} was asked for",
+    1003: "a text message that is neither session.update nor session.close",
+    1007: "a text message that is not JSON",
+    1008: "answers were not read",
+    1009: "a frame over max_frame_bytes",
+    1011: "an error of ours",
+    1013: "all sessions are taken",
+    4408: "no message for stream_idle_s",
+    4409: "stream_session_s is over",
+}
+
+
+def openapi() -> str:
+    """The REST interface; needs no model file."""
+    return json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+def asyncapi() -> str:
+    """The WebSocket interface, AsyncAPI 3.0."""
+    models = [*CLIENT_MESSAGES, *SERVER_MESSAGES]
+    _, definitions = models_json_schema(
+        [(model, "validation" if model in CLIENT_MESSAGES else "serialization") for model in models],
+        ref_template="#/components/schemas/{model}",
+    )
+    messages = {model.__name__: _message(model) for model in models}
+    messages["Frame"] = {
+        "contentType": "application/octet-stream",
+        "summary": "Client, binary: one complete JPEG, PNG or WebP file, at will after a header "
+        f"of {HEADER.size} bytes, big-endian: the bytes FER1, u32 frame id, f64 capture time in ms. "
+        "Without it frames are numbered from 1. Every frame gets one answer: result, dropped or error.",
+        "payload": {"type": "string", "format": "binary"},
+    }
+    names = {"client": ["Frame", *(model.__name__ for model in CLIENT_MESSAGES)]}
+    names["server"] = [model.__name__ for model in SERVER_MESSAGES]
+    codes = "\n".join(f"- {code}: {meaning}" for code, meaning in CLOSE_CODES.items())
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": f"Facial expression stream, {PROTOCOL}",
+            "version": "1",
+            "description": f"WebSocket with subprotocol `{PROTOCOL}`. Send a frame only while you hold a credit; "
+            f"each answer gives one back.\n\nClose codes:\n{codes}\n",
+        },
+        "channels": {
+            "stream": {
+                "address": "/v1/stream",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": {
+            "fromClient": _operation("receive", names["client"]),
+            "fromServer": _operation("send", names["server"]),
+        },
+        "components": {"messages": messages, "schemas": definitions["$defs"]},
+    }
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _message(model: type[BaseModel]) -> dict[str, Any]:
+    summary = (model.__doc__ or model.__name__).strip().partition("\n")[0]
+    return {
+        "contentType": "application/json",
+        "summary": summary,
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+    }
+
+
+def _operation(action: str, messages: list[str]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": "#/channels/stream"},
+        "messages": [{"$ref": f"#/channels/stream/messages/{name}"} for name in messages],
+    }
+
+
+def main() -> int:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "openapi.json").write_text(openapi())
+    (FOLDER / "asyncapi.yaml").write_text(asyncapi())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Pure pixel functions: bytes to an upright grey image, crops, heatmaps as PNG and JPEG; Box."""
+
+import io
+import os
+from dataclasses import dataclass
+
+# A second wall behind `decode`'s own check: OpenCV reads this once, when it is first imported.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
+
+import cv2
+import imagesize
+import numpy as np
+from numpy.typing import NDArray
+
+from service.problems import ImageTooManyPixels, UndecodableImage, UnsupportedMediaType
+
+Grey = NDArray[np.uint8]
+"""Grey pixels, uint8 (height, width)."""
+
+ACCEPTED = ("image/jpeg", "image/png", "image/webp")
+OVERLAY_SIDE = 224
+OVERLAY_OPACITY = 0.6
+
+# First bytes of the files that people send by mistake; what they are called in the answer.
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"\x7fELF", "an executable"),
+    (b"\x1aE\xdf\xa3", "WebM or Matroska video"),
+    (b"data:", "a data URI as text"),
+)
+_BRANDS = {
+    b"heic": "HEIC",
+    b"heix": "HEIC",
+    b"mif1": "HEIF",
+    b"avif": "AVIF",
+    b"avis": "AVIF",
+    b"qt  ": "QuickTime video",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """Pixels of the upright image: (x, y) is the top left corner, the origin the image's top left."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """An upright image (EXIF orientation applied)."""
+
+    grey: Grey
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        return self.grey.shape[1], self.grey.shape[0]
+
+    @property
+    def box(self) -> Box:
+        return Box(0, 0, *self.size_wh)
+
+
+def media_type(body: bytes) -> str:
+    """What the first bytes say: one of ACCEPTED, or a name for people."""
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    if body[4:8] == b"ftyp":
+        return _BRANDS.get(body[8:12], "MP4 video")
+    for signature, name in _SIGNATURES:
+        if body.startswith(signature):
+            return name
+    head = body[:512].lstrip().lower()
+    if head.startswith(b"<"):
+        return "SVG" if b"<svg" in head else "HTML or XML"
+    return "text" if head.isascii() and b"\0" not in head else "an unknown kind of file"
+
+
+def decode(body: bytes, *, max_pixels: int) -> Image:
+    """A JPEG, PNG or WebP file's bytes to an image; of an animation, the first frame.
+
+    Grey from the start: the network takes grey, and a JPEG's grey is there for a third of the price.
+    Raises UnsupportedMediaType, ImageTooManyPixels (before anything is decoded), UndecodableImage.
+    """
+    kind = media_type(body)
+    if kind not in ACCEPTED:
+        raise UnsupportedMediaType(f"This is {kind}; send one of {', '.join(ACCEPTED)}.")
+    width, height = _declared_size_wh(body)
+    if width * height > max_pixels:
+        raise ImageTooManyPixels(
+            f"The image is {width} x {height} pixels; at most {max_pixels:,} in all are taken.", limit=max_pixels
+        )
+    try:
+        grey = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error as error:
+        raise UndecodableImage(f"This {kind} file is damaged or cut short.") from error
+    if grey is None:
+        raise UndecodableImage(f"This {kind} file is damaged or cut short.")
+    return Image(grey.astype(np.uint8, copy=False))
+
+
+def _declared_size_wh(body: bytes) -> tuple[int, int]:
+    try:
+        width, height = imagesize.get(io.BytesIO(body))
+    except Exception as error:  # hostile headers make the parser raise whatever it likes
+        raise UndecodableImage("The file's header is damaged.") from error
+    if width <= 0 or height <= 0:
+        raise UndecodableImage("The file's header names no width and height.")
+    return int(width), int(height)
+
+
+def framed(box: Box, margin: float) -> tuple[int, int, int]:
+    """The square (x, y, side) that `crop` cuts: the box's longer side and `margin` of it on every side."""
+    side = max(1, round(max(box.width, box.height) * (1 + 2 * margin)))
+    return round(box.x + (box.width - side) / 2), round(box.y + (box.height - side) / 2), side
+
+
+def cut(grey: Grey, box: Box, margin: float) -> Grey:
+    """The framed square at its own size; where it leaves the image, the edge pixels go on."""
+    x, y, side = framed(box, margin)
+    height, width = grey.shape
+    inner = grey[max(y, 0) : min(y + side, height), max(x, 0) : min(x + side, width)]
+    around = max(-y, 0), max(y + side - height, 0), max(-x, 0), max(x + side - width, 0)
+    if not any(around):
+        return inner
+    return cv2.copyMakeBorder(inner, *around, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def resize(grey: Grey, size_wh: tuple[int, int]) -> Grey:
+    """Averages pixels when it shrinks, interpolates when it enlarges."""
+    shrinks = size_wh[0] < grey.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(grey, size_wh, interpolation=method).astype(np.uint8, copy=False)
+
+
+def crop(grey: Grey, box: Box, size_wh: tuple[int, int], margin: float) -> Grey:
+    """A face as the network takes it: uint8 (height, width) of `size_wh`."""
+    return resize(cut(grey, box, margin), size_wh)
+
+
+def sharpness(face: Grey) -> float:
+    """Variance of the Laplacian (Pech-Pacheco et al. 2000) of a crop; higher is sharper."""
+    return float(cv2.Laplacian(face, cv2.CV_32F).var())
+
+
+def brightness(face: Grey) -> float:
+    """Mean grey from 0 (black) to 1 (white)."""
+    return float(face.mean() / np.iinfo(face.dtype).max)
+
+
+def _grey_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> Grey:
+    """A heatmap float32 (h, w), at least 0, scaled by its own maximum; black where there is none."""
+    peak = float(heatmap.max())
+    scaled = heatmap / peak if peak > 0 else heatmap
+    smooth = cv2.resize(scaled, size_wh, interpolation=cv2.INTER_LINEAR)
+    return np.rint(smooth * np.iinfo(np.uint8).max).astype(np.uint8)
+
+
+def encode_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> bytes:
+    """The bare heatmap as an 8-bit grey PNG of `size_wh`; the client colours it."""
+    return _encode(".png", _grey_map(heatmap, size_wh))
+
+
+def encode_overlay(face: Grey, heatmap: NDArray[np.float32]) -> bytes:
+    """The heatmap in colour over the grey face, a square JPEG of OVERLAY_SIDE pixels."""
+    size_wh = (OVERLAY_SIDE, OVERLAY_SIDE)
+    grey = _grey_map(heatmap, size_wh)
+    picture = cv2.cvtColor(resize(face, size_wh), cv2.COLOR_GRAY2BGR).astype(np.float32)
+    # The map hides the face only where it is hot.
+    opacity = OVERLAY_OPACITY * grey[..., None].astype(np.float32) / np.iinfo(np.uint8).max
+    blended = picture * (1 - opacity) + cv2.applyColorMap(grey, cv2.COLORMAP_TURBO) * opacity
+    return _encode(".jpg", np.rint(blended).astype(np.uint8))
+
+
+def _encode(extension: str, pixels: NDArray[np.uint8]) -> bytes:
+    _, encoded = cv2.imencode(extension, pixels)
+    return encoded.tobytes()

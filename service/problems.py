@@ -1,0 +1,101 @@
+"""Errors that know their own status and code, and the one way they are put into words (RFC 9457)."""
+
+from typing import Any, ClassVar
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """What a client did wrong or has to wait for. `detail` is written for that client.
+
+    Subclasses fix `status`, `code` (stable, the same on REST and WebSocket) and `title`.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+    # What is left of a body that was not read to its end must not be taken for the next request.
+    ends_connection: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, limit: int | float | None = None, retry_after_s: int | None = None):
+        super().__init__(detail)
+        self.detail = detail
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+    def document(self, instance: str, request_id: str) -> dict[str, Any]:
+        """The problem as a JSON object; `instance` is the path that met it."""
+        document = {
+            "type": f"urn:fer:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            "request_id": request_id,
+        }
+        return document if self.limit is None else {**document, "limit": self.limit}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Response headers that belong to the problem."""
+        headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        return {**headers, "Connection": "close"} if self.ends_connection else headers
+
+
+class MalformedBody(Problem):
+    status, code, title = 400, "malformed_body", "The body cannot be read"
+
+
+class ForbiddenOrigin(Problem):
+    status, code, title = 403, "forbidden_origin", "This page may not open a stream here"
+
+
+class NotFound(Problem):
+    status, code, title = 404, "not_found", "There is nothing at this address"
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", "This address takes another method"
+
+
+class BodyTooSlow(Problem):
+    status, code, title = 408, "body_too_slow", "The body took too long to arrive"
+    ends_connection = True
+
+
+class BodyTooLarge(Problem):
+    status, code, title = 413, "body_too_large", "The body is too large"
+    ends_connection = True
+
+
+class UnsupportedMediaType(Problem):
+    status, code, title = 415, "unsupported_media_type", "This kind of file is not taken"
+
+
+class InvalidOption(Problem):
+    status, code, title = 422, "invalid_option", "An option is unknown or has a bad value"
+
+
+class UndecodableImage(Problem):
+    status, code, title = 422, "undecodable_image", "The image is damaged"
+
+
+class ImageTooManyPixels(Problem):
+    status, code, title = 422, "image_too_many_pixels", "The image has too many pixels"
+
+
+class Internal(Problem):
+    """An error of ours; nothing of the exception's text reaches the client."""
+
+
+class Overloaded(Problem):
+    status, code, title = 503, "overloaded", "The service is busy"
+
+
+class Draining(Problem):
+    status, code, title = 503, "draining", "The service is shutting down"
+
+
+class DeadlineExceeded(Problem):
+    status, code, title = 504, "deadline_exceeded", "The answer took too long"

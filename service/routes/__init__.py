@@ -1,0 +1,1 @@
+"""Transports: they translate between the wire and the pipeline, and never think."""

@@ -1,0 +1,57 @@
+"""POST /v1/predict: one image in, its faces out."""
+
+import time
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from service import schemas
+from service.context import Alive
+from service.images import ACCEPTED
+from service.problems import MEDIA_TYPE
+from service.routes.bodies import read_image
+from service.schemas import PredictBody, PredictOptions, ProblemDocument, Result
+
+router = APIRouter(tags=["predict"])
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "One image; the three forms give the same answer. Its first bytes say what it is.",
+        "content": {
+            **dict.fromkeys(ACCEPTED, _BINARY),
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            },
+            "application/json": {"schema": PredictBody.model_json_schema()},
+        },
+    }
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a path, for its OpenAPI document."""
+    reference = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
+    return {status: {"description": "A problem", "content": {MEDIA_TYPE: {"schema": reference}}} for status in statuses}
+
+
+@router.post(
+    "/v1/predict",
+    summary="Find the faces of an image and read their expressions",
+    responses=problems(400, 408, 413, 415, 422, 500, 503, 504),
+    openapi_extra=_BODY,
+)
+async def predict(request: Request, options: Annotated[PredictOptions, Query()], alive: Alive) -> Result:
+    alive.check_max_faces(options.max_faces)
+    body = await read_image(request, alive.settings)
+    started = time.perf_counter()
+    done = await alive.pool.run(partial(alive.analyzer.analyse, body, options.options()))
+    total_ms = (time.perf_counter() - started) * 1000
+    return schemas.result(done.value, alive.contract, request.state.request_id, done.queue_ms, total_ms)

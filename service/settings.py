@@ -1,0 +1,97 @@
+"""What differs between machines, from the environment (FER_…), and the limits that are in force."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "FER_"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a bad value; the message names it."""
+
+
+def available_cpus() -> int:
+    """Cores this process may use: its affinity, and a container's CPU quota (cgroup v2 or v1), rounded up."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_quota()
+    return cpus if quota is None else max(1, min(cpus, quota))
+
+
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Cores that a control group grants, rounded up; None where it sets no limit."""
+    try:
+        quota, period = (root / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota = (root / "cpu/cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu/cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    return None if quota in ("max", "-1") else -(-int(quota) // int(period))
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its bounds; the README's table lists the same."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field(
+        "127.0.0.1", validation_alias=AliasChoices("FER_HOST", "HOST"), description="address to listen on"
+    )
+    port: int = Field(
+        8000, ge=0, le=65535, validation_alias=AliasChoices("FER_PORT", "PORT"), description="port to listen on"
+    )
+    model: Path = Field(Path("models/emotion.onnx"), description="the ONNX file to serve")
+    threads: PositiveInt = Field(
+        default_factory=available_cpus,
+        le=256,
+        description="worker threads, and threads of ONNX Runtime and OpenCV (default: the cores of this process)",
+    )
+    queue: int = Field(32, ge=0, le=10_000, description="requests that may wait for a worker; one more is answered 503")
+    deadline_s: float = Field(15.0, gt=0, le=600, description="longest time from the queue to the answer, seconds")
+    body_timeout_s: float = Field(15.0, gt=0, le=600, description="longest time for a body to arrive, seconds")
+    max_body_bytes: PositiveInt = Field(10 * 2**20, le=2**30, description="largest request body, bytes")
+    max_pixels: PositiveInt = Field(25_000_000, le=2**27, description="largest image, width times height")
+    max_faces: PositiveInt = Field(50, le=1000, description="most faces that a request may ask for")
+    max_streams: PositiveInt = Field(
+        16, le=10_000, description="WebSocket sessions at once; one more is closed with 1013"
+    )
+    max_frame_bytes: PositiveInt = Field(2 * 2**20, le=2**28, description="largest WebSocket frame, bytes")
+    stream_credits: int = Field(2, ge=1, le=64, description="frames that a WebSocket client may have under way")
+    stream_idle_s: float = Field(
+        60.0, gt=0, le=86_400, description="a session without a message is closed after, seconds"
+    )
+    stream_session_s: float = Field(3600.0, gt=0, le=604_800, description="a session is closed after, seconds")
+    stream_send_s: float = Field(
+        10.0, gt=0, le=600, description="a client that does not read is dropped after, seconds"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="other web origins that may call, comma separated, such as https://app.example"
+    )
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def load() -> Settings:
+    """Settings from the environment. Raises SettingsError that names each wrong or unknown variable."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{_variable(item['loc'][0])}: {item['msg']}, got {item['input']!r}" for item in error.errors()]
+        raise SettingsError("; ".join(lines)) from error
+
+
+def _variable(field: int | str) -> str:
+    name = str(field)
+    return name if name.isupper() else f"{PREFIX}{name.upper()}"

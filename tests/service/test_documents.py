@@ -1,0 +1,53 @@
+"""The generated documents are fresh, valid, and need no model."""
+
+import json
+from pathlib import Path
+
+import yaml
+from openapi_spec_validator import validate
+
+from service import documents
+from service.routes.stream import PROTOCOL
+
+FOLDER = Path(__file__).parents[2] / "openapi"
+
+
+def test_they_are_fresh() -> None:
+    assert (FOLDER / "openapi.json").read_text() == documents.openapi(), "stale: run `make openapi`"
+    assert (FOLDER / "asyncapi.yaml").read_text() == documents.asyncapi(), "stale: run `make openapi`"
+
+
+def test_openapi_is_valid_and_complete() -> None:
+    document = json.loads(documents.openapi())
+    validate(document)
+    assert set(document["paths"]) == {"/v1/predict", "/v1/model", "/v1/limits", "/livez", "/readyz"}
+    bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
+    problems = set(document["paths"]["/v1/predict"]["post"]["responses"]) - {"200"}
+    assert problems == {"400", "408", "413", "415", "422", "500", "503", "504"}
+
+
+def test_asyncapi_names_every_message() -> None:
+    document = yaml.safe_load(documents.asyncapi())
+    assert PROTOCOL in document["info"]["description"]
+    schemas = document["components"]["schemas"]
+    types = {
+        schema["properties"]["type"].get("const")
+        for schema in schemas.values()
+        if "const" in schema.get("properties", {}).get("type", {})
+    }
+    assert types == {
+        "session.created",
+        "session.update",
+        "session.updated",
+        "session.close",
+        "session.closed",
+        "result",
+        "dropped",
+        "error",
+    }
+    text = json.dumps(document)
+    for reference in {part.split('"')[0] for part in text.split('"$ref": "#/')[1:]}:
+        node = document
+        for key in reference.split("/"):
+            node = node[key]

@@ -1,0 +1,233 @@
+"""POST /v1/predict: three forms, one answer; every option; every problem."""
+
+import base64
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from service import images
+from service.app import create_app
+from service.settings import Settings
+from tests.service.conftest import LABELS, brightness_network
+
+URL = "/v1/predict"
+
+
+def assert_problem(response: Response, status: int, code: str) -> dict[str, Any]:
+    """Any error: RFC 9457, with our members, and nothing of an exception."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "detail", "instance", "code", "request_id"} <= set(document)
+    assert (document["status"], document["code"]) == (status, code)
+    assert document["request_id"] == response.headers["x-request-id"]
+    assert "Traceback" not in response.text
+    return document
+
+
+def stable(response: Response) -> dict[str, Any]:
+    """An answer without what differs from call to call."""
+    assert response.status_code == 200, response.text
+    return {key: value for key, value in response.json().items() if key not in ("request_id", "timing_ms")}
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_the_whole_answer(client: TestClient, white: bytes) -> None:
+    answer = client.post(URL, content=white, params={"crop": "whole"}).json()
+    (face,) = answer["faces"]
+    assert answer["image"] == {"width": 16, "height": 16}
+    assert answer["model"]["name"] == "brightness"
+    assert len(answer["model"]["sha256"]) == 64
+    assert face["box"] == {"x": 0, "y": 0, "width": 16, "height": 16}
+    assert face["detection"] == {"detector": None, "weight": None}
+    assert face["emotion"] == "bright"
+    assert list(face["emotions"]) == list(LABELS)
+    assert sum(face["emotions"].values()) == pytest.approx(1, abs=1e-12)
+    assert face["confidence"] == face["emotions"]["bright"]
+    assert face["explanations"] == []
+    assert face["track_id"] is None
+    assert list(answer["timing_ms"]) == ["queue", "decode", "detect", "infer", "explain", "total"]
+    assert answer["timing_ms"]["total"] >= answer["timing_ms"]["decode"] > 0
+
+
+def test_the_three_forms_give_the_same_answer(client: TestClient, photo: bytes) -> None:
+    text = base64.b64encode(photo).decode()
+    options = {"explain": "gradcam", "target": "all"}
+    answers = [
+        client.post(URL, content=photo, headers={"content-type": "image/jpeg"}, params=options),
+        client.post(URL, content=photo, params=options),
+        client.post(URL, files={"file": ("../../etc/passwd", photo, "text/html")}, params=options),
+        client.post(URL, json={"image": text}, params=options),
+        client.post(URL, json={"image": f"data:image/jpeg;base64,{text}"}, params=options),
+    ]
+    first = stable(answers[0])
+    assert len(first["faces"]) == 1
+    assert all(stable(answer) == first for answer in answers)
+
+
+def test_no_face_is_an_answer(client: TestClient, white: bytes) -> None:
+    answer = client.post(URL, content=white)
+    assert answer.status_code == 200
+    assert answer.json()["faces"] == []
+
+
+def test_explanations(client: TestClient, white: bytes) -> None:
+    options = {"crop": "whole", "explain": "gradcam", "target": "all"}
+    (face,) = client.post(URL, content=white, params=options).json()["faces"]
+    assert [each["target"] for each in face["explanations"]] == list(LABELS)
+    explanation = face["explanations"][0]
+    assert (explanation["method"], explanation["media_type"]) == ("gradcam", "image/png")
+    assert (explanation["width"], explanation["height"]) == (8, 8)
+    assert images.media_type(base64.b64decode(explanation["data"])) == "image/png"
+
+
+# --- options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("explain", "lime"),
+        ("heatmap", "jpeg"),
+        ("target", "joy"),
+        ("max_faces", "0"),
+        ("max_faces", "51"),
+        ("max_faces", "two"),
+        ("min_face_px", "-3"),
+        ("crop", "half"),
+        ("explian", "gradcam"),
+    ],
+)
+def test_a_bad_option_is_refused_by_name(client: TestClient, white: bytes, name: str, value: str) -> None:
+    document = assert_problem(client.post(URL, content=white, params={name: value}), 422, "invalid_option")
+    assert name in document["detail"]
+
+
+# --- bodies ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_parts",
+    [
+        {"content": b""},
+        {"json": {"picture": "abcd"}},
+        {"json": {"image": "abcd", "more": 1}},
+        {"json": {"image": "not base64!"}},
+        {"json": {"image": "data:image/jpeg,abcd"}},
+        {"json": {"image": ""}},
+        {"json": [1]},
+        {"content": b"{", "headers": {"content-type": "application/json"}},
+        {"files": {"image": b"abc"}},
+        {"files": [("file", b"abc"), ("file", b"def")]},
+        {"data": {"file": "text"}, "files": {"other": b"abc"}},
+        {"content": b"--x\r\nnonsense", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+        {"content": b"abc", "headers": {"content-type": "multipart/form-data"}},
+    ],
+    ids=str,
+)
+def test_a_body_that_cannot_be_read(client: TestClient, request_parts: dict[str, Any]) -> None:
+    assert_problem(client.post(URL, **request_parts), 400, "malformed_body")
+
+
+@pytest.mark.parametrize("form", ["raw", "multipart", "chunked"])
+def test_a_body_that_is_too_large(model_path: Path, form: str) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(40):
+            yield bytes(50)
+
+    body: dict[str, dict[str, Any]] = {
+        "raw": {"content": bytes(2000)},
+        "multipart": {"files": {"file": bytes(2000)}},
+        "chunked": {"content": chunks()},
+    }
+    with TestClient(create_app(Settings(model=model_path, max_body_bytes=1000))) as client:
+        document = assert_problem(client.post(URL, **body[form]), 413, "body_too_large")
+    assert document["limit"] == 1000
+
+
+def test_large_uploads_never_touch_the_disk(client: TestClient, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a temporary file was opened")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    large = photo + bytes(3 * 2**20)
+    assert len(stable(client.post(URL, files={"file": large}))["faces"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [(b"GIF89a" + bytes(9), "GIF"), (b"<svg/>", "SVG"), (b"\0\0\0\x18ftypheic", "HEIC"), (b"%PDF-", "PDF")],
+)
+def test_other_kinds_are_named(client: TestClient, body: bytes, seen: str) -> None:
+    document = assert_problem(
+        client.post(URL, content=body, headers={"content-type": "image/jpeg"}), 415, "unsupported_media_type"
+    )
+    assert f"This is {seen}" in document["detail"]
+
+
+def test_damaged_and_huge_images(client: TestClient, photo: bytes, media: Path) -> None:
+    assert_problem(client.post(URL, content=photo[:20000]), 422, "undecodable_image")
+    bomb = (media / "hostile" / "bomb_20000x20000_1bit.png").read_bytes()
+    document = assert_problem(client.post(URL, content=bomb), 422, "image_too_many_pixels")
+    assert document["limit"] == 25_000_000
+
+
+def test_every_hostile_file_gets_an_answer_or_a_problem(client: TestClient, media: Path) -> None:
+    for path in sorted((media / "hostile").iterdir()):
+        response = client.post(URL, content=path.read_bytes())
+        assert response.status_code in (200, 400, 415, 422), f"{path.name}: {response.text}"
+
+
+# --- the service's own troubles ----------------------------------------------------------------
+
+
+def test_an_error_of_ours_tells_nothing(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(images, "decode", fail)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        response = client.post(URL, content=white)
+    document = assert_problem(response, 500, "internal")
+    assert "secret" not in response.text
+    assert document["request_id"] in caplog.text
+    assert "secret" in caplog.text
+
+
+def test_overload_and_deadline(model_path: Path, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = images.decode
+
+    def slow(*args: Any, **named: Any) -> images.Image:
+        time.sleep(0.5)
+        return decode(*args, **named)
+
+    monkeypatch.setattr(images, "decode", slow)
+    settings = Settings(model=model_path, threads=1, queue=0, deadline_s=0.1)
+    with TestClient(create_app(settings)) as client:
+        assert_problem(client.post(URL, content=white), 504, "deadline_exceeded")
+        busy = client.post(URL, content=white)
+        assert_problem(busy, 503, "overloaded")
+        assert busy.headers["retry-after"] == "1"
+
+
+def test_another_model_is_served_unchanged(tmp_path: Path, white: bytes) -> None:
+    import json
+
+    from tests.service.conftest import METADATA
+
+    path = tmp_path / "other.onnx"
+    path.write_bytes(brightness_network({**METADATA, "labels": json.dumps(["nuit", "jour", "jamais"])}))
+    with TestClient(create_app(Settings(model=path))) as client:
+        (face,) = client.post(URL, content=white, params={"crop": "whole", "target": "jour"}).json()["faces"]
+    assert face["emotion"] == "jour"

@@ -1,0 +1,81 @@
+"""Settings: defaults, the environment, and refusals that name the variable."""
+
+from pathlib import Path
+
+import pytest
+
+from service import settings
+from service.settings import SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FER_MODEL", "HOST", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults() -> None:
+    loaded = settings.load()
+    assert (loaded.host, loaded.port) == ("127.0.0.1", 8000)
+    assert loaded.model == Path("models/emotion.onnx")
+    assert loaded.threads == settings.available_cpus()
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PORT": "9000",
+        "HOST": "0.0.0.0",  # noqa: S104 - a value, nothing listens
+        "FER_QUEUE": "3",
+        "FER_ALLOWED_ORIGINS": "https://a.example, https://b.example",
+    }.items():
+        monkeypatch.setenv(name, value)
+    loaded = settings.load()
+    assert (loaded.host, loaded.port, loaded.queue) == ("0.0.0.0", 9000, 3)  # noqa: S104
+    assert loaded.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FER_THREADS", "0"),
+        ("FER_QUEUE", "many"),
+        ("PORT", "99999"),
+        ("FER_DEADLINE_S", "-1"),
+        ("FER_MAX_PIXELS", "1e12"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name.removeprefix('FER_')}: .*{value}"):
+        settings.load()
+
+
+def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_WORKRES", "4")
+    with pytest.raises(SettingsError, match="FER_WORKRES: no such setting"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({}, None),
+    ],
+)
+def test_the_containers_cpu_quota(tmp_path: Path, files: dict[str, str], quota: int | None) -> None:
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n")
+    assert settings.cgroup_quota(tmp_path) == quota
+
+
+def test_the_readme_lists_every_setting() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for name in settings.Settings.model_fields:
+        assert f"`FER_{name.upper()}`" in readme or f"`{name.upper()}`" in readme, name

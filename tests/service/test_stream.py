@@ -1,0 +1,296 @@
+"""WS /v1/stream: every frame one answer, credits, the newest frame wins, and how sessions end."""
+
+import json
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
+
+from service import images
+from service.app import create_app
+from service.settings import Settings
+from tests.service.conftest import LABELS
+
+URL = "/v1/stream"
+
+
+@contextmanager
+def session(client: TestClient, **named: Any) -> Iterator[tuple[WebSocketTestSession, dict[str, Any]]]:
+    """A session that has been greeted, and the greeting."""
+    with client.websocket_connect(URL, subprotocols=["fer.v1"], **named) as socket:
+        yield socket, socket.receive_json()
+
+
+@contextmanager
+def limited(settings: Settings, **changes: Any) -> Iterator[TestClient]:
+    app = create_app(settings.model_copy(update=changes))
+    with TestClient(app) as client:
+        yield client
+
+
+def closed_with(socket: WebSocketTestSession) -> int:
+    """Read what is left; the close code."""
+    for _ in range(50):
+        try:
+            socket.receive_json()
+        except WebSocketDisconnect as disconnect:
+            return disconnect.code
+    pytest.fail("the session was not closed")
+
+
+def numbered(frame_id: int, body: bytes) -> bytes:
+    return struct.pack(">4sId", b"FER1", frame_id, 1234.5) + body
+
+
+class Gate:
+    """Holds every decode until it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.opened, self.reached = threading.Event(), threading.Event()
+        decode = images.decode
+
+        def wait(*args: Any, **named: Any) -> images.Image:
+            self.reached.set()
+            assert self.opened.wait(10)
+            return decode(*args, **named)
+
+        monkeypatch.setattr(images, "decode", wait)
+
+
+# --- the normal way ----------------------------------------------------------------------------
+
+
+def test_the_greeting(client: TestClient, settings: Settings) -> None:
+    with session(client) as (socket, greeting):
+        assert socket.accepted_subprotocol == "fer.v1"
+        assert greeting["type"] == "session.created"
+        assert greeting["labels"] == list(LABELS)
+        assert greeting["credits"] == settings.stream_credits
+        assert greeting["limits"] == client.get("/v1/limits").json()
+        assert greeting["model"]["crop_margin"] == 0
+        assert greeting["configuration"]["explain"] == "none"
+
+
+def test_frames_are_answered_like_images(client: TestClient, photo: bytes) -> None:
+    with session(client) as (socket, _):
+        socket.send_bytes(photo)
+        first = socket.receive_json()
+        socket.send_bytes(numbered(77, photo))
+        second = socket.receive_json()
+    (face,) = client.post("/v1/predict", content=photo).json()["faces"]
+    assert (first["type"], first["frame_id"]) == ("result", 1)
+    assert (second["type"], second["frame_id"]) == ("result", 77)
+    assert first["faces"] == second["faces"] == [face]
+    assert first["age_ms"] >= first["timing_ms"]["total"] - 1
+
+
+def test_a_session_is_configured_at_any_time(client: TestClient, photo: bytes) -> None:
+    with session(client) as (socket, _):
+        socket.send_json({"type": "session.update", "explain": "gradcam", "max_faces": 3})
+        updated = socket.receive_json()
+        assert updated["type"] == "session.updated"
+        assert updated["configuration"]["explain"] == "gradcam"
+        socket.send_json({"type": "session.update", "explain_every": 2})
+        assert socket.receive_json()["configuration"] == {
+            **updated["configuration"],
+            "explain_every": 2,
+        }
+        explained = []
+        for _ in range(4):
+            socket.send_bytes(photo)
+            explained.append(len(socket.receive_json()["faces"][0]["explanations"]))
+        assert explained == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"explain": "lime"}, {"max_faces": 0}, {"max_faces": 51}, {"explian": "none"}, {"max_age_ms": -1}]
+)
+def test_a_bad_option_is_an_error_and_the_session_goes_on(
+    client: TestClient, white: bytes, change: dict[str, Any]
+) -> None:
+    with session(client) as (socket, _):
+        socket.send_json({"type": "session.update", **change})
+        answer = socket.receive_json()
+        assert (answer["type"], answer["code"], answer["status"]) == ("error", "invalid_option", 422)
+        assert answer["frame_id"] is None
+        assert next(iter(change)) in answer["detail"]
+        socket.send_bytes(white)
+        assert socket.receive_json()["type"] == "result"
+
+
+def test_a_bad_frame_is_an_error_and_the_session_goes_on(client: TestClient, white: bytes) -> None:
+    with session(client) as (socket, _):
+        for body, code in (
+            (b"", "unsupported_media_type"),
+            (b"GIF89a", "unsupported_media_type"),
+            (white[:60], "undecodable_image"),
+        ):
+            socket.send_bytes(numbered(5, body))
+            answer = socket.receive_json()
+            assert (answer["type"], answer["code"], answer["frame_id"]) == ("error", code, 5)
+        socket.send_bytes(white)
+        assert socket.receive_json()["type"] == "result"
+
+
+def test_goodbye_counts_and_answers_first(client: TestClient, white: bytes) -> None:
+    with session(client) as (socket, _):
+        socket.send_bytes(white)
+        socket.send_json({"type": "session.close"})
+        assert socket.receive_json()["type"] == "result"
+        closed = socket.receive_json()
+        assert closed["type"] == "session.closed"
+        assert closed["frames"] == {"received": 1, "processed": 1, "dropped": 0, "errors": 0}
+        assert closed_with(socket) == 1000
+
+
+# --- backpressure ------------------------------------------------------------------------------
+
+
+def test_the_newest_frame_wins(client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    with session(client) as (socket, _):
+        socket.send_bytes(numbered(1, white))
+        assert gate.reached.wait(5)
+        for frame_id in (2, 3, 4):
+            socket.send_bytes(numbered(frame_id, white))
+        dropped = [socket.receive_json() for _ in range(2)]
+        gate.opened.set()
+        results = [socket.receive_json() for _ in range(2)]
+    assert [(each["type"], each["frame_id"], each["reason"]) for each in dropped] == [
+        ("dropped", 2, "superseded"),
+        ("dropped", 3, "superseded"),
+    ]
+    assert [(each["type"], each["frame_id"]) for each in results] == [("result", 1), ("result", 4)]
+
+
+def test_a_stale_frame_is_dropped(client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    with session(client) as (socket, _):
+        socket.send_json({"type": "session.update", "max_age_ms": 40})
+        socket.receive_json()
+        socket.send_bytes(numbered(1, white))
+        assert gate.reached.wait(5)
+        socket.send_bytes(numbered(2, white))
+        time.sleep(0.1)
+        gate.opened.set()
+        assert socket.receive_json()["frame_id"] == 1
+        stale = socket.receive_json()
+    assert (stale["type"], stale["frame_id"], stale["reason"]) == ("dropped", 2, "stale")
+
+
+def test_every_frame_gets_exactly_one_answer(client: TestClient, white: bytes) -> None:
+    with session(client) as (socket, _):
+        for frame_id in range(100):
+            socket.send_bytes(numbered(frame_id, white if frame_id % 3 else b"junk"))
+        answered = [socket.receive_json()["frame_id"] for _ in range(100)]
+        assert sorted(answered) == list(range(100))
+        socket.send_json({"type": "session.close"})
+        counts = socket.receive_json()["frames"]
+        assert counts["received"] == 100
+        assert counts["processed"] + counts["dropped"] + counts["errors"] == 100
+
+
+# --- how sessions end --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", 1007),
+        ("[]", 1003),
+        ("1", 1003),
+        ('{"type": "hello"}', 1003),
+        ('{"type": ["session.close"]}', 1003),
+    ],
+)
+def test_foreign_text_closes_the_session(client: TestClient, text: str, code: int) -> None:
+    with session(client) as (socket, _):
+        socket.send_text(text)
+        assert socket.receive_json()["type"] == "session.closed"
+        assert closed_with(socket) == code
+
+
+def test_too_large_a_frame_closes_the_session(settings: Settings) -> None:
+    with limited(settings, max_frame_bytes=1000) as client, session(client) as (socket, _):
+        socket.send_bytes(bytes(1001))
+        assert closed_with(socket) == 1009
+
+
+def test_an_idle_session_is_closed(settings: Settings) -> None:
+    with limited(settings, stream_idle_s=0.1) as client, session(client) as (socket, _):
+        assert socket.receive_json()["type"] == "session.closed"
+        assert closed_with(socket) == 4408
+
+
+def test_a_long_session_is_closed(settings: Settings) -> None:
+    with limited(settings, stream_session_s=0.1) as client, session(client) as (socket, _):
+        assert closed_with(socket) == 4409
+
+
+def test_a_stopping_service_says_so(client: TestClient) -> None:
+    app = client.app
+    assert isinstance(app, FastAPI)
+    with session(client) as (socket, _):
+        assert client.portal is not None
+        client.portal.call(app.state.context.draining.set)
+        assert socket.receive_json()["reason"] == "shutting down"
+        assert closed_with(socket) == 1001
+    with client.websocket_connect(URL) as socket:
+        assert closed_with(socket) == 1001
+
+
+def test_full_means_try_again_later(settings: Settings) -> None:
+    with limited(settings, max_streams=1) as client:
+        with session(client), client.websocket_connect(URL) as second:
+            assert closed_with(second) == 1013
+        with session(client) as (_, greeting):
+            assert greeting["type"] == "session.created"
+
+
+def test_an_error_of_ours_closes_with_1011(
+    client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(images, "decode", fail)
+    with session(client) as (socket, _):
+        socket.send_bytes(white)
+        assert closed_with(socket) == 1011
+    assert "secret" in caplog.text
+
+
+# --- who may come in ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", ["http://testserver", "https://testserver", "https://app.example"])
+def test_own_and_allowed_origins(settings: Settings, origin: str) -> None:
+    with (
+        limited(settings, allowed_origins=("https://app.example",)) as client,
+        session(client, headers={"origin": origin}) as (_, greeting),
+    ):
+        assert greeting["type"] == "session.created"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example"])
+def test_foreign_origins_are_refused_before_accept(client: TestClient, origin: str) -> None:
+    with pytest.raises(WebSocketDenialResponse) as caught, session(client, headers={"origin": origin}):
+        pass
+    assert caught.value.status_code == 403
+    assert json.loads(caught.value.content)["code"] == "forbidden_origin"
+
+
+def test_subprotocols(client: TestClient) -> None:
+    with client.websocket_connect(URL) as socket:
+        assert socket.accepted_subprotocol is None
+        assert socket.receive_json()["type"] == "session.created"
+    with client.websocket_connect(URL, subprotocols=["mqtt"]) as socket:
+        assert closed_with(socket) == 1002
