@@ -260,11 +260,13 @@ def _recipe(training: dict, model: dict) -> str:
     recipe = training["recipe"]
     widths = "/".join(map(str, recipe["widths"]))
     sizes = ", then ".join(f"{size} px until {until:.0%}" for until, size in recipe["sizes"])
-    share = f"{recipe['votes_share']:.0%}"
+    share, until = f"{recipe['votes_share']:.0%}", f"{recipe['votes_until']:.0%}"
     votes = {
-        True: f"{share} of each target is what FER+'s ten voters make of the face (FERPlus, MIT licence)",
+        True: f"for the first {until} of the epochs, {share} of each target is what FER+'s ten voters make of the "
+        "face (FERPlus, MIT licence), after that FER-2013's label is all of it",
         False: "FER+ votes were not used",
-        None: f"where FER+ votes (FERPlus, MIT licence) were given, they are {share} of each target",
+        None: f"where FER+ votes (FERPlus, MIT licence) were given, they are {share} of each target for the first "
+        f"{until} of the epochs",
     }[training["votes"]]
     return "\n".join(
         (
