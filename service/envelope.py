@@ -73,8 +73,8 @@ class Envelope:
                 headers["X-Request-ID"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/v1/"):
-                    headers["Cache-Control"] = "no-store"
+                # Pages are asked for again (their ETag makes that cheap), or an upgrade would mix old modules with new.
+                headers["Cache-Control"] = "no-store" if scope["path"].startswith("/v1/") else "no-cache"
             await send(message)
 
         try:

@@ -65,6 +65,7 @@ def test_every_answer_has_an_id_and_the_security_headers(client: TestClient) -> 
         assert "default-src 'self'" in headers["content-security-policy"]
     assert len(ids) == 4
     assert client.get("/v1/model").headers["cache-control"] == "no-store"
+    assert client.get("/static/main.js").headers["cache-control"] == "no-cache"
 
 
 def test_other_origins_only_where_allowed(settings: Settings) -> None:

@@ -73,9 +73,3 @@ def test_the_containers_cpu_quota(tmp_path: Path, files: dict[str, str], quota: 
         path.parent.mkdir(exist_ok=True)
         path.write_text(text + "\n")
     assert settings.cgroup_quota(tmp_path) == quota
-
-
-def test_the_readme_lists_every_setting() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    for name in settings.Settings.model_fields:
-        assert f"`FER_{name.upper()}`" in readme or f"`{name.upper()}`" in readme, name

@@ -1,0 +1,71 @@
+/** One bar a label, in the model's order: places that stay put are easier to read than a ranking that jumps. */
+
+import { percent } from "./format.js";
+
+const NOTHING = "–";
+
+export class Bars {
+  #list;
+  #rows = new Map();
+
+  /** @param {HTMLUListElement} list */
+  constructor(list) {
+    this.#list = list;
+  }
+
+  /** @param {string[]} labels */
+  set labels(labels) {
+    if (labels.join() === [...this.#rows.keys()].join()) return;
+    this.#rows = new Map(labels.map((label) => [label, row(label)]));
+    this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+  }
+
+  /** @param {Record<string, number>} shares @param {string} [top] the label to bring out */
+  show(shares, top) {
+    this.labels = Object.keys(shares);
+    for (const [label, { item, meter, fill, value }] of this.#rows) {
+      const text = percent(shares[label]);
+      item.classList.toggle("top", label === top);
+      meter.setAttribute("aria-valuenow", shares[label].toFixed(4));
+      meter.setAttribute("aria-valuetext", text);
+      fill.style.transform = `scaleX(${shares[label]})`;
+      value.textContent = text;
+    }
+  }
+
+  clear() {
+    for (const { item, meter, fill, value } of this.#rows.values()) {
+      item.classList.remove("top");
+      meter.setAttribute("aria-valuenow", "0");
+      meter.setAttribute("aria-valuetext", "no face");
+      fill.style.transform = "scaleX(0)";
+      value.textContent = NOTHING;
+    }
+  }
+}
+
+function row(label) {
+  const item = document.createElement("li");
+  const [name, meter, fill, value] = ["name", "meter", "fill", "value"].map((part) => {
+    const element = document.createElement("span");
+    element.className = part;
+    return element;
+  });
+  name.textContent = label;
+  value.textContent = NOTHING;
+  meter.append(fill);
+  for (const [attribute, given] of Object.entries({
+    role: "meter",
+    "aria-label": label,
+    "aria-valuemin": "0",
+    "aria-valuemax": "1",
+    "aria-valuenow": "0",
+    "aria-valuetext": "no face",
+  })) {
+    meter.setAttribute(attribute, given);
+  }
+  // The meter says both to a screen reader; once is enough.
+  name.ariaHidden = value.ariaHidden = "true";
+  item.append(name, meter, value);
+  return { item, meter, fill, value };
+}

@@ -1,0 +1,101 @@
+/** The panel's reading: the chosen face's expression in words and bars, and the other faces to choose from. */
+
+import { Bars } from "./bars.js";
+import { percent } from "./format.js";
+
+const THUMBNAIL_PX = 72;
+
+const AT_REST = "One share for each expression, 100 % in all, once there is a face.";
+const NO_FACE = "It helps to look into the camera, upright, with light on the face, and not too far away.";
+
+const byId = (id) => document.getElementById(id);
+
+export class Reading {
+  #section = byId("reading");
+  #emotion = byId("emotion");
+  #confidence = byId("confidence");
+  #note = byId("note");
+  #faces = byId("faces");
+  #bars = new Bars(byId("bars"));
+
+  /** @param {(index: number) => void} onChoose a face was pressed */
+  constructor(onChoose) {
+    this.#faces.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) onChoose([...this.#faces.children].indexOf(button));
+    });
+  }
+
+  /** @param {string[]} labels in the model's order */
+  set labels(labels) {
+    this.#bars.labels = labels;
+  }
+
+  /** @param {import("./overlay.js").Scene} scene */
+  show(scene) {
+    const face = scene.faces[scene.chosen];
+    this.#showFaces(scene);
+    if (!face) {
+      this.#rest("No face", NO_FACE);
+      return;
+    }
+    this.#section.classList.remove("resting");
+    this.#emotion.textContent = face.emotion;
+    this.#confidence.textContent = percent(face.confidence);
+    this.#note.textContent = remark(face);
+    this.#bars.show(face.emotions, face.emotion);
+  }
+
+  clear() {
+    this.#faces.hidden = true;
+    this.#faces.replaceChildren();
+    this.#rest("–", AT_REST);
+  }
+
+  #rest(headline, note) {
+    this.#section.classList.add("resting");
+    this.#emotion.textContent = headline;
+    this.#confidence.textContent = "";
+    this.#note.textContent = note;
+    this.#bars.clear();
+  }
+
+  /** Buttons are changed in place: one that was replaced would lose the keyboard's focus. */
+  #showFaces(scene) {
+    const { faces, chosen } = scene;
+    this.#faces.hidden = faces.length < 2;
+    const count = this.#faces.hidden ? 0 : faces.length;
+    while (this.#faces.children.length > count) this.#faces.lastElementChild.remove();
+    while (this.#faces.children.length < count) this.#faces.append(faceButton());
+    [...this.#faces.children].forEach((button, i) => {
+      button.ariaPressed = String(i === chosen);
+      button.querySelector("span").textContent = `${faces[i].emotion} ${percent(faces[i].confidence)}`;
+      paintThumbnail(button.querySelector("canvas"), scene, faces[i].box);
+    });
+  }
+}
+
+function remark({ uncertain, quality }) {
+  return [
+    uncertain ? "Not clear: other labels are plausible too." : "",
+    quality.warnings.length > 0 ? `The face is ${quality.warnings.join(" and ")}, so be careful with this.` : "",
+  ].join(" ");
+}
+
+function faceButton() {
+  const button = document.createElement("button");
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = THUMBNAIL_PX;
+  button.type = "button";
+  button.append(canvas, document.createElement("span"));
+  return button;
+}
+
+function paintThumbnail(canvas, { picture, size, mirrored }, { x, y, width, height }) {
+  if (!picture) return;
+  const scale = picture.width / size.width;
+  const context = canvas.getContext("2d");
+  const flip = mirrored ? -1 : 1;
+  context.setTransform(flip, 0, 0, 1, mirrored ? THUMBNAIL_PX : 0, 0);
+  context.drawImage(picture, x * scale, y * scale, width * scale, height * scale, 0, 0, THUMBNAIL_PX, THUMBNAIL_PX);
+}

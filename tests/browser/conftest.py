@@ -1,0 +1,134 @@
+"""A real server, a real Chromium, and a camera that plays a photo."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.browser import chromium
+from tests.browser.chromium import ROOT, Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
+
+SHARED_CLIP = ROOT.parent / "shared" / "media" / "videos" / "neutral_to_smile.mp4"
+# What Chromium itself logs for an answer of 4xx and for a connection that fails: news, not a mistake of the page's.
+NETWORK_NEWS = ("Failed to load resource", "WebSocket connection to", "net::ERR_")
+
+Visit = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator["Playwright"]:
+    """Of the module, not of the session: while it lives, no other test could run an event loop."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (make test installs it)")
+    if not chromium.EXECUTABLE.exists():
+        pytest.skip(f"needs Chromium at {chromium.EXECUTABLE} (apt-get install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def model() -> Path:
+    path = Path(os.environ.get("FER_MODEL", ROOT / "models" / "emotion.onnx"))
+    if not path.exists():
+        pytest.skip(f"needs a trained model at {path} (make train, or FER_MODEL)")
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(model, tmp_path_factory.mktemp("server") / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def small_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One with a single live place, which a test may stop and start."""
+    server = Server(model, tmp_path_factory.mktemp("small_server") / "log", FER_MAX_STREAMS="1")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def ffmpeg() -> None:
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg, which makes the camera's film (apt-get install ffmpeg)")
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    """A public-domain portrait with one smiling face."""
+    return ROOT / "tests" / "data" / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def browser(
+    playwright: "Playwright", ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Browser"]:
+    """Its camera shows the smiling portrait."""
+    camera = chromium.camera_from_photo(photo, tmp_path_factory.mktemp("camera") / "photo.mjpeg")
+    browser = chromium.launch(playwright, camera)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def smiling_browser(
+    playwright: "Playwright", ffmpeg: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Browser"]:
+    """Its camera shows a face that is neutral first and smiles then."""
+    if not SHARED_CLIP.exists():
+        pytest.skip("needs the clips of ../shared/media, which are not part of the project")
+    camera = chromium.camera_from_clip(SHARED_CLIP, tmp_path_factory.mktemp("camera") / "clip.mjpeg")
+    browser = chromium.launch(playwright, camera)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def visit(browser: "Browser", server: Server) -> Iterator[Visit]:
+    """visit(script=…, url=…, width=…, browser=…, news=…): a page that must stay quiet and must ask no other host."""
+    pages: list[Page] = []
+    complaints: list[str] = []
+
+    def visit(
+        script: str = "", url: str = server.url(), width: int = 1200, browser: "Browser" = browser, news: bool = False
+    ) -> "Page":
+        page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
+        pages.append(page)
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(f"console: {message.text}")
+                if message.type in ("error", "warning") and not (news and message.text.startswith(NETWORK_NEWS))
+                else None
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(f"foreign host: {request.url}")
+                if urlsplit(request.url).scheme not in ("data", "blob")
+                and urlsplit(request.url).netloc != urlsplit(url).netloc
+                else None
+            ),
+        )
+        if script:
+            page.add_init_script(script)
+        page.goto(url)
+        return page
+
+    yield visit
+    for page in pages:
+        page.context.close()
+    assert complaints == []
