@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     truths = [[Box(face["x"], face["y"], face["w"], face["h"]) for face in given] for _, given in pictures]
     print(f"{len(pictures)} pictures, {sum(map(len, truths))} faces")
     print("smallest share  step  neighbours  found  false  median ms")
-    for share, step, neighbours in itertools.product((1 / 16, 1 / 20, 1 / 24), (1.1, 1.15, 1.2), (3, 4, 5)):
+    for share, step, neighbours in itertools.product((1 / 12, 1 / 16, 1 / 24), (1.1, 1.15, 1.2), (3, 4, 5)):
         faces.SMALLEST_SHARE, faces.STEP, faces.NEIGHBOURS = share, step, neighbours
         detector = faces.FaceDetector()
         found = invented = 0

@@ -14,8 +14,9 @@ _FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xm
 
 # The cascade's own window, in pixels; the image is shrunk until the smallest wanted face is this wide.
 WINDOW_PX = 24
-# Measured by benchmarks/detection.py on 13 photos with 34 faces: 29 found, none false, as many as at
-# full size with steps of 1.1, in half the time; 4 and 5 neighbours lose faces, smaller steps invent some.
+# Measured on 16 photos with 34 faces (python -m benchmarks.detection): 29 found and none invented, as many as with
+# steps of 1.1, which take half as long again; more neighbours lose a face; looking for faces of a 24th instead of
+# a 16th finds up to two more, invents some, and takes twice the time.
 STEP = 1.2
 NEIGHBOURS = 3
 # Without a wish, faces from a sixteenth of the longer side on are looked for: the time is then the same

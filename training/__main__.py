@@ -11,6 +11,8 @@ from training.dataset import SPLITS, DataError, Dataset, load, load_votes
 
 # TensorFlow's start-up chatter (CUDA that is not there) would bury the messages that matter.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 DATA = Path("data/fer2013.csv")
 RUN = Path("runs/default")
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "curves need a run; confusion matrix, classification report and Grad-CAM galleries need data and model.",
     )
     figures.add_argument("--out", type=Path, default=FIGURES, help="folder for the pictures (default: %(default)s)")
+    figures.add_argument("--data-only", action="store_true", help="sample faces and class balance, nothing more")
     figures.set_defaults(command=_figures)
 
     train = commands.add_parser(
@@ -125,6 +128,9 @@ def _figures(options: argparse.Namespace) -> None:
     from training.train import BEST
 
     data = _load(options) if options.data.exists() else None
+    if options.data_only:
+        figures.of_data(data or _load(options), options.out)
+        return
     made, skipped = [], []
     if data:
         made += figures.of_data(data, options.out)

@@ -33,7 +33,7 @@ def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str
     if (options.run / CHECKPOINT).exists():
         train.append("--resume")
     return [
-        figures,
+        [*figures, "--data-only"],
         ["train", *train],
         ["export", *source, *run, *model],
         ["evaluate", *source, *run, *model, "--split", "PublicTest"],

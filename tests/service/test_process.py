@@ -22,20 +22,24 @@ from tests.service.conftest import METADATA, brightness_network
 ROOT = Path(__file__).parents[2]
 
 
-def start(**environment: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FER_")}
+def start(environment: dict[str, str], without: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """`python -m service` with this environment, less our settings and `without`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FER_", *without))}
     return subprocess.Popen(
         [sys.executable, "-m", "service"], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
     )
 
 
 @contextmanager
-def serving(model: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    model: Path, without: tuple[str, ...] = (), **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that is ready, and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    process = start(FER_MODEL=str(model), HOST="127.0.0.1", PORT=address.split(":")[1], **environment)
+    port = address.split(":")[1]
+    process = start({"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, **environment}, without)
     try:
         for _ in range(300):
             try:
@@ -67,7 +71,7 @@ def close_code(stream: ClientConnection) -> int:
     ],
 )
 def test_it_refuses_in_one_line(environment: dict[str, str], said: str) -> None:
-    process = start(**environment)
+    process = start(environment)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
     assert said in error
@@ -77,7 +81,7 @@ def test_it_refuses_in_one_line(environment: dict[str, str], said: str) -> None:
 def test_a_model_without_labels_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(brightness_network({key: value for key, value in METADATA.items() if key != "labels"}))
-    process = start(FER_MODEL=str(path))
+    process = start({"FER_MODEL": str(path)})
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"{path} lacks metadata 'labels'; export it with `make export`" in error
@@ -130,3 +134,16 @@ def test_nothing_but_ids_sizes_and_times_is_logged(model_path: Path, white: byte
     assert "/v1/predict" in log
     assert data[:40] not in log
     assert "bright" not in log.replace("brightness.onnx", "")
+
+
+def test_nothing_is_written_outside_its_log(model_path: Path, white: bytes, tmp_path: Path) -> None:
+    """No picture and no usage report: home and temporary folder stay empty while it serves."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    with serving(model_path, without=unset, HOME=str(home), TMPDIR=str(temporary)) as (_, address):
+        request = urllib.request.Request(f"http://{address}/v1/predict?crop=whole", data=white)
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+        assert list(home.rglob("*")) == []
+        assert list(temporary.rglob("*")) == []

@@ -1,0 +1,53 @@
+# syntax=docker/dockerfile:1
+# Two images: `training` (TensorFlow; FER-2013 in, an ONNX file out) and, last and by default, `service`.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+# --- what the service needs, without pip: nothing is installed at run time ---------------------------
+FROM ${PYTHON_IMAGE} AS service-venv
+COPY requirements/service.txt /tmp/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv --without-pip /opt/venv && \
+    python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes -r /tmp/service.txt
+# A sixth of it is never loaded: packages' own tests, ONNX Runtime's C library (the Python module carries its own) and
+# its model conversion tools.
+RUN cd /opt/venv/lib/python3.11/site-packages && \
+    find . -type d -name tests -prune -exec rm -r {} + && \
+    rm -r onnxruntime/capi/libonnxruntime.so.* onnxruntime/quantization onnxruntime/tools onnxruntime/transformers
+
+FROM ${PYTHON_IMAGE} AS training-venv
+COPY requirements/training.txt /tmp/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv --without-pip /opt/venv && \
+    python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes -r /tmp/training.txt
+
+# --- training: docker compose --profile train run --rm training ---------------------------------------
+FROM ${PYTHON_IMAGE} AS training
+# HOME for what Keras and matplotlib like to keep between starts; they need not.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 HOME=/tmp ORT_DISABLE_TELEMETRY=1
+COPY --from=training-venv /opt/venv /opt/venv
+WORKDIR /app
+# The same owner and the same files as in the service's image: whichever container comes first fills the volume.
+COPY --chown=10001:10001 models/ models/
+RUN install -d -o 10001 -g 10001 /app/runs /app/.cache
+COPY service/ service/
+COPY training/ training/
+USER 10001:10001
+# Reads /data, keeps checkpoints in /app/runs, writes /app/models/emotion.onnx. Options can follow: --epochs 2.
+ENTRYPOINT ["python", "-m", "training.all", "--data", "/data"]
+
+# --- service ------------------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS service
+# ONNX Runtime reports usage to Microsoft unless told not to.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ORT_DISABLE_TELEMETRY=1 \
+    HOST=0.0.0.0 PORT=8000 FER_MODEL=/app/models/emotion.onnx
+COPY --from=service-venv /opt/venv /opt/venv
+WORKDIR /app
+COPY --chown=10001:10001 models/ models/
+COPY service/ service/
+# Compiled modules save 0.8 s at start for 17 MB, and a read-only root cannot make them later.
+RUN python -m compileall -q service
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/readyz', timeout=4)"]
+CMD ["python", "-m", "service"]
