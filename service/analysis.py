@@ -42,13 +42,17 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Face:
-    """One face and what the network sees in it; `probabilities` is float64 (classes,) and sums to 1."""
+    """One face and what the network sees in it; `probabilities` is float64 (classes,) and sums to 1.
+
+    `plausible` are the indices of the labels that hold the true one at the coverage the file was fitted for,
+    likeliest first; never empty.
+    """
 
     box: Box
     detector: str | None
     weight: float | None
     probabilities: NDArray[np.float64]
-    uncertain: bool
+    plausible: tuple[int, ...]
     sharpness: float
     brightness: float
     warnings: tuple[str, ...]
@@ -168,13 +172,18 @@ class Analyzer:
             detector=NAME if options.crop == "detect" else None,
             weight=weight,
             probabilities=row,
-            # Not one label but several (or none) are plausible at the coverage that the file was fitted for.
-            uncertain=int((row >= contract.plausible_threshold).sum()) != 1,
+            plausible=_plausible(row, contract.plausible_threshold),
             sharpness=sharpness,
             brightness=brightness,
             warnings=_warnings(box, contract.size_wh, sharpness, brightness),
             explanations=explanations,
         )
+
+
+def _plausible(row: NDArray[np.float64], threshold: float) -> tuple[int, ...]:
+    """Indices of the conformal prediction set, likeliest first; the answer is always one of them."""
+    order = np.argsort(-row, kind="stable")
+    return tuple(int(index) for rank, index in enumerate(order) if rank == 0 or row[index] >= threshold)
 
 
 def _warnings(box: Box, size_wh: tuple[int, int], sharpness: float, brightness: float) -> tuple[str, ...]:

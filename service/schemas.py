@@ -109,7 +109,11 @@ class Face(_Out):
     detection: Detection
     emotion: str
     confidence: float = Field(description="calibrated probability of `emotion`")
-    uncertain: bool = Field(description="true where more than one label (or none) is plausible at 90 % coverage")
+    uncertain: bool = Field(description="true where more than one label is plausible")
+    plausible: list[str] = Field(
+        description="conformal prediction set: labels that hold the true one in 90 % of faces like the data's, "
+        "likeliest first"
+    )
     emotions: dict[str, float] = Field(description="all labels in the model's order; they sum to 1")
     quality: Quality
     track_id: int | None = Field(None, description="null outside streams and videos")
@@ -298,7 +302,8 @@ def _face(face: analysis.Face, labels: tuple[str, ...]) -> Face:
         detection=Detection(detector=face.detector, weight=face.weight),
         emotion=labels[top],
         confidence=emotions[labels[top]],
-        uncertain=face.uncertain,
+        uncertain=len(face.plausible) > 1,
+        plausible=[labels[index] for index in face.plausible],
         emotions=emotions,
         quality=Quality(
             sharpness=face.sharpness,

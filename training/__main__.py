@@ -71,7 +71,19 @@ def _parser() -> argparse.ArgumentParser:
         "--resume goes on from it, bit for bit.",
     )
     train.add_argument("--votes", type=Path, help="FER+ votes, fer2013new.csv (optional, worth having)")
+    train.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="another run whose best network is learned from as well (distillation); may be given several times",
+    )
+    train.add_argument(
+        "--from", type=Path, dest="start", metavar="RUN", help="begin with the best weights of another run"
+    )
     train.add_argument("--epochs", type=int, help="passes over the training faces")
+    train.add_argument("--rate", type=float, dest="learning_rate", help="largest learning rate")
     train.add_argument("--seed", type=int, help="decides every random draw")
     train.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     train.set_defaults(command=_train)
@@ -152,21 +164,29 @@ def _figures(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from training.teacher import teach
     from training.train import CHECKPOINT, Recipe, Trainer, read_checkpoint
 
-    given = {name: getattr(options, name) for name in ("epochs", "seed") if getattr(options, name) is not None}
+    names = ("epochs", "learning_rate", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     checkpoint = options.run / CHECKPOINT
     if not options.resume and checkpoint.exists():
         raise ValueError(f"{checkpoint} exists: pass --resume to go on, or another --run to start anew.")
     recipe = Recipe.from_json(read_checkpoint(checkpoint)[0]["recipe"]) if options.resume else Recipe(**given)
     for name, value in given.items():
         if getattr(recipe, name) != value:
-            raise ValueError(f"{checkpoint} was begun with --{name} {getattr(recipe, name)}, which cannot change.")
+            raise ValueError(f"{checkpoint} was begun with {name} {getattr(recipe, name)}, which cannot change.")
+    if options.resume and (options.votes or options.teacher or options.start):
+        raise ValueError(f"{checkpoint} holds its soft targets and weights: leave out --votes, --teacher and --from.")
     dataset = _load(options)
-    votes = load_votes(options.votes, dataset) if options.votes else None
-    trainer = Trainer(recipe, dataset, votes)
     if options.resume:
+        trainer = Trainer(recipe, dataset, None)
         trainer.restore(options.run)
+    else:
+        votes = load_votes(options.votes, dataset) if options.votes else None
+        trainer = Trainer(recipe, dataset, teach(dataset, options.teacher, votes))
+        if options.start:
+            trainer.start_from(options.start)
     trainer.run(options.run)
 
 

@@ -29,9 +29,10 @@ def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str
     run, model = ["--run", str(options.run)], ["--model", str(options.model)]
     figures = ["figures", *source, *run, *model, "--out", str(options.model.parent / "figures")]
     votes = options.votes or find_votes(options.data)
-    train = [*source, *run, *(["--votes", str(votes)] if votes else []), *for_training]
-    if (options.run / CHECKPOINT).exists():
-        train.append("--resume")
+    # A checkpoint holds what it learns from.
+    begun = (options.run / CHECKPOINT).exists()
+    how = ["--resume"] if begun else ["--votes", str(votes)] if votes else []
+    train = [*source, *run, *how, *for_training]
     return [
         [*figures, "--data-only"],
         ["train", *train],

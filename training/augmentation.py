@@ -4,11 +4,14 @@ import math
 
 import tensorflow as tf
 
-ROTATION_RAD = math.radians(12)
-SCALE = 0.18
-SHIFT = 0.10
-CONTRAST = 0.3
-BRIGHTNESS = 40.0
+ROTATION_RAD = math.radians(15)
+SCALE = 0.2
+SHIFT = 0.12
+CONTRAST = 0.35
+BRIGHTNESS = 50.0
+# A share of the faces has the detail of a picture this many times smaller.
+COARSE_PROBABILITY = 0.25
+COARSER = 2
 ERASE_PROBABILITY = 0.35
 ERASE_SIDE = (0.1, 0.4)
 
@@ -19,8 +22,9 @@ def augment(faces: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
     Mirror, rotation, scale and shift are one projective transform, which resizes as well.
     `seed` is int32 (2,); the same seed gives the same pictures.
     """
-    seeds = tf.unstack(tf.random.split(seed, 3))
-    out = _transform(tf.cast(faces, tf.float32), size, seeds[0])
+    seeds = tf.unstack(tf.random.split(seed, 4))
+    out = _coarsen(tf.cast(faces, tf.float32), seeds[3])
+    out = _transform(out, size, seeds[0])
     out = _light(out, seeds[1])
     return _erase(out, seeds[2])
 
@@ -28,6 +32,14 @@ def augment(faces: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
 def _uniform(seed: tf.Tensor, count: tf.Tensor, columns: int) -> list[tf.Tensor]:
     """`columns` vectors of `count` draws from -1..1."""
     return tf.unstack(tf.random.stateless_uniform((columns, count), seed, -1.0, 1.0))
+
+
+def _coarsen(faces: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Faces far from the camera: averaged down and enlarged again."""
+    (chance,) = _uniform(seed, tf.shape(faces)[0], 1)
+    small = tf.nn.avg_pool2d(faces, COARSER, COARSER, "VALID")
+    coarse = tf.image.resize(small, tf.shape(faces)[1:3], "bilinear")
+    return tf.where(((chance + 1) / 2 < COARSE_PROBABILITY)[:, None, None, None], coarse, faces)
 
 
 def _transform(faces: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:

@@ -105,8 +105,8 @@ def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> D
     return dataset
 
 
-def load_votes(path: Path, dataset: Dataset) -> np.ndarray:
-    """FER+ votes of the Training rows, float32 (n, 10) in the order of VOTE_COLUMNS.
+def load_votes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """FER+ votes of the three splits, each float32 (n, 10) in the order of VOTE_COLUMNS.
 
     fer2013new.csv names no pixels: its rows are matched by order, so it needs the full CSV form.
     """
@@ -121,9 +121,10 @@ def load_votes(path: Path, dataset: Dataset) -> np.ndarray:
     wanted = [name for name, split in zip(SPLITS, dataset.splits(), strict=True) for _ in range(len(split))]
     if usages != wanted or dataset.note:
         raise DataError(f"{path} has {len(rows):,} rows that do not line up with the faces; votes need the full CSV.")
-    return np.array([_parse_votes(row, f"{path}, line {line}") for line, row in enumerate(rows, start=2)], np.float32)[
-        : len(dataset.training)
-    ]
+    votes = np.array([_parse_votes(row, f"{path}, line {line}") for line, row in enumerate(rows, start=2)], np.float32)
+    ends = np.cumsum([len(split) for split in dataset.splits()])
+    training, public_test, private_test = np.split(votes, ends[:-1])
+    return training, public_test, private_test
 
 
 def _parse_votes(row: dict[str, str], where: str) -> list[float]:

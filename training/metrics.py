@@ -63,8 +63,9 @@ def plausible_threshold(probabilities: np.ndarray, labels: np.ndarray, coverage:
 
 
 def label_sets(probabilities: np.ndarray, labels: np.ndarray, threshold: float) -> dict:
-    """How the sets {label: p >= threshold} fare: do they hold the true label, how large are they?"""
+    """How the sets {label: p >= threshold, and the likeliest} fare: do they hold the true label, how large are they?"""
     plausible = probabilities >= threshold
+    plausible[np.arange(len(labels)), probabilities.argmax(1)] = True
     single = plausible.sum(1) == 1
     right = probabilities.argmax(1) == labels
     return {

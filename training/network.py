@@ -17,6 +17,8 @@ class Shape:
     size: int = 48
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)
+    # The linear layer reads both stages' last maps, not the second's alone, so that heatmaps are twice as fine.
+    fine: bool = False
 
 
 @keras.saving.register_keras_serializable(package="fer")
@@ -39,13 +41,15 @@ def build(shape: Shape) -> keras.Model:
     """A residual network from faces (n, h, w, 1), 0..255, to (logits, features).
 
     `features` is the last map before pooling; a logit is linear in its mean, which is what makes
-    Grad-CAM a plain product (see `training.export`). Height and width are free while training.
+    Grad-CAM a plain product (see `training.export`). Height and width are free while training,
+    in multiples of 8.
     """
     faces = keras.Input((None, None, 1), name="faces")
     x = Standardise(name="scaling")(faces)
     # 6x6 by stride 2 is space-to-depth followed by 3x3: full-size maps would cost more than they give.
     x = _conv(x, shape.widths[0], kernel=6, stride=2, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
+    stages = []
     for stage, (width, count) in enumerate(zip(shape.widths[1:], shape.blocks, strict=True), start=1):
         for block in range(count):
             last = stage == len(shape.blocks) and block == count - 1
@@ -54,8 +58,13 @@ def build(shape: Shape) -> keras.Model:
                 width,
                 stride=2 if block == 0 else 1,
                 name=f"stage{stage}_block{block + 1}",
-                out=HEATMAP_LAYER if last else None,
+                out=HEATMAP_LAYER if last and not shape.fine else None,
             )
+        stages.append(x)
+    if shape.fine:
+        # Each pixel of the coarse map four times: the mean over the joint map is the mean over each of its parts.
+        coarse = layers.UpSampling2D(2, interpolation="nearest", name="finer")(stages[-1])
+        x = layers.Concatenate(name=HEATMAP_LAYER)([coarse, stages[-2]])
     pooled = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(shape.classes, name="logits")(pooled)
     return keras.Model(faces, [logits, x], name="emotion")
@@ -103,11 +112,15 @@ def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:
     """The network's parts in order, for people: name, size of what it gives (h, w, channels), parameters."""
     model = build(shape)
     blocks = [f"stage{stage}_block{block + 1}" for stage, n in enumerate(shape.blocks, start=1) for block in range(n)]
-    ends = ["faces", "scaling", "stem_relu", *(f"{name}_relu" for name in blocks[:-1]), HEATMAP_LAYER, "pool", "logits"]
+    relus = [f"{name}_relu" for name in blocks]
+    if not shape.fine:
+        relus[-1] = HEATMAP_LAYER
+    joint = [HEATMAP_LAYER] if shape.fine else []
+    ends = ["faces", "scaling", "stem_relu", *relus, *joint, "pool", "logits"]
     sizes = keras.Model(model.inputs, [model.get_layer(name).output for name in ends]).compute_output_shape(
         (1, shape.size, shape.size, 1)
     )
-    names = ["faces", "scaling", "stem", *blocks, "pool", "logits"]
+    names = ["faces", "scaling", "stem", *blocks, *joint, "pool", "logits"]
     parameters = dict.fromkeys(names, 0)
     for layer in model.layers:
         for name in names:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from training import network, targets
 from training.augmentation import augment
 from training.dataset import LABELS, Dataset, Split
+from training.targets import Soft
 
 CHECKPOINT = "checkpoint.npz"
 BEST = "best.npz"
@@ -38,24 +39,34 @@ class Recipe:
     # Decoupled: Keras leaves it out of the momentum, so ten times the figure of an L2 term.
     weight_decay: float = 5e-3
     label_smoothing: float = 0.05
-    # Share of the target that comes from FER+ voters, where their votes are given.
-    votes_share: float = 0.5
-    # Share of the epochs that votes have a say in. They teach quickly, but not FER-2013's own habits: where voters
-    # mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would call fear).
-    votes_until: float = 0.66
+    # Share of the target that comes from soft targets (FER+ voters, networks trained before), where they are given.
+    soft_share: float = 0.7
+    # Share of the epochs that soft targets have a say in. Votes alone teach quickly, but not FER-2013's own habits:
+    # where voters mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would
+    # call fear), so they wanted an end (0.66). A network beside them (`training.teacher`) has those habits.
+    soft_until: float = 1.0
+    # From this share of the epochs on, half of each batch is the mirror image of the other half, and the answers'
+    # symmetric Kullback-Leibler divergence is added to the loss, times the penalty.
+    mirror_from: float = 0.7
+    mirror_penalty: float = 1.0
     average_decay: float = 0.998
     # Training size in pixels by share of the epochs: small faces first cost half as much.
-    sizes: tuple[tuple[float, int], ...] = ((0.5, 36), (1.0, 48))
+    sizes: tuple[tuple[float, int], ...] = ((0.3, 32), (0.6, 40), (1.0, 48))
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)
+    fine: bool = True
 
     @property
     def shape(self) -> network.Shape:
-        return network.Shape(classes=len(LABELS), widths=self.widths, blocks=self.blocks)
+        return network.Shape(classes=len(LABELS), widths=self.widths, blocks=self.blocks, fine=self.fine)
 
     def size_at(self, epoch: int) -> int:
         """Training size in pixels for an epoch counted from 0."""
         return next(size for until, size in self.sizes if epoch < until * self.epochs)
+
+    def mirrored_at(self, epoch: int) -> bool:
+        """Whether an epoch counted from 0 asks for the same answer for mirror images."""
+        return epoch >= self.mirror_from * self.epochs
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
@@ -88,14 +99,12 @@ class Trainer:
     what is evaluated, kept and exported.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, votes: np.ndarray | None):
+    def __init__(self, recipe: Recipe, data: Dataset, soft: Soft | None):
         keras.utils.set_random_seed(recipe.seed)
-        self.recipe, self.data, self.votes_given = recipe, data, votes is not None
+        self.recipe, self.data = recipe, data
         self.label_targets = targets.smooth(data.training.labels, len(LABELS), recipe.label_smoothing)
-        self.vote_targets = self.label_targets
-        if votes is not None:
-            taught = targets.from_votes(votes, data.training.labels, len(LABELS))
-            self.vote_targets = (1 - recipe.votes_share) * self.label_targets + recipe.votes_share * taught
+        self._take(soft)
+        self.started_from: str | None = None
         self.steps_per_epoch = max(1, len(data.training) // recipe.batch)
         self.model = network.build(recipe.shape)
         self.average = network.build(recipe.shape)
@@ -106,6 +115,28 @@ class Trainer:
         self.optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimiser.build(self.model.trainable_variables)
         self.progress = Progress()
+
+    def _take(self, soft: Soft | None) -> None:
+        self.soft, self.soft_targets = soft, self.label_targets
+        if soft is not None:
+            share = self.recipe.soft_share
+            self.soft_targets = (1 - share) * self.label_targets + share * soft.targets
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the best weights of another run instead of random ones.
+
+        Raises ValueError where that run's network has other parts. A linear layer that reads more
+        maps than it did there begins without an eye for them.
+        """
+        model, _, _ = load_best(folder)
+        given = {variable.path: variable.numpy() for variable in model.variables}
+        for variable in self.model.variables:
+            value = given.get(variable.path)
+            if value is None or value.shape[1:] != variable.shape[1:] or len(value) > variable.shape[0]:
+                raise ValueError(f"{folder / BEST} is of another network: {variable.path} does not fit.")
+            variable.assign(np.pad(value, [(0, variable.shape[0] - len(value))] + [(0, 0)] * (value.ndim - 1)))
+        self.average.set_weights(self.model.get_weights())
+        self.started_from = fingerprint(value.numpy() for value in model.variables)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -118,9 +149,9 @@ class Trainer:
         return self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def targets_at(self, step: int) -> np.ndarray:
-        """What is asked of every training face at a step: with the voters' say at first, without it later."""
-        voted = step // self.steps_per_epoch < self.recipe.votes_until * self.recipe.epochs
-        return self.vote_targets if voted else self.label_targets
+        """What is asked of every training face at a step: soft targets while they have a say, labels alone later."""
+        softened = step // self.steps_per_epoch < self.recipe.soft_until * self.recipe.epochs
+        return self.soft_targets if softened else self.label_targets
 
     @tf.function(reduce_retracing=False)
     def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor) -> tf.Tensor:
@@ -128,11 +159,19 @@ class Trainer:
 
     @tf.function(jit_compile=True)
     def _update(
-        self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
+        self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor, mirrored: bool
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        if mirrored:
+            faces, wanted = tf.concat([faces, faces[:, :, ::-1]], 0), tf.concat([wanted, wanted], 0)
         with tf.GradientTape() as tape:
             logits, _ = self.model(faces, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
+            if mirrored:
+                logits, others = tf.split(logits, 2)
+                gap = (tf.nn.softmax(logits) - tf.nn.softmax(others)) * (
+                    tf.nn.log_softmax(logits) - tf.nn.log_softmax(others)
+                )
+                loss += self.recipe.mirror_penalty * tf.reduce_mean(tf.reduce_sum(gap, 1))
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimiser.learning_rate.assign(rate)
         self.optimiser.apply(gradients)
@@ -141,8 +180,11 @@ class Trainer:
         return loss, tf.argmax(logits, 1)
 
     def step(self, rows: np.ndarray, size: int) -> None:
-        """One batch of `rows` of the training split at `size` pixels."""
+        """One batch of `rows` of the training split at `size` pixels; of half of them where mirror images count."""
         number = self.progress.step
+        mirrored = self.recipe.mirrored_at(number // self.steps_per_epoch)
+        if mirrored:
+            rows = rows[: len(rows) // 2]
         # Typed values, not Python numbers: those would be compiled in, once for each step.
         faces = self._augment(tf.constant(self.data.training.faces[rows]), size, tf.constant(number, tf.int32))
         decay = min(self.recipe.average_decay, (1 + number) / (10 + number))
@@ -151,6 +193,7 @@ class Trainer:
             tf.constant(self.targets_at(number)[rows], tf.float32),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
+            mirrored,
         )
         self.progress.loss_sum += float(loss)
         self.progress.right_sum += float(np.mean(answers.numpy() == self.data.training.labels[rows]))
@@ -219,30 +262,30 @@ class Trainer:
         arrays = self._average_arrays()
         arrays |= {f"model/{i}": value.numpy() for i, value in enumerate(self.model.variables)}
         arrays |= {f"optimiser/{i}": value.numpy() for i, value in enumerate(self.optimiser.variables)}
+        if self.soft is not None:
+            arrays["soft"] = self.soft.targets
         self._write(folder / CHECKPOINT, arrays, progress=asdict(self.progress))
 
     def _write(self, path: Path, arrays: dict[str, np.ndarray], **words: object) -> None:
         words |= {
             "recipe": json.dumps(asdict(self.recipe)),
             "data_sha256": self.data.sha256,
-            "targets_sha256": targets.sha256(self.vote_targets),
-            "votes": self.votes_given,
+            "soft": self.soft and self.soft.source,
+            "started_from": self.started_from,
         }
         unfinished = path.with_suffix(".tmp.npz")
         np.savez(unfinished, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
         unfinished.replace(path)
 
     def restore(self, folder: Path) -> None:
-        """Go on where `save` stopped. Raises ValueError if recipe or data are not the checkpoint's."""
+        """Go on where `save` stopped, with its soft targets. Raises ValueError if recipe or data are others."""
         words, arrays = read_checkpoint(folder / CHECKPOINT)
         if Recipe.from_json(words["recipe"]) != self.recipe:
             raise ValueError(f"{folder / CHECKPOINT} was made with another recipe: {words['recipe']}")
         if words["data_sha256"] != self.data.sha256:
             raise ValueError(f"{folder / CHECKPOINT} was made with other data (sha256 {words['data_sha256']})")
-        if words.get("targets_sha256", wanted := targets.sha256(self.vote_targets)) != wanted:
-            raise ValueError(
-                f"{folder / CHECKPOINT} was begun {'with other' if words['votes'] else 'without'} FER+ votes"
-            )
+        self._take(Soft(arrays["soft"], words["soft"]) if words["soft"] else None)
+        self.started_from = words["started_from"]
         groups = {"average": self.average, "model": self.model, "optimiser": self.optimiser}
         for name, owner in groups.items():
             for i, variable in enumerate(owner.variables):

@@ -75,9 +75,9 @@ export class Reading {
   }
 }
 
-function remark({ uncertain, quality }) {
+function remark({ plausible, quality }) {
   return [
-    uncertain ? "Not clear: other labels are plausible too." : "",
+    plausible.length > 1 ? `Not clear: ${plausible.slice(1).join(", ")} would be plausible too.` : "",
     quality.warnings.length > 0 ? `The face is ${quality.warnings.join(" and ")}, so be careful with this.` : "",
   ].join(" ");
 }

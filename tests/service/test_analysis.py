@@ -1,5 +1,7 @@
 """The pipeline, with a network that calls bright faces bright."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from service.analysis import Analyzer, Options
 from service.classifier import EmotionClassifier
 from service.faces import FaceDetector
 from service.problems import InvalidOption
-from tests.service.conftest import LABELS, encoded
+from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +29,21 @@ def test_a_whole_image_is_one_face(analyzer: Analyzer, grey: int, index: int) ->
     assert face.probabilities.argmax() == index
     assert face.detector is None
     assert face.weight is None
-    assert not face.uncertain
+    assert face.plausible == (index,)
     assert face.brightness == pytest.approx(grey / 255)
 
 
-def test_halfway_is_uncertain(analyzer: Analyzer) -> None:
-    (face,) = analyzer.analyse(encoded(np.full((8, 8), 127)), WHOLE).faces
-    assert face.uncertain
+def test_halfway_both_are_plausible_likeliest_first(analyzer: Analyzer) -> None:
+    (face,) = analyzer.analyse(encoded(np.full((8, 8), 129)), WHOLE).faces
+    assert face.plausible == (1, 0)
+
+
+def test_the_answer_is_plausible_even_where_nothing_reaches_the_threshold(tmp_path: Path) -> None:
+    path = tmp_path / "strict.onnx"
+    path.write_bytes(brightness_network(METADATA | {"plausible_threshold": "0.9"}))
+    strict = Analyzer(FaceDetector(), EmotionClassifier(path), max_pixels=100)
+    (face,) = strict.analyse(encoded(np.full((8, 8), 129)), WHOLE).faces
+    assert face.plausible == (1,)
 
 
 def test_a_face_is_found_and_no_face_is_an_answer(analyzer: Analyzer, photo: bytes, white: bytes) -> None:

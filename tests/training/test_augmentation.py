@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.augmentation import augment
+from training.augmentation import BRIGHTNESS, _coarsen, augment
 from training.dataset import Split
 
 
@@ -35,4 +35,13 @@ def test_faces_of_a_batch_are_changed_each_in_its_own_way(splits: dict[str, Spli
 def test_a_grey_face_only_changes_its_brightness() -> None:
     out = changed(np.full((16, 48, 48, 1), 128, np.uint8), 48, 3)
     assert np.ptp(out, axis=(1, 2, 3)).max() < 1e-3
-    assert np.abs(out - 128).max() <= 40
+    assert np.abs(out - 128).max() <= BRIGHTNESS
+
+
+def test_some_faces_have_the_detail_of_half_their_size(splits: dict[str, Split]) -> None:
+    faces = tf.constant(splits["Training"].faces, tf.float32)
+    coarse = _coarsen(faces, tf.constant([7, 1])).numpy()
+    changed_ones = np.abs(coarse - faces.numpy()).max((1, 2, 3)) > 0
+    assert 0.05 < changed_ones.mean() < 0.6
+    halves = tf.image.resize(tf.nn.avg_pool2d(faces, 2, 2, "VALID"), (48, 48)).numpy()
+    np.testing.assert_allclose(coarse[changed_ones], halves[changed_ones])

@@ -58,7 +58,9 @@ def test_resume_without_a_checkpoint(csv_path: Path, capsys: pytest.CaptureFixtu
 def test_a_run_is_not_overwritten_or_changed(run: Path, csv_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["train", "--data", csv_path, "--partial", "--run", run]
     assert "exists: pass --resume to go on" in failed(arguments, capsys)
-    assert "was begun with --epochs 4" in failed([*arguments, "--resume", "--epochs", "5"], capsys)
+    assert "was begun with epochs 4" in failed([*arguments, "--resume", "--epochs", "5"], capsys)
+    more = ["--resume", "--teacher", run]
+    assert "leave out --votes, --teacher and --from" in failed([*arguments, *more], capsys)
 
 
 def test_resuming_a_finished_run_does_nothing(run: Path, csv_path: Path, tmp_path: Path) -> None:

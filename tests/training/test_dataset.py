@@ -242,8 +242,8 @@ def test_real_data(fer2013: Path) -> None:
     load(fer2013, cache_dir=cache)
     assert time.perf_counter() - started < 2
     votes = load_votes(fer2013.with_name("fer2013new.csv"), data)
-    assert votes.shape == (OFFICIAL_COUNTS["Training"], len(VOTE_COLUMNS))
-    assert votes.sum(1).max() == 10
+    assert [part.shape for part in votes] == [(count, len(VOTE_COLUMNS)) for count in OFFICIAL_COUNTS.values()]
+    assert votes[0].sum(1).max() == 10
 
 
 # --- votes -------------------------------------------------------------------------------------
@@ -255,10 +255,10 @@ def write_votes(path: Path, data: Dataset, last: str = "1") -> Path:
     return path
 
 
-def test_votes_are_those_of_the_training_faces(data: Dataset, tmp_path: Path) -> None:
+def test_votes_come_by_split(data: Dataset, tmp_path: Path) -> None:
     votes = load_votes(write_votes(tmp_path / "votes.csv", data), data)
-    assert votes.shape == (63, 10)
-    np.testing.assert_array_equal(votes[0], [10, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    assert [part.shape for part in votes] == [(63, 10), (42, 10), (21, 10)]
+    np.testing.assert_array_equal(votes[0][0], [10, 0, 0, 0, 0, 0, 0, 0, 0, 1])
 
 
 def test_bad_votes_are_refused(data: Dataset, tmp_path: Path) -> None:

@@ -71,4 +71,6 @@ def test_label_sets() -> None:
         "single": 0.75,
         "accuracy_where_single": 1.0,
     }
-    assert metrics.label_sets(PROBABILITIES, LABELS, 0.9)["accuracy_where_single"] is None
+    # The answer is always in its set; with no threshold everything is.
+    assert metrics.label_sets(PROBABILITIES, LABELS, 1.1)["single"] == 1
+    assert metrics.label_sets(PROBABILITIES, LABELS, 0.0)["accuracy_where_single"] is None

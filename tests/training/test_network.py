@@ -1,5 +1,7 @@
 """The promises of the network's shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,8 +34,18 @@ def test_any_size_and_count(side: int, cells: int) -> None:
     assert features.shape == (3, cells, cells, 8)
 
 
-def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split]) -> None:
-    model = network.build(TINY)
+def test_fine_features_are_both_stages_maps() -> None:
+    shape = replace(TINY, widths=(4, 6, 8), fine=True)
+    model = network.build(shape)
+    _, features = model(np.zeros((3, 48, 48, 1), np.uint8))
+    assert features.shape == (3, 12, 12, 8 + 6)
+    assert network.multiply_adds(shape) == network.multiply_adds(replace(shape, fine=False)) + 6 * 7
+    assert [shape for _, shape, _ in network.outline(shape)][-4:] == [(6, 6, 8), (12, 12, 14), (14,), (7,)]
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split], fine: bool) -> None:
+    model = network.build(replace(TINY, fine=fine))
     logits, features = model(splits["PublicTest"].faces)
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)

@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 
 from training.dataset import Dataset, Split
-from training.train import BEST, CHECKPOINT, HISTORY, Interrupted, Recipe, Trainer, load_best, read_checkpoint, score
+from training.targets import Soft
+from training.train import (
+    BEST,
+    CHECKPOINT,
+    HISTORY,
+    Interrupted,
+    Recipe,
+    Trainer,
+    fingerprint,
+    load_best,
+    predict,
+    read_checkpoint,
+    score,
+)
 
 # Three batches an epoch. One size: what takes the time here is compiling, once for each trainer and size.
 RECIPE = Recipe(epochs=2, batch=21, sizes=((1.0, 24),), widths=(4, 8, 8), blocks=(1, 1))
@@ -18,8 +31,8 @@ RECIPE = Recipe(epochs=2, batch=21, sizes=((1.0, 24),), widths=(4, 8, 8), blocks
 class Stopped(Trainer):
     """Presses Ctrl-C during one of its steps."""
 
-    def __init__(self, at: int, recipe: Recipe, data: Dataset, votes: np.ndarray | None, times: int = 1):
-        super().__init__(recipe, data, votes)
+    def __init__(self, at: int, recipe: Recipe, data: Dataset, soft: Soft | None, times: int = 1):
+        super().__init__(recipe, data, soft)
         self.at, self.times = at, times
 
     def step(self, rows: np.ndarray, size: int) -> None:
@@ -88,30 +101,29 @@ def test_another_seed_is_another_run() -> None:
     assert Recipe.from_json(json.dumps(RECIPE.__dict__)) == RECIPE
 
 
-def test_other_recipe_data_or_votes_are_refused(uninterrupted: Path, data: Dataset) -> None:
+def test_other_recipe_or_data_are_refused(uninterrupted: Path, data: Dataset) -> None:
     with pytest.raises(ValueError, match="another recipe"):
-        Trainer(Recipe(**{**RECIPE.__dict__, "seed": 2}), data, None).restore(uninterrupted)
+        Trainer(replace(RECIPE, seed=2), data, None).restore(uninterrupted)
     other = Dataset(data.training, data.public_test, data.private_test, sha256="other")
     with pytest.raises(ValueError, match="other data"):
         Trainer(RECIPE, other, None).restore(uninterrupted)
-    with pytest.raises(ValueError, match="without FER"):
-        Trainer(RECIPE, data, np.ones((len(data.training), 10), np.float32)).restore(uninterrupted)
 
 
-def test_a_checkpoint_from_before_votes_were_recorded_is_taken(
-    uninterrupted: Path, data: Dataset, tmp_path: Path
-) -> None:
-    words, arrays = read_checkpoint(uninterrupted / CHECKPOINT)
-    del words["targets_sha256"], words["votes"]
-    np.savez(tmp_path / CHECKPOINT, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
-    trainer = Trainer(RECIPE, data, None)
-    trainer.restore(tmp_path)
-    assert trainer.progress.step == 6
+def test_a_checkpoint_holds_the_soft_targets_of_its_run(data: Dataset, tmp_path: Path) -> None:
+    soft = Soft(np.random.default_rng(0).dirichlet(np.ones(7), len(data.training)).astype(np.float32), "a die")
+    begun = Trainer(RECIPE, data, soft)
+    begun.save(tmp_path)
+    restored = Trainer(RECIPE, data, None)
+    assert not np.array_equal(restored.targets_at(0), begun.targets_at(0))
+    restored.restore(tmp_path)
+    np.testing.assert_array_equal(restored.targets_at(0), begun.targets_at(0))
+    assert restored.soft is not None
+    assert restored.soft.source == "a die"
 
 
 def test_small_faces_come_first() -> None:
     recipe = Recipe(epochs=46)
-    assert [recipe.size_at(epoch) for epoch in (0, 22, 23, 45)] == [36, 36, 48, 48]
+    assert [recipe.size_at(epoch) for epoch in (0, 13, 14, 27, 28, 45)] == [32, 32, 40, 40, 48, 48]
 
 
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
@@ -155,11 +167,48 @@ def test_score_by_hand() -> None:
     assert loss == pytest.approx((np.log(2) + np.log1p(np.exp(-1)) + np.log1p(np.exp(1))) / 3, rel=1e-6)
 
 
-def test_votes_have_a_say_until_their_time_is_over(data: Dataset) -> None:
-    votes = np.random.default_rng(0).integers(0, 10, (len(data.training), 10)).astype(np.float32)
-    recipe = replace(RECIPE, epochs=4, votes_share=0.5, votes_until=0.5)
-    voted, plain = Trainer(recipe, data, votes), Trainer(recipe, data, None)
-    for step in range(4 * voted.steps_per_epoch):
-        same = np.array_equal(voted.targets_at(step), plain.targets_at(step))
-        assert same == (step >= 2 * voted.steps_per_epoch)
-        np.testing.assert_allclose(voted.targets_at(step).sum(1), 1, rtol=1e-5)
+def test_soft_targets_have_a_say_until_their_time_is_over(data: Dataset) -> None:
+    soft = Soft(np.random.default_rng(0).dirichlet(np.ones(7), len(data.training)).astype(np.float32), "a die")
+    recipe = replace(RECIPE, epochs=4, soft_share=0.5, soft_until=0.5)
+    softened, plain = Trainer(recipe, data, soft), Trainer(recipe, data, None)
+    for step in range(4 * softened.steps_per_epoch):
+        same = np.array_equal(softened.targets_at(step), plain.targets_at(step))
+        assert same == (step >= 2 * softened.steps_per_epoch)
+        np.testing.assert_allclose(softened.targets_at(step).sum(1), 1, rtol=1e-5)
+
+
+def test_mirror_images_are_asked_for_the_same_answer(data: Dataset) -> None:
+    recipe = replace(RECIPE, mirror_from=0.5, mirror_penalty=30.0)
+    assert [recipe.mirrored_at(epoch) for epoch in (0, 1)] == [False, True]
+    rows = np.arange(len(data.training))
+
+    def gap_after_training(penalty: float) -> float:
+        trainer = Trainer(replace(recipe, mirror_from=0.0, mirror_penalty=penalty), data, None)
+        for _ in range(12):
+            trainer.step(rows, 24)
+        faces = data.public_test.faces
+        both = [trainer.model(given, training=False)[0].numpy() for given in (faces, faces[:, :, ::-1])]
+        return float(np.abs(both[0] - both[1]).mean() / np.abs(both[0]).mean())
+
+    assert gap_after_training(30.0) < 0.8 * gap_after_training(0.0)
+
+
+def test_a_run_begins_with_the_weights_of_another(uninterrupted: Path, data: Dataset) -> None:
+    before, _, _ = load_best(uninterrupted)
+    same = Trainer(RECIPE, data, None)
+    same.start_from(uninterrupted)
+    wanted, found = predict(before, data.public_test.faces), predict(same.average, data.public_test.faces)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_finer_network_begins_with_the_answers_of_the_coarse_one(data: Dataset, tmp_path: Path) -> None:
+    coarse = replace(RECIPE, epochs=1, fine=False)
+    Trainer(coarse, data, None).run(tmp_path)
+    before, _, _ = load_best(tmp_path)
+    finer = Trainer(replace(RECIPE, fine=True), data, None)
+    finer.start_from(tmp_path)
+    wanted, found = predict(before, data.public_test.faces), predict(finer.model, data.public_test.faces)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert finer.started_from == fingerprint(value.numpy() for value in before.variables)
+    with pytest.raises(ValueError, match="is of another network: stem/kernel does not fit"):
+        Trainer(replace(RECIPE, widths=(6, 8, 8)), data, None).start_from(tmp_path)
