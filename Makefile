@@ -58,7 +58,7 @@ export: $(TRAINING_READY) ## the best weights of RUN to MODEL, proved equal to K
 	$(TRAINING) -m training export --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)"
 
 evaluate: $(TRAINING_READY) ## measure MODEL through the service's own code (SPLIT, default PublicTest)
-	$(TRAINING) -m training evaluate --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)" --split "$(SPLIT)"
+	$(TRAINING) -m training evaluate --data "$(DATA)" --model "$(MODEL)" --split "$(SPLIT)"
 
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents

@@ -99,11 +99,10 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser(
         "evaluate",
-        parents=[data, run, model],
+        parents=[data, model],
         help="measure the exported file through the service's classifier; writes metrics.json and MODEL_CARD.md",
         description="Measure the exported file through the service's own classifier. Writes metrics.json and "
-        "MODEL_CARD.md beside it; the other split's figures in them stay if they are of the same file. Recipe and "
-        "training time come from --run if the file was exported from it.",
+        "MODEL_CARD.md beside it; the other split's figures in them stay if they are of the same file.",
     )
     evaluate.add_argument(
         "--split",
@@ -136,8 +135,8 @@ def _load(options: argparse.Namespace) -> Dataset:
 
 
 def _figures(options: argparse.Namespace) -> None:
-    from training import figures
-    from training.train import BEST
+    from training import evaluate, figures
+    from training.train import BEST, story
 
     data = _load(options) if options.data.exists() else None
     if options.data_only:
@@ -149,9 +148,11 @@ def _figures(options: argparse.Namespace) -> None:
     else:
         skipped.append(f"samples and class balance: {options.data} does not exist")
     if (options.run / BEST).exists():
-        made += figures.of_run(options.run, options.out)
+        made += figures.of_training(story(options.run), options.out)
+    elif options.model.exists():
+        made += figures.of_training(evaluate.story(options.model), options.out)
     else:
-        skipped.append(f"network and curves: {options.run / BEST} does not exist")
+        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} exists")
     if data and options.model.exists():
         made += figures.of_model(options.model, data, options.out)
     else:
@@ -200,7 +201,7 @@ def _export(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate, words
 
-    figures = evaluate(options.model, _load(options), options.split, options.run)
+    figures = evaluate(options.model, _load(options), options.split)
     print(words(options.split, figures))
 
 

@@ -37,7 +37,7 @@ def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str
         [*figures, "--data-only"],
         ["train", *train],
         ["export", *source, *run, *model],
-        ["evaluate", *source, *run, *model, "--split", "PublicTest"],
+        ["evaluate", *source, *model, "--split", "PublicTest"],
         figures,
     ]
 

@@ -12,7 +12,7 @@ def render(figures: dict) -> str:
         _USES,
         "## Figures\n\n" + "\n\n".join(_split(name, section, model) for name, section in figures["splits"].items()),
         _DATA,
-        _recipe(training, model) if training else "",
+        _recipe(training, model),
         _LIMITS,
         _origin(model),
     ]

@@ -13,7 +13,7 @@ import onnx
 from tqdm import tqdm
 
 from service.classifier import EmotionClassifier, ModelError
-from training import card, metrics, train
+from training import card, metrics
 from training.dataset import SIZE, SPLITS, Dataset, Split
 
 METRICS = "metrics.json"
@@ -22,11 +22,8 @@ BATCH = 256
 FAITHFULNESS_FACES = 512
 
 
-def evaluate(model: Path, data: Dataset, split_name: str, run: Path) -> dict:
-    """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns what metrics.json holds.
-
-    Recipe and training time are added if the model was exported from `run`.
-    """
+def evaluate(model: Path, data: Dataset, split_name: str) -> dict:
+    """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns what metrics.json holds."""
     classifier = open_model(model)
     about = describe(model)
     split = data.splits()[SPLITS.index(split_name)]
@@ -36,10 +33,10 @@ def evaluate(model: Path, data: Dataset, split_name: str, run: Path) -> dict:
     before = json.loads(path.read_text()) if path.exists() else None
     # Another file's figures would look like this one's.
     if before is None or before["model"]["sha256"] != about["sha256"]:
-        before = {"training": None, "splits": {}}
+        before = {"splits": {}}
     figures = {
         "model": about,
-        "training": _training(run, about["version"]) or before["training"],
+        "training": _training(model),
         "splits": before["splits"] | {split_name: section},
     }
     path.write_text(json.dumps(figures, indent=1) + "\n")
@@ -95,8 +92,8 @@ def describe(model: Path) -> dict:
     """What the file says of itself, and its size and hash."""
     body = model.read_bytes()
     words = {entry.key: entry.value for entry in onnx.load_from_string(body).metadata_props}
-    # The service needs the rest, and has refused by now; these two are for the card.
-    for key in ("parameters", "multiply_adds"):
+    # The service needs the rest, and has refused by now; these are for the card.
+    for key in ("parameters", "multiply_adds", "training"):
         if key not in words:
             raise ValueError(f"{model} carries no {key!r} metadata; export it with `make export`.")
     numbers = {key: float(words[key]) for key in ("temperature", "plausible_threshold", "crop_margin")}
@@ -113,23 +110,16 @@ def describe(model: Path) -> dict:
     }
 
 
-def _training(run: Path, version: str) -> dict | None:
-    """What the run tells of the model's training; None if the model is not that run's."""
-    if not (run / train.BEST).exists():
-        return None
-    words, arrays = train.read_checkpoint(run / train.BEST)
-    weights = (arrays[f"average/{i}"] for i in range(len(arrays)))
-    if not version.endswith(train.fingerprint(weights)):
-        return None
-    history = json.loads((run / train.HISTORY).read_text())
-    return {
-        "seconds": sum(epoch["seconds"] for epoch in history),
-        "epochs": len(history),
-        "exported_epoch": words["epoch"],
-        "recipe": json.loads(words["recipe"]),
-        "soft": words["soft"],
-        "started_from": words["started_from"],
-    }
+def story(model: Path) -> dict:
+    """How the file's weights came about (`train.story`), as its metadata tells."""
+    words = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
+    return dict(json.loads(words["training"]))
+
+
+def _training(model: Path) -> dict:
+    told = story(model)
+    history = told.pop("history")
+    return told | {"seconds": sum(epoch["seconds"] for epoch in history), "epochs": len(history)}
 
 
 def words(name: str, figures: dict) -> str:

@@ -89,6 +89,7 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "parameters": str(model.count_params()),
                 "multiply_adds": str(multiply_adds),
+                "training": json.dumps(train.story(run)),
             },
         )
         onnx.checker.check_model(graph, full_check=True)

@@ -61,15 +61,15 @@ def of_data(data: Dataset, folder: Path) -> list[Path]:
         ]
 
 
-def of_run(run: Path, folder: Path) -> list[Path]:
-    """summary.txt, network.png and curves.png of the run's best weights and history."""
+def of_training(story: dict, folder: Path) -> list[Path]:
+    """summary.txt, network.png and curves.png of a run's or a file's story (`train.story`)."""
     import keras
 
     from training import network
-    from training.train import HISTORY, load_best
+    from training.train import Recipe
 
-    model, recipe, words = load_best(run)
-    history = json.loads((run / HISTORY).read_text())
+    recipe = Recipe.from_json(json.dumps(story["recipe"]))
+    model = network.build(recipe.shape)
     lines: list[str] = []
     # The network takes any size while it is trained; at the size it is used, the summary says sizes.
     keras.models.clone_model(model, keras.Input((SIZE, SIZE, 1), name="faces")).summary(print_fn=lines.append)
@@ -80,7 +80,7 @@ def of_run(run: Path, folder: Path) -> list[Path]:
         return [
             folder / "summary.txt",
             _save(blocks(network.outline(recipe.shape), model.count_params(), work), folder / "network.png"),
-            _save(curves(history, words["epoch"]), folder / "curves.png"),
+            _save(curves(story["history"], story["exported_epoch"]), folder / "curves.png"),
         ]
 
 

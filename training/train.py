@@ -312,6 +312,18 @@ def load_best(folder: Path) -> tuple[keras.Model, Recipe, dict]:
     return model, recipe, words
 
 
+def story(folder: Path) -> dict:
+    """How the best weights of a run came about, for the exported file: recipe, sources and every epoch's figures."""
+    words, _ = read_checkpoint(folder / BEST)
+    return {
+        "recipe": json.loads(words["recipe"]),
+        "soft": words["soft"],
+        "started_from": words["started_from"],
+        "exported_epoch": words["epoch"],
+        "history": json.loads((folder / HISTORY).read_text()),
+    }
+
+
 def fingerprint(weights: Iterable[np.ndarray]) -> str:
     """Eight hex digits that tell one network's weights from another's, in the order of `model.variables`."""
     return hashlib.sha256(b"".join(np.ascontiguousarray(value).tobytes() for value in weights)).hexdigest()[:8]

@@ -76,8 +76,8 @@ def test_evaluate_without_a_model(csv_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_export_evaluate_figures(run: Path, csv_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    where = ["--data", str(csv_path), "--partial", "--run", str(run)]
-    assert main(["export", *where]) == 0
+    where = ["--data", str(csv_path), "--partial"]
+    assert main(["export", *where, "--run", str(run)]) == 0
     assert "models/emotion.onnx: proved on 42 PublicTest faces" in capsys.readouterr().out
     assert main(["evaluate", *where]) == 0
     assert capsys.readouterr().out.startswith("PublicTest: accuracy ")
@@ -88,7 +88,7 @@ def test_figures_say_what_they_skip(run: Path, csv_path: Path, capsys: pytest.Ca
     assert main(["figures", "--data", str(csv_path), "--partial"]) == 0
     captured = capsys.readouterr()
     assert captured.out.split() == ["models/figures/samples.png", "models/figures/balance.png"]
-    assert "skipped network and curves: runs/default/best.npz does not exist" in captured.err
+    assert "skipped network and curves: neither runs/default/best.npz nor models/emotion.onnx exists" in captured.err
     assert "skipped confusion matrix, report and heatmaps: models/emotion.onnx does not exist" in captured.err
     assert main(["figures", "--run", str(run), "--out", "figures"]) == 0
     captured = capsys.readouterr()

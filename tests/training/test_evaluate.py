@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from service.classifier import EmotionClassifier, Reading
-from training import evaluate
+from training import evaluate, train
 from training.dataset import Dataset
 
 
@@ -18,8 +18,8 @@ def model(model_path: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(model_path, tmp_path))
 
 
-def test_figures_are_those_of_the_file(model: Path, data: Dataset, run: Path) -> None:
-    figures = evaluate.evaluate(model, data, "PublicTest", run)
+def test_figures_are_those_of_the_file(model: Path, data: Dataset) -> None:
+    figures = evaluate.evaluate(model, data, "PublicTest")
     section = figures["splits"]["PublicTest"]
     answers = EmotionClassifier(model).classify(data.public_test.faces).probabilities.argmax(1)
     right = int((answers == data.public_test.labels).sum())
@@ -39,29 +39,28 @@ def test_figures_are_those_of_the_file(model: Path, data: Dataset, run: Path) ->
     assert evaluate.words("PublicTest", figures).startswith(f"PublicTest: accuracy {right / 42:.2%}")
 
 
-def test_splits_are_merged_and_another_file_begins_anew(model: Path, data: Dataset, run: Path, tmp_path: Path) -> None:
-    evaluate.evaluate(model, data, "PublicTest", run)
-    both = evaluate.evaluate(model, data, "PrivateTest", tmp_path / "no run")
+def test_splits_are_merged_and_another_file_begins_anew(model: Path, data: Dataset) -> None:
+    evaluate.evaluate(model, data, "PublicTest")
+    both = evaluate.evaluate(model, data, "PrivateTest")
     assert set(both["splits"]) == {"PublicTest", "PrivateTest"}
     assert both["splits"]["PrivateTest"]["faces"] == 21
-    # Known from the first time.
-    assert both["training"]["epochs"] == 4
 
     graph = onnx.load(model)
     onnx.helper.set_model_props(
         graph, {entry.key: entry.value for entry in graph.metadata_props} | {"version": "another"}
     )
     onnx.save(graph, model)
-    other = evaluate.evaluate(model, data, "PrivateTest", run)
-    assert set(other["splits"]) == {"PrivateTest"}
-    assert other["training"] is None
-    assert "## Recipe" not in (model.parent / "MODEL_CARD.md").read_text()
+    assert set(evaluate.evaluate(model, data, "PrivateTest")["splits"]) == {"PrivateTest"}
 
 
-def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Dataset, run: Path) -> None:
+def test_a_file_tells_how_it_was_trained(model: Path, run: Path) -> None:
+    assert evaluate.story(model) == train.story(run)
+
+
+def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Dataset) -> None:
     model.write_bytes(b"no model")
     with pytest.raises(ValueError, match="is not an ONNX file"):
-        evaluate.evaluate(model, data, "PublicTest", run)
+        evaluate.evaluate(model, data, "PublicTest")
 
 
 def test_a_file_without_its_size_is_named(model: Path) -> None:

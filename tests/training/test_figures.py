@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import figures
+from training import figures, train
 from training.dataset import LABELS, Dataset
 
 
@@ -30,7 +30,7 @@ def test_data(data: Dataset, tmp_path: Path) -> None:
 
 
 def test_run(run: Path, tmp_path: Path) -> None:
-    made = figures.of_run(run, tmp_path)
+    made = figures.of_training(train.story(run), tmp_path)
     assert [path.name for path in made] == ["summary.txt", "network.png", "curves.png"]
     for path in made:
         assert_drawn(path)
