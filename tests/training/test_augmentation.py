@@ -1,10 +1,12 @@
 """The same seed gives the same pictures, and pictures stay pictures."""
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.augmentation import BRIGHTNESS, _coarsen, augment
+from training.augmentation import BRIGHTNESS, GAIN, JPEG_SHARE, _coarsen, _compress, augment
 from training.dataset import Split
 
 
@@ -35,7 +37,17 @@ def test_faces_of_a_batch_are_changed_each_in_its_own_way(splits: dict[str, Spli
 def test_a_grey_face_only_changes_its_brightness() -> None:
     out = changed(np.full((16, 48, 48, 1), 128, np.uint8), 48, 3)
     assert np.ptp(out, axis=(1, 2, 3)).max() < 1e-3
-    assert np.abs(out - 128).max() <= BRIGHTNESS
+    assert out.min() >= 128 * math.exp(-GAIN) - BRIGHTNESS - 1
+    assert out.max() <= 128 * math.exp(GAIN) + BRIGHTNESS + 1
+
+
+def test_the_first_faces_of_a_batch_are_poor_jpegs(splits: dict[str, Split]) -> None:
+    faces = tf.constant(splits["Training"].faces[:16], tf.float32)
+    out = _compress(faces).numpy()
+    count = int(JPEG_SHARE * 16)
+    assert count >= 1
+    assert np.abs(out - faces.numpy())[:count].mean((1, 2, 3)).min() > 1
+    np.testing.assert_array_equal(out[count:], faces[count:])
 
 
 def test_some_faces_have_the_detail_of_half_their_size(splits: dict[str, Split]) -> None:

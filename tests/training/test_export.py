@@ -45,7 +45,7 @@ def test_the_service_takes_the_file(model_path: Path, data: Dataset, run: Path) 
     reading = classifier.classify(faces)
     wanted = np.asarray(tf.nn.softmax(logits / contract.temperature))
     np.testing.assert_allclose(reading.probabilities, wanted, atol=1e-5)
-    assert reading.heatmaps.shape == (len(faces), 7, 6, 6)
+    assert reading.heatmaps.shape == (len(faces), 7, 12, 12)
     assert reading.heatmaps.min() >= 0
     accuracy = float(np.mean(logits.argmax(1) == data.public_test.labels))
     assert contract.metrics["accuracy"] == pytest.approx(accuracy)
@@ -56,6 +56,7 @@ def test_metadata_is_whole(model_path: Path) -> None:
     assert set(words) == {
         *("labels", "name", "version", "data_sha256", "code_version", "seed", "metrics", "temperature", "licence"),
         *("plausible_threshold", "crop_margin", "heatmap_layer", "created", "parameters", "multiply_adds"),
+        "training",
     }
     assert all(words.values())
     assert set(json.loads(words["metrics"])) == {"split", "accuracy", "macro_f1", "nll", "ece", "recall"}
@@ -67,7 +68,7 @@ def test_any_number_of_faces(model_path: Path, count: int) -> None:
     faces = np.zeros((count, 48, 48, 1), np.uint8)
     probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": faces})
     assert probabilities.shape == (count, 7)
-    assert heatmaps.shape == (count, 7, 6, 6)
+    assert heatmaps.shape == (count, 7, 12, 12)
 
 
 def test_the_measured_margin_is_carried(run: Path, data: Dataset, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_grad_cam_by_hand(run: Path, data: Dataset) -> None:
     faces = data.public_test.faces[:5]
     _, features = model(faces)
     kernel, _ = model.get_layer("logits").get_weights()
-    wanted = np.maximum(np.einsum("nhwk,kc->nchw", features, kernel), 0) / 36
+    wanted = np.maximum(np.einsum("nhwk,kc->nchw", features, kernel), 0) / 12**2
     np.testing.assert_allclose(export.grad_cam(model, faces), wanted, atol=1e-6)
 
 
