@@ -76,12 +76,18 @@ def choose(wanted: dict, candidates: dict[float, dict]) -> float:
     return min(candidates, key=lambda share: abs(candidates[share]["coverage"]["0.5"] - target))
 
 
+def surrounded(grey: np.ndarray) -> np.ndarray:
+    """A square picture uint8 (h, h) enlarged, with its border repeated outwards: room for a detector to look in."""
+    side = grey.shape[0] * ENLARGED
+    large = np.asarray(Image.fromarray(grey).resize((side, side), Image.Resampling.BICUBIC))
+    return np.pad(large, round(side * BORDER), mode="edge")
+
+
 def locate(detector: FaceDetector, grey: np.ndarray) -> Found | None:
     """Look for the one face of a square picture uint8 (h, w), enlarged and with its border repeated outwards."""
     side = grey.shape[0] * ENLARGED
     border = round(side * BORDER)
-    large = np.asarray(Image.fromarray(grey).resize((side, side), Image.Resampling.BICUBIC))
-    padded = np.pad(large, border, mode="edge")
+    padded = surrounded(grey)
     looks = [detector.detect(padded, min_face_px=round(share * side), max_faces=1) for share in SMALLEST]
     boxes = np.array([[look[0].box.x, look[0].box.y, look[0].box.width] for look in looks if look])
     if len(boxes) == 0:
