@@ -70,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = _Application(
         title="Facial expression recognition",
         version="1",
-        summary="Finds faces, reads seven expressions, and shows what the network looked at.",
+        summary="Finds faces, reads their expressions, and shows what the network looked at.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -62,7 +62,7 @@ class EmotionClassifier:
         content = path.read_bytes()
         self._session = _open(content, path, threads)
         self.contract = _read_contract(self._session, content, path)
-        self.warm_up_ms = self._warm_up()
+        self.warm_up_ms = self._warm_up(path)
 
     def classify(self, faces: NDArray[np.uint8]) -> Reading:
         """Grey faces, uint8 (n, height, width, 1) of the contract's size, in one run; n may be 0."""
@@ -74,12 +74,18 @@ class EmotionClassifier:
         # float32 rounding leaves sums a few 1e-8 off one; what is promised is a sum of one.
         return Reading(exact / exact.sum(axis=1, keepdims=True), np.asarray(heatmaps))
 
-    def _warm_up(self) -> float:
+    def _warm_up(self, path: Path) -> float:
         """The first run allocates; done here, readiness is true and no client pays for it."""
         width, height = self.contract.size_wh
         started = time.perf_counter()
-        self.classify(np.zeros((1, height, width, 1), np.uint8))
-        return (time.perf_counter() - started) * 1000
+        reading = self.classify(np.zeros((1, height, width, 1), np.uint8))
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        labels, answers = len(self.contract.labels), reading.probabilities.shape[1]
+        if len(set(self.contract.labels)) != answers or labels != answers:
+            raise ModelError(
+                f"{path} names {', '.join(self.contract.labels)} and answers with {answers} probabilities."
+            )
+        return elapsed_ms
 
 
 def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -43,8 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         type=Path,
         default=DATA,
-        help="fer2013.csv or icml_face_data.csv (also .gz, .xz, .zip), or the folder that holds train/ and test/ "
-        "(default: %(default)s)",
+        help="FER-2013 as fer2013.csv or icml_face_data.csv (also .gz, .xz, .zip); or a folder of pictures by label, "
+        "any labels, of any size and colour: train/<label>/, test/<label>/, and val/<label>/ if one is to choose the "
+        "epoch, else a tenth of train/ does (default: %(default)s)",
     )
     data.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
     run = argparse.ArgumentParser(add_help=False)
@@ -70,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Train the network. Ctrl-C stops after the batch at hand and leaves a checkpoint; "
         "--resume goes on from it, bit for bit.",
     )
-    train.add_argument("--votes", type=Path, help="FER+ votes, fer2013new.csv (optional, worth having)")
+    train.add_argument(
+        "--votes", type=Path, help="FER+ votes, fer2013new.csv (optional, worth having; for FER-2013 as CSV)"
+    )
     train.add_argument(
         "--teacher",
         type=Path,
@@ -115,13 +118,15 @@ def _parser() -> argparse.ArgumentParser:
     framing = commands.add_parser(
         "framing",
         parents=[data],
-        help="measure how much to add around a detected face so that crops look like FER-2013's",
-        description="Measure the crop margin: how the service's detector sees FER-2013's training faces, and which "
+        help="measure how much to add around a detected face so that crops look like the data's",
+        description="Measure the crop margin: how the service's detector sees the data's training faces, and which "
         "margin around the faces it finds in photos makes it see those crops alike. Writes framing.json, which the "
         "next export reads.",
     )
     framing.add_argument("--photos", type=Path, required=True, help="folder of photos with faces")
-    framing.add_argument("--faces", type=int, default=FRAMING_FACES, help="FER-2013 faces (default: %(default)s)")
+    framing.add_argument(
+        "--faces", type=int, default=FRAMING_FACES, help="training faces to measure (default: %(default)s)"
+    )
     framing.add_argument("--out", type=Path, default=MODEL.parent, help="folder of framing.json (default: %(default)s)")
     framing.set_defaults(command=_framing)
     return parser
@@ -208,7 +213,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _framing(options: argparse.Namespace) -> None:
     from training import framing
 
-    measured = framing.measure(_load(options).training, options.photos, options.faces)
+    measured = framing.measure(_load(options), options.photos, options.faces)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / framing.FILE).write_text(json.dumps(measured, indent=1) + "\n")
     print(framing.table(measured))

@@ -1,4 +1,4 @@
-"""The whole way from FER-2013 to a model that the service loads: what `make train` and the training container run.
+"""The whole way from a data set to a model that the service loads: what `make train` and the training container run.
 
 One process, so that Ctrl-C or `docker stop` reaches the training and leaves a checkpoint.
 """
@@ -52,7 +52,9 @@ def find_data(path: Path) -> Path:
 
 
 def find_votes(path: Path) -> Path | None:
-    """FER+ votes that lie in the data folder or beside the data file."""
+    """FER+ votes that lie in the data folder or beside the data file; they fit no folders of pictures."""
+    if find_data(path).is_dir():
+        return None
     votes = (path if path.is_dir() else path.parent) / "fer2013new.csv"
     return votes if votes.exists() else None
 
@@ -64,7 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         "all figures. Options that are not listed go to the training: --epochs 2.",
     )
     parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="FER-2013, or the folder it lies in (default: %(default)s)"
+        "--data",
+        type=Path,
+        default=Path("data"),
+        help="FER-2013, or the folder it lies in, or any folder of pictures as train/<label>/ and test/<label>/ "
+        "(default: %(default)s)",
     )
     parser.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
     parser.add_argument("--votes", type=Path, help="FER+ votes (default: fer2013new.csv beside the data, if there)")

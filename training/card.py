@@ -1,19 +1,22 @@
 """MODEL_CARD.md: what the model is, what it is for, how right it is, from what metrics.json holds."""
 
 from training import metrics
+from training.dataset import is_fer2013
 
 
 def render(figures: dict) -> str:
     """The card as Markdown; every figure in it comes from what metrics.json holds."""
     model, training = figures["model"], figures["training"]
+    known = is_fer2013(model["data"]["name"], model["labels"])
     parts = [
         f"# {model['name']} {model['version']}",
         _what(model),
         _USES,
         "## Figures\n\n" + "\n\n".join(_split(name, section, model) for name, section in figures["splits"].items()),
-        _DATA,
+        _DATA if known else _other_data(model),
+        f"Note: {model['data']['note']}." if model["data"]["note"] else "",
         _recipe(training, model),
-        _LIMITS,
+        _LIMITS if known else _OTHER_LIMITS,
         _origin(model),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -21,6 +24,9 @@ def render(figures: dict) -> str:
 
 def _what(model: dict) -> str:
     labels = model["labels"]
+    kind, shown = "labels", "a grey picture fits"
+    if is_fer2013(model["data"]["name"], labels):
+        kind, shown = "facial expressions", "a grey picture of one face shows"
     rows = (
         ("file", f"`{model['file']}`, {model['bytes'] / 1e6:.2f} MB, {model['parameters']:,} parameters"),
         ("work", f"{model['multiply_adds'] / 1e6:.1f} million multiply-adds a face"),
@@ -39,9 +45,9 @@ def _what(model: dict) -> str:
     )
     return "\n".join(
         (
-            f"A small convolutional network that tells which of {len(labels)} facial expressions",
+            f"A small convolutional network that tells which of {len(labels)} {kind}",
             f"({', '.join(labels)})",
-            "a grey picture of one face shows, and where in the picture it sees it.",
+            f"{shown}, and where in the picture it sees it.",
             "",
             "| | |",
             "|---|---|",
@@ -89,6 +95,34 @@ _LIMITS = """
 - Many of the data's pictures are stock photos with acted expressions: everyday ones are subtler.
 - Calibration and the plausible labels hold for pictures like FER-2013's, and no others.
 - A heatmap shows roughly what raised one class's score (Grad-CAM); it explains the network, not the face.
+"""
+
+
+_OTHER_LIMITS = """
+## Limits
+
+- What it has learned is its data's habit of giving these labels; how well people agree on them is not known here.
+- Every picture is turned grey, made square by repeating its edges, and brought to 48x48: what differs in colour or in
+  fine detail alone looks the same to it.
+- It was taught that mirror images are alike, so it cannot tell left from right.
+- It knows its labels only: a picture of something else gets one of them.
+- Calibration and the plausible labels hold for pictures like its data's, and no others.
+- A heatmap shows roughly what raised one class's score (Grad-CAM); it explains the network, not the picture.
+"""
+
+
+def _other_data(model: dict) -> str:
+    """All that is known of data that is not FER-2013."""
+    data = model["data"]
+    faces = ", ".join(f"{name} {count:,}" for name, count in data["faces"].items())
+    return f"""
+## Data
+
+{data["name"]}: pictures in folders by label ({faces}). Training taught the network, PublicTest chose the epoch and
+fitted the temperature and the plausibility threshold, PrivateTest is measured once for each released model.
+
+Nothing else is known here: where the pictures come from, who or what is in them, who gave the labels and how
+reliably. Whoever passes the model on should say so in this place.
 """
 
 
@@ -147,7 +181,7 @@ def _recipe(training: dict, model: dict) -> str:
 A residual network (widths {widths}) of 3x3 convolutions after a 6x6 stem with stride 2, batch norm,
 global average pooling and one linear layer, trained from {start}. SGD with Nesterov momentum
 {recipe["momentum"]}, batch {recipe["batch"]}, rate {recipe["learning_rate"]} with warm-up and cosine to
-zero over {recipe["epochs"]} epochs, weight decay {recipe["weight_decay"]} (decoupled). Targets are FER-2013's labels
+zero over {recipe["epochs"]} epochs, weight decay {recipe["weight_decay"]} (decoupled). Targets are the data's labels
 with smoothing {recipe["label_smoothing"]}{soft}
 Mirror, rotation, scale, shift, light, coarseness and erasing as augmentation; training size {sizes} of the
 epochs.{mirror} What is exported is the moving average of the weights ({recipe["average_decay"]}) after epoch

@@ -1,27 +1,37 @@
-"""FER-2013 in any of its forms (CSV, packed CSV, image folders) and FER+ votes, as arrays by split."""
+"""FER-2013 as CSV, packed or not, anyone's pictures in folders by label, and FER+ votes, as arrays by split."""
 
 import csv
 import gzip
 import hashlib
 import io
+import json
 import lzma
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from service import images
+
+FER2013 = "FER-2013"
+# Its words in its order; every data set has its own in `Dataset.labels`.
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 OFFICIAL_COUNTS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
+# Of every face, whatever the data: the recipe was found, and its speed and the file's size are promised, for this one.
 SIZE = 48
+# Folders that may hold the split that chooses.
+CHOOSING = ("val", "valid", "validation")
+# A tenth of a class, one picture at least, is held out where no split chooses; more than that has to stay.
+LEAST_HELD_OUT_FROM = 3
 VOTE_COLUMNS = (
     "neutral",
     "happiness",
@@ -39,7 +49,7 @@ WHERE = (
     "(fer2013.csv, icml_face_data.csv) or msambare/fer2013 (image folders)"
 )
 CACHE_DIR = Path(".cache")
-CACHE_FORM = 1
+CACHE_FORM = 2
 
 
 class DataError(Exception):
@@ -48,7 +58,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Split:
-    """Faces uint8 grey (n, 48, 48, 1) and their labels int64 (n,), indices into LABELS."""
+    """Faces uint8 grey (n, 48, 48, 1) and their labels int64 (n,), indices into the data set's."""
 
     faces: np.ndarray
     labels: np.ndarray
@@ -59,18 +69,25 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits. `sha256` is of labels and pixels, so it is the same for every file form."""
+    """The three splits, and the labels' words by index.
+
+    `sha256` is of labels and pixels, so it is the same for every file form. `official_order` is true where rows come
+    as FER-2013 has them, so that lists made for it fit. `note` says what a reader of figures has to know.
+    """
 
     training: Split
     public_test: Split
     private_test: Split
     sha256: str
+    name: str
+    labels: tuple[str, ...]
+    official_order: bool = False
     note: str = ""
 
     def counts(self) -> dict[str, list[int]]:
         """Faces per class for each split, in label order."""
         return {
-            name: np.bincount(split.labels, minlength=len(LABELS)).tolist()
+            name: np.bincount(split.labels, minlength=len(self.labels)).tolist()
             for name, split in zip(SPLITS, self.splits(), strict=True)
         }
 
@@ -78,8 +95,13 @@ class Dataset:
         return self.training, self.public_test, self.private_test
 
 
+def is_fer2013(name: str, labels: Sequence[str]) -> bool:
+    """Whether a data set of this name and these labels is FER-2013; a folder may bear the name alone."""
+    return name == FER2013 and tuple(labels) == LABELS
+
+
 def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> Dataset:
-    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip) or an image folder; parsed once, then cached.
+    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip), or any image folder; parsed once, then cached.
 
     `partial` accepts a CSV with fewer rows than the official 35,887.
     Raises DataError with the line or file at fault; nothing is kept of a file that fails.
@@ -119,7 +141,7 @@ def load_votes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np
         raise DataError(f"{path}, line 1: no column {', '.join(missing) or 'at all'}; this is not fer2013new.csv.")
     usages = [row["Usage"] for row in rows]
     wanted = [name for name, split in zip(SPLITS, dataset.splits(), strict=True) for _ in range(len(split))]
-    if usages != wanted or dataset.note:
+    if usages != wanted or not dataset.official_order:
         raise DataError(f"{path} has {len(rows):,} rows that do not line up with the faces; votes need the full CSV.")
     votes = np.array([_parse_votes(row, f"{path}, line {line}") for line, row in enumerate(rows, start=2)], np.float32)
     ends = np.cumsum([len(split) for split in dataset.splits()])
@@ -143,7 +165,16 @@ def _assemble(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
             raise DataError(f"{path} has no {name} faces: it was cut short or is another data set. {WHERE}.")
         splits.append(Split(arrays["faces"][rows], arrays["labels"][rows]))
     training, public_test, private_test = splits
-    return Dataset(training, public_test, private_test, sha256=str(arrays["sha256"]), note=str(arrays["note"]))
+    return Dataset(
+        training,
+        public_test,
+        private_test,
+        sha256=str(arrays["sha256"]),
+        name=str(arrays["name"]),
+        labels=tuple(arrays["words"].tolist()),
+        official_order=not path.is_dir(),
+        note=str(arrays["note"]),
+    )
 
 
 def _fingerprint(path: Path) -> str:
@@ -163,7 +194,15 @@ def _save(cache: Path, arrays: dict[str, np.ndarray]) -> None:
     unfinished.replace(cache)
 
 
-def _pack(faces: np.ndarray, labels: list[int], splits: list[int], note: str = "") -> dict[str, np.ndarray]:
+def _pack(
+    faces: np.ndarray,
+    labels: list[int],
+    splits: list[int],
+    *,
+    name: str = FER2013,
+    words: tuple[str, ...] = LABELS,
+    note: str = "",
+) -> dict[str, np.ndarray]:
     order = np.argsort(splits, kind="stable")
     arrays = {
         "faces": faces.reshape(-1, SIZE, SIZE, 1)[order],
@@ -171,9 +210,13 @@ def _pack(faces: np.ndarray, labels: list[int], splits: list[int], note: str = "
         "splits": np.array(splits, np.int8)[order],
     }
     digest = hashlib.sha256()
-    for name in ("splits", "labels", "faces"):
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return {**arrays, "sha256": np.array(digest.hexdigest()), "note": np.array(note)}
+    for part in ("splits", "labels", "faces"):
+        digest.update(np.ascontiguousarray(arrays[part]).tobytes())
+    if words != LABELS:
+        # The same pictures under other words are other data.
+        digest.update(json.dumps(words).encode())
+    about = {"sha256": digest.hexdigest(), "name": name, "words": words, "note": note}
+    return arrays | {key: np.array(value) for key, value in about.items()}
 
 
 # --- CSV ---------------------------------------------------------------------------------------
@@ -241,47 +284,112 @@ def _parse_row(row: list[str], places: list[int], width: int, where: str) -> tup
 
 
 def _read_folder(path: Path) -> dict[str, np.ndarray]:
-    """train/<emotion>/*.jpg and test/<emotion>/*.jpg; names that begin with a split's name say the split."""
-    files = sorted(file for part in ("train", "test") for file in (path / part).glob("*/[!.]*") if file.is_file())
-    if not files:
-        raise DataError(f"{path} has no train/<emotion>/ and test/<emotion>/ pictures; {WHERE}.")
-    unknown = sorted({file.parent.name for file in files} - set(LABELS))
-    if unknown:
-        raise DataError(f"{path}: folder {unknown[0]!r} is not one of {', '.join(LABELS)}.")
-    faces = np.stack([_read_picture(file) for file in tqdm(files, desc=f"reading {path.name}", unit="face")])
-    labels = [LABELS.index(file.parent.name) for file in files]
-    splits = [_split_by_name(file) for file in files]
-    note = ""
-    if SPLITS.index("PublicTest") not in splits:
-        _hold_out_tenth(labels, splits)
-        note = (
-            "no file name begins with PublicTest: `test` is taken as PrivateTest and a stratified tenth of `train` "
-            "(seed 0) as PublicTest, so figures do not compare with published ones"
+    """`train/<label>/`, `test/<label>/` and, for the split that chooses, perhaps `val/<label>/`, with pictures.
+
+    Without `val`, names of FER-2013's files that begin with a split's name say the split; else a tenth is held out.
+    """
+    choosing = [name for name in CHOOSING if (path / name).is_dir()]
+    if len(choosing) > 1:
+        raise DataError(f"{path} has both {choosing[0]}/ and {choosing[1]}/; only one can be the split that chooses.")
+    parts = {"train": 0, **dict.fromkeys(choosing, 1), "test": 2}
+    folders = {part: [each for each in (path / part).glob("[!.]*") if each.is_dir()] for part in parts}
+    words = _label_words(path, {part: {each.name for each in found} for part, found in folders.items()})
+    files = sorted(
+        file for found in folders.values() for each in found for file in each.glob("[!.]*") if file.is_file()
+    )
+    labels = [words.index(file.parent.name) for file in files]
+    splits = [parts[file.parent.parent.name] for file in files]
+    for part, split in parts.items():
+        if split not in splits:
+            raise DataError(f"{path / part} holds no pictures.")
+    if words == LABELS and not choosing:
+        splits = [_split_by_name(file, split) for file, split in zip(files, splits, strict=True)]
+    holds_out = SPLITS.index("PublicTest") not in splits
+    _check_counts(path, words, labels, splits, LEAST_HELD_OUT_FROM if holds_out else 1)
+    notes = [f"`{choosing[0]}` is taken as PublicTest and `test` as PrivateTest"] if choosing else []
+    if holds_out:
+        _hold_out_tenth(len(words), labels, splits)
+        known = words == LABELS
+        notes.append(
+            ("no file name begins with PublicTest" if known else "there is no `val`")
+            + ": `test` is taken as PrivateTest and a stratified tenth of `train` (seed 0) as PublicTest"
+            + (", so figures do not compare with published ones" if known else "")
         )
-    return _pack(faces, labels, splits, note)
+    tested = {label for label, split in zip(labels, splits, strict=True) if split == 2}
+    if len(tested) < len(words):
+        untested = ", ".join(word for label, word in enumerate(words) if label not in tested)
+        notes.append(f"`test` has no picture of {untested}, whose recall there is given as 0")
+    faces, resized = np.zeros((len(files), SIZE, SIZE), np.uint8), 0
+    for row, file in enumerate(tqdm(files, desc=f"reading {path.name}", unit="picture")):
+        # At once: all pictures at their own sizes could fill the memory.
+        grey = _read_picture(file)
+        faces[row] = _to_size(grey)
+        resized += grey.shape != (SIZE, SIZE)
+    if resized:
+        notes.append(f"{resized:,} of {len(files):,} pictures were not {SIZE}x{SIZE} and are resized")
+    # Other data with the same seven words exist; FER-2013's own pictures have one size.
+    name = FER2013 if words == LABELS and not resized else path.resolve().name
+    return _pack(faces, labels, splits, name=name, words=words, note="; ".join(notes))
+
+
+def _label_words(path: Path, found: dict[str, set[str]]) -> tuple[str, ...]:
+    """The labels, from the names of the class folders in each part."""
+    known = found["train"]
+    if not known or not found["test"]:
+        lacking = "test" if known else "train"
+        raise DataError(
+            f"{path} has no class folders {lacking}/<label>/ with pictures; every label needs one in train/ and test/. "
+            f"{WHERE}."
+        )
+    for part, names in found.items():
+        if names - known:
+            raise DataError(f"{path / part} has the class {min(names - known)!r}, which train/ has not.")
+    if len(known) == 1:
+        raise DataError(f"{path / 'train'} has only the class {min(known)!r}; there is nothing to tell apart.")
+    return LABELS if known == set(LABELS) else tuple(sorted(known))
+
+
+def _check_counts(path: Path, words: tuple[str, ...], labels: list[int], splits: list[int], least: int) -> None:
+    counts = np.bincount(
+        [label for label, split in zip(labels, splits, strict=True) if split == 0], minlength=len(words)
+    )
+    few = int(counts.argmin())
+    if counts[few] < least:
+        why = ", as some are held out to choose by" if least > 1 else ""
+        raise DataError(
+            f"{path / 'train' / words[few]} has too few pictures, {counts[few]}; at least {least} are needed{why}."
+        )
 
 
 def _read_picture(file: Path) -> np.ndarray:
+    """Grey and upright, uint8 (h, w)."""
     try:
         with Image.open(file) as picture:
-            grey = np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError) as error:
+            upright = ImageOps.exif_transpose(picture)
+            # Pillow cuts 16 bits off at 255 instead of scaling them.
+            deep = upright.mode.startswith("I;16")
+            grey = np.asarray(upright) >> 8 if deep else np.asarray(upright.convert("L"))
+            return grey.astype(np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is not a readable picture.") from error
-    if grey.shape != (SIZE, SIZE):
-        raise DataError(f"{file} is {grey.shape[1]}x{grey.shape[0]} pixels instead of {SIZE}x{SIZE}.")
-    return grey
 
 
-def _split_by_name(file: Path) -> int:
+def _to_size(grey: np.ndarray) -> np.ndarray:
+    """As the service makes a face of a whole picture, so that the network learns from what it will be shown."""
+    height, width = grey.shape
+    return images.crop(grey, images.Box(0, 0, width, height), (SIZE, SIZE), 0.0)
+
+
+def _split_by_name(file: Path, otherwise: int) -> int:
     for index, name in enumerate(SPLITS):
         if file.name.startswith(name):
             return index
-    return 0 if file.parent.parent.name == "train" else 2
+    return otherwise
 
 
-def _hold_out_tenth(labels: list[int], splits: list[int]) -> None:
+def _hold_out_tenth(classes: int, labels: list[int], splits: list[int]) -> None:
     random = np.random.default_rng(0)
-    for label in range(len(LABELS)):
+    for label in range(classes):
         rows = [row for row in range(len(labels)) if labels[row] == label and splits[row] == 0]
-        for row in random.permutation(rows)[: len(rows) // 10]:
+        for row in random.permutation(rows)[: max(1, len(rows) // 10)]:
             splits[row] = 1

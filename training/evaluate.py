@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from service.classifier import EmotionClassifier, ModelError
 from training import card, metrics
-from training.dataset import SIZE, SPLITS, Dataset, Split
+from training.dataset import FER2013, SIZE, SPLITS, Dataset, Split
 
 METRICS = "metrics.json"
 CARD = "MODEL_CARD.md"
@@ -25,6 +25,7 @@ FAITHFULNESS_FACES = 512
 def evaluate(model: Path, data: Dataset, split_name: str) -> dict:
     """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns what metrics.json holds."""
     classifier = open_model(model)
+    check_labels(classifier, data)
     about = describe(model)
     split = data.splits()[SPLITS.index(split_name)]
     probabilities = answer(classifier, split.faces, split_name)
@@ -50,6 +51,13 @@ def open_model(model: Path) -> EmotionClassifier:
         return EmotionClassifier(model)
     except ModelError as error:
         raise ValueError(str(error)) from error
+
+
+def check_labels(classifier: EmotionClassifier, data: Dataset) -> None:
+    """Raises ValueError where the model answers with other labels than the data's."""
+    known = classifier.contract.labels
+    if known != data.labels:
+        raise ValueError(f"the model tells {', '.join(known)} apart, but {data.name} has {', '.join(data.labels)}.")
 
 
 def answer(classifier: EmotionClassifier, faces: np.ndarray, name: str) -> np.ndarray:
@@ -104,6 +112,8 @@ def describe(model: Path) -> dict:
         "sha256": hashlib.sha256(body).hexdigest(),
         "bytes": len(body),
         "labels": json.loads(words["labels"]),
+        # Files once said nothing of it, when it was always FER-2013.
+        "data": json.loads(words["data"]) if "data" in words else {"name": FER2013, "note": ""},
         **counts,
         **numbers,
         **{key: words[key] for key in texts},

@@ -20,7 +20,7 @@ from PIL import Image
 from sklearn.metrics import classification_report
 from tqdm import tqdm
 
-from training.dataset import LABELS, SIZE, SPLITS, Dataset, Split
+from training.dataset import SIZE, SPLITS, Dataset, Split
 
 INK, SOFT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, TEAL = "#2f6fbb", "#e07a2f", "#3a9d8f"
@@ -46,6 +46,8 @@ STYLE: dict = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
+    # A label is a name, whatever dollar signs are in it.
+    "text.parse_math": False,
 }
 SAMPLES = 8
 GALLERY_PAIRS = 4
@@ -56,7 +58,7 @@ def of_data(data: Dataset, folder: Path) -> list[Path]:
     """samples.png and balance.png."""
     with mpl.rc_context(STYLE):
         return [
-            _save(samples(data.training), folder / "samples.png"),
+            _save(samples(data), folder / "samples.png"),
             _save(balance(data), folder / "balance.png"),
         ]
 
@@ -68,27 +70,28 @@ def of_training(story: dict, folder: Path) -> list[Path]:
     from training import network
     from training.train import Recipe
 
-    recipe = Recipe.from_json(json.dumps(story["recipe"]))
-    model = network.build(recipe.shape)
+    shape = Recipe.from_json(json.dumps(story["recipe"])).shape(story["classes"])
+    model = network.build(shape)
     lines: list[str] = []
     # The network takes any size while it is trained; at the size it is used, the summary says sizes.
     keras.models.clone_model(model, keras.Input((SIZE, SIZE, 1), name="faces")).summary(print_fn=lines.append)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.txt").write_text("\n".join(lines) + "\n")
-    work = network.multiply_adds(recipe.shape)
+    work = network.multiply_adds(shape)
     with mpl.rc_context(STYLE):
         return [
             folder / "summary.txt",
-            _save(blocks(network.outline(recipe.shape), model.count_params(), work), folder / "network.png"),
+            _save(blocks(network.outline(shape), model.count_params(), work), folder / "network.png"),
             _save(curves(story["history"], story["exported_epoch"]), folder / "curves.png"),
         ]
 
 
 def of_model(path: Path, data: Dataset, folder: Path) -> list[Path]:
     """Confusion matrix, classification report and a Grad-CAM gallery per class; PublicTest, as the service runs it."""
-    from training.evaluate import answer, open_model
+    from training.evaluate import answer, check_labels, open_model
 
     classifier = open_model(path)
+    check_labels(classifier, data)
     labels, split = classifier.contract.labels, data.public_test
     probabilities = answer(classifier, split.faces, "PublicTest")
     answers = probabilities.argmax(1)
@@ -127,45 +130,52 @@ def _save(figure: Figure, path: Path) -> Path:
 # --- data --------------------------------------------------------------------------------------
 
 
-def samples(split: Split) -> Figure:
-    """Faces of each class, drawn with a fixed seed."""
-    figure, axes = plt.subplots(len(LABELS), SAMPLES, figsize=(SAMPLES * 0.7 + 1, len(LABELS) * 0.72 + 0.4))
+def samples(data: Dataset) -> Figure:
+    """Training faces of each class, drawn with a fixed seed."""
+    split, labels = data.training, data.labels
+    figure, axes = plt.subplots(len(labels), SAMPLES, figsize=(SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4))
     random = np.random.default_rng(0)
-    for label, row in zip(range(len(LABELS)), axes, strict=True):
+    for label, row in zip(range(len(labels)), axes, strict=True):
         of_label = np.flatnonzero(split.labels == label)
         drawn = random.permutation(of_label)[:SAMPLES]
         for axis in row:
             axis.axis("off")
         for axis, face in zip(row, drawn, strict=False):
             _face(axis, split.faces[face])
-        row[0].text(-0.15, 0.5, LABELS[label], transform=row[0].transAxes, ha="right", va="center", fontsize=11)
-    figure.suptitle("FER-2013, training faces by label", fontweight="bold")
+        row[0].text(-0.15, 0.5, labels[label], transform=row[0].transAxes, ha="right", va="center", fontsize=11)
+    figure.suptitle(f"{data.name}, training faces by label", fontweight="bold")
     return figure
 
 
 def balance(data: Dataset) -> Figure:
     """Faces per class in each split: counts, and the share of the split on the axis."""
-    figure, axis = plt.subplots(figsize=(8, 4.8))
+    figure, axis = plt.subplots(figsize=_bars_size(data.labels))
     height = 0.27
     for place, (name, counts) in enumerate(data.counts().items()):
         shares = 100 * np.array(counts) / sum(counts)
         bars = axis.barh(
-            np.arange(len(LABELS)) + (place - 1) * height,
+            np.arange(len(counts)) + (place - 1) * height,
             shares,
             height * 0.92,
             color=SPLIT_COLOURS[name],
             label=f"{name} ({sum(counts):,})",
         )
         axis.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=8, color=SOFT)
-    axis.set_yticks(range(len(LABELS)), LABELS)
+    axis.set_yticks(range(len(data.labels)), data.labels)
     axis.invert_yaxis()
     axis.margins(x=0.07)
     axis.set_xlabel("share of the split's faces (%); number of faces beside each bar")
     axis.xaxis.grid(True)
     axis.set_axisbelow(True)
-    axis.legend(loc="lower right")
+    # Outside: where classes are even, bars fill the axis.
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     axis.set_title("Class balance")
     return figure
+
+
+def _bars_size(labels: tuple[str, ...]) -> tuple[float, float]:
+    """Width and height in inches for three bars a label."""
+    return 8, max(3.0, 0.6 * len(labels) + 0.6)
 
 
 # --- network and run ---------------------------------------------------------------------------
@@ -245,13 +255,16 @@ def confusion(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (truth, answers), 1)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, axis = plt.subplots(figsize=(7.4, 6.6))
+    side = max(4.4, 0.8 * len(labels) + 1)
+    figure, axis = plt.subplots(figsize=(side + 0.8, side))
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.ndindex(*counts.shape):
         colour = "white" if shares[row, column] > 55 else INK
         axis.text(column, row - 0.08, f"{shares[row, column]:.0f} %", ha="center", va="center", color=colour)
         axis.text(column, row + 0.25, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7.5)
-    axis.set_xticks(range(len(labels)), labels)
+    # Longer ones would run into each other.
+    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > 8 else {}
+    axis.set_xticks(range(len(labels)), labels, **slant)
     axis.set_yticks(
         range(len(labels)), [f"{name}\n({total:,})" for name, total in zip(labels, counts.sum(1), strict=True)]
     )
@@ -273,7 +286,7 @@ def report(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> t
 
 def report_picture(numbers: dict, labels: tuple[str, ...]) -> Figure:
     """Precision, recall and F1 of each class side by side."""
-    figure, axis = plt.subplots(figsize=(8, 4.8))
+    figure, axis = plt.subplots(figsize=_bars_size(labels))
     height = 0.27
     for place, (key, colour) in enumerate((("precision", SOFT), ("recall", BLUE), ("f1-score", ORANGE))):
         values = [100 * numbers[label][key] for label in labels]

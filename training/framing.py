@@ -1,4 +1,4 @@
-"""How much to add around a detected face so that the crop is framed as FER-2013 frames faces.
+"""How much to add around a detected face so that the crop is framed as FER-2013, or other data, frames faces.
 
 Measured with the service's own detector and crop, in two steps.
 
@@ -22,10 +22,10 @@ from tqdm import tqdm
 from service import images
 from service.faces import FaceDetector
 from service.problems import Problem
-from training.dataset import SIZE, Split
+from training.dataset import FER2013, SIZE, Dataset, is_fer2013
 
 FILE = "framing.json"
-# What `measure` found, for an export without models/framing.json: share of the box's side added on each side.
+# What `measure` found for FER-2013, for an export without framing.json: share of the box's side added on each side.
 MARGIN = -0.04
 MARGINS = tuple(round(-0.10 + 0.02 * step, 2) for step in range(16))
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -46,17 +46,22 @@ class Found:
     offset_y: float
 
 
-def margin(path: Path) -> float:
-    """The measured margin if there is one at `path`, else MARGIN."""
-    return float(json.loads(path.read_text())["margin"]) if path.exists() else MARGIN
+def margin(path: Path, data: Dataset) -> float:
+    """The margin that `path` holds if it was measured on this data, else MARGIN for FER-2013 and 0 for others."""
+    if path.exists():
+        measured = json.loads(path.read_text())
+        # Files once named no data, when it was always FER-2013.
+        if measured.get("data", FER2013) == data.name:
+            return float(measured["margin"])
+    return MARGIN if is_fer2013(data.name, data.labels) else 0.0
 
 
-def measure(split: Split, photos: Path, faces: int) -> dict:
-    """Both steps; `faces` are taken evenly from the split. Plain numbers for JSON."""
-    detector = FaceDetector()
+def measure(data: Dataset, photos: Path, faces: int) -> dict:
+    """Both steps; `faces` are taken evenly from the Training split. Plain numbers for JSON."""
+    detector, split = FaceDetector(), data.training
     rows = np.linspace(0, len(split) - 1, min(faces, len(split))).astype(int)
-    fer = [locate(detector, split.faces[row, :, :, 0]) for row in tqdm(rows, desc="FER-2013", unit="face")]
-    wanted = _summary(fer)
+    own = [locate(detector, split.faces[row, :, :, 0]) for row in tqdm(rows, desc=data.name, unit="face")]
+    wanted = _summary(own)
     crops = _photo_crops(detector, photos)
     candidates = {}
     for share in tqdm(MARGINS, desc="margins", unit="margin"):
@@ -64,8 +69,9 @@ def measure(split: Split, photos: Path, faces: int) -> dict:
         candidates[share] = _summary(found)
     best = choose(wanted, candidates)
     return {
+        "data": data.name,
         "margin": best,
-        "fer2013": wanted,
+        "faces": wanted,
         "photos": {"faces": len(crops), "by_margin": {f"{share:.2f}": found for share, found in candidates.items()}},
     }
 
@@ -126,13 +132,13 @@ def _summary(found: list[Found | None]) -> dict:
 def table(measured: dict) -> str:
     """The figures as lines for the terminal."""
     head = "                found " + "".join(f"  q{round(q * 100):02d}   " for q in QUANTILES)
-    fer = measured["fer2013"]
-    lines = ["FER-2013" + head[8:]]
-    for name in ("coverage", "offset_x", "offset_y"):
-        lines.append(f"{name:<10}{fer['found']:>6}/{fer['pictures']:<5}" + _row(fer[name]))
+    faces, name = measured["faces"], measured["data"]
+    lines = [name[:16].ljust(16) + head[16:]]
+    for column in ("coverage", "offset_x", "offset_y"):
+        lines.append(f"{column:<10}{faces['found']:>6}/{faces['pictures']:<5}" + _row(faces[column]))
     lines.append("photos, coverage by margin")
     for share, found in measured["photos"]["by_margin"].items():
-        chosen = "  <- nearest to FER-2013" if float(share) == measured["margin"] else ""
+        chosen = f"  <- nearest to {name}" if float(share) == measured["margin"] else ""
         lines.append(f"{share:>9} {found['found']:>6}/{found['pictures']:<5}" + _row(found["coverage"]) + chosen)
     return "\n".join(lines)
 

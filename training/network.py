@@ -13,7 +13,7 @@ HEATMAP_LAYER = "features"
 class Shape:
     """What makes two networks different. Widths are channels at half, quarter and eighth size."""
 
-    classes: int = 7
+    classes: int
     size: int = 48
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)

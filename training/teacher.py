@@ -15,7 +15,7 @@ from scipy.special import log_softmax, softmax
 from tqdm import tqdm
 
 from training import targets, train
-from training.dataset import LABELS, Dataset
+from training.dataset import Dataset
 from training.targets import Soft
 
 
@@ -27,7 +27,7 @@ def teach(data: Dataset, runs: Sequence[Path], votes: tuple[np.ndarray, ...] | N
     """
     names, training, public = [], [], []
     if votes is not None:
-        weights = targets.fit_votes(votes[0], data.training.labels, len(LABELS))
+        weights = targets.fit_votes(votes[0], data.training.labels, len(data.labels))
         names.append("FER+ votes")
         training.append(np.log(targets.read_votes(votes[0], weights)))
         public.append(np.log(targets.read_votes(votes[1], weights)))

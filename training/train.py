@@ -56,9 +56,8 @@ class Recipe:
     blocks: tuple[int, int] = (2, 2)
     fine: bool = True
 
-    @property
-    def shape(self) -> network.Shape:
-        return network.Shape(classes=len(LABELS), widths=self.widths, blocks=self.blocks, fine=self.fine)
+    def shape(self, classes: int) -> network.Shape:
+        return network.Shape(classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine)
 
     def size_at(self, epoch: int) -> int:
         """Training size in pixels for an epoch counted from 0."""
@@ -102,12 +101,13 @@ class Trainer:
     def __init__(self, recipe: Recipe, data: Dataset, soft: Soft | None):
         keras.utils.set_random_seed(recipe.seed)
         self.recipe, self.data = recipe, data
-        self.label_targets = targets.smooth(data.training.labels, len(LABELS), recipe.label_smoothing)
+        self.label_targets = targets.smooth(data.training.labels, len(data.labels), recipe.label_smoothing)
         self._take(soft)
         self.started_from: str | None = None
         self.steps_per_epoch = max(1, len(data.training) // recipe.batch)
-        self.model = network.build(recipe.shape)
-        self.average = network.build(recipe.shape)
+        shape = recipe.shape(len(data.labels))
+        self.model = network.build(shape)
+        self.average = network.build(shape)
         self.average.set_weights(self.model.get_weights())
         self.optimiser = keras.optimizers.SGD(
             learning_rate=0.0, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
@@ -270,6 +270,7 @@ class Trainer:
         words |= {
             "recipe": json.dumps(asdict(self.recipe)),
             "data_sha256": self.data.sha256,
+            "labels": self.data.labels,
             "soft": self.soft and self.soft.source,
             "started_from": self.started_from,
         }
@@ -299,14 +300,16 @@ def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         raise FileNotFoundError(f"{path} does not exist; `python -m training train` writes it.")
     with np.load(path) as file:
         arrays = dict(file)
-    return json.loads(str(arrays.pop("words"))), arrays
+    words = json.loads(str(arrays.pop("words")))
+    # Checkpoints once named no labels, when FER-2013's were the only ones.
+    return {"labels": list(LABELS)} | words, arrays
 
 
 def load_best(folder: Path) -> tuple[keras.Model, Recipe, dict]:
     """The averaged network that was best on PublicTest, its recipe and the file's words."""
     words, arrays = read_checkpoint(folder / BEST)
     recipe = Recipe.from_json(words["recipe"])
-    model = network.build(recipe.shape)
+    model = network.build(recipe.shape(len(words["labels"])))
     for i, variable in enumerate(model.variables):
         variable.assign(arrays[f"average/{i}"])
     return model, recipe, words
@@ -317,6 +320,7 @@ def story(folder: Path) -> dict:
     words, _ = read_checkpoint(folder / BEST)
     return {
         "recipe": json.loads(words["recipe"]),
+        "classes": len(words["labels"]),
         "soft": words["soft"],
         "started_from": words["started_from"],
         "exported_epoch": words["epoch"],

@@ -17,12 +17,15 @@ export class Bars {
   set labels(labels) {
     if (labels.join() === [...this.#rows.keys()].join()) return;
     this.#rows = new Map(labels.map((label) => [label, row(label)]));
+    this.#list.style.setProperty("--longest", Math.max(...labels.map((label) => label.length)));
     this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
   }
 
   /** @param {Record<string, number>} shares @param {string} [top] the label to bring out */
   show(shares, top) {
-    this.labels = Object.keys(shares);
+    // An object's keys that are numbers come in their own order, not in the model's: a known set stays as it is.
+    const labels = Object.keys(shares);
+    if (labels.length !== this.#rows.size || labels.some((label) => !this.#rows.has(label))) this.labels = labels;
     for (const [label, { item, meter, fill, value }] of this.#rows) {
       const text = percent(shares[label]);
       item.classList.toggle("top", label === top);
@@ -51,7 +54,7 @@ function row(label) {
     element.className = part;
     return element;
   });
-  name.textContent = label;
+  name.textContent = name.title = label; // a long one is cut off
   value.textContent = NOTHING;
   meter.append(fill);
   for (const [attribute, given] of Object.entries({

@@ -29,7 +29,7 @@ export function describeModel(model) {
   byId("model-version").textContent = model.version.split("+")[0]; // the dialog has the whole
   byId("model-version").hidden = false;
   byId("about-text").textContent =
-    `It was measured on single faces of one public data set (${metrics.split ?? "its test split"}). ` +
+    `It was measured on single faces of one data set (${metrics.split ?? "its test split"}). ` +
     "On other cameras, ages and people it may do worse.";
   const facts = {
     Name: model.name,
@@ -44,7 +44,9 @@ export function describeModel(model) {
   byId("about-facts").replaceChildren(...rows.flatMap(([name, value]) => [cell("dt", name), cell("dd", value)]));
   if (metrics.recall) {
     byId("about-recall").hidden = false;
-    new Bars(byId("about-bars")).show(metrics.recall);
+    const bars = new Bars(byId("about-bars"));
+    bars.labels = model.labels;
+    bars.show(metrics.recall);
   }
 }
 

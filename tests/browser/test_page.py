@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tests.browser.chromium import INSECURE_HOST, Server
 from tests.browser.conftest import Visit
+from tests.service.conftest import METADATA, brightness_network
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, WebSocket, WebSocketRoute
@@ -372,6 +373,26 @@ def test_a_picture_is_read(visit: Visit, photo: Path, give: Callable[["Page", Pa
     assert sum(shares(page).values()) == pytest.approx(1, abs=0.01)
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
+
+
+def test_other_labels_are_shown_as_the_model_has_them(visit: Visit, photo: Path, tmp_path: Path) -> None:
+    # Numbers are the keys that JavaScript would put in an order of its own.
+    labels = ["10", "unimpressed-or-otherwise-engaged", "9"]
+    model = tmp_path / "other.onnx"
+    model.write_bytes(brightness_network({**METADATA, "labels": json.dumps(labels)}))
+    server = Server(model, tmp_path / "log")
+    server.start()
+    try:
+        page = visit(url=server.url(), width=400)
+        expect(page.locator("#bars").get_by_role("meter")).to_have_count(len(labels))
+        by_file(page, photo)
+        expect(page.locator("#emotion")).to_have_text(re.compile("|".join(labels)))
+        assert list(shares(page)) == labels
+        assert max(shares(page).values()) > 0.5
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        expect(page.get_by_role("meter", name=labels[1])).to_be_visible()
+    finally:
+        server.stop()
 
 
 def test_the_heatmap_is_painted_on_the_face(visit: Visit, photo: Path) -> None:

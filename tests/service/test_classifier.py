@@ -1,5 +1,6 @@
 """The ONNX file's contract: what it must carry, and what its answers are."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_unreadable_metadata_is_refused(tmp_path: Path, name: str, value: str) -
     path = tmp_path / "model.onnx"
     path.write_bytes(brightness_network({**METADATA, name: value}))
     with pytest.raises(ModelError, match="metadata that cannot be read"):
+        EmotionClassifier(path)
+
+
+@pytest.mark.parametrize("labels", [["dark", "bright"], ["dark", "bright", "bright"], [*LABELS, "more"]])
+def test_labels_that_do_not_fit_the_answers_are_refused(tmp_path: Path, labels: list[str]) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(brightness_network({**METADATA, "labels": json.dumps(labels)}))
+    with pytest.raises(ModelError, match=f"names {', '.join(labels)} and answers with 3 probabilities"):
         EmotionClassifier(path)
 
 

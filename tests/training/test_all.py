@@ -26,6 +26,15 @@ def test_finds_the_data_in_a_folder(tmp_path: Path, names: list[str], found: str
     assert whole_way.find_data(tmp_path) == tmp_path / found
 
 
+def test_votes_are_for_the_csv(tmp_path: Path) -> None:
+    (tmp_path / "fer2013new.csv").touch()
+    (tmp_path / "fer2013.csv").touch()
+    assert whole_way.find_votes(tmp_path) == tmp_path / "fer2013new.csv"
+    assert whole_way.find_votes(tmp_path / "fer2013.csv") == tmp_path / "fer2013new.csv"
+    (tmp_path / "train").mkdir()
+    assert whole_way.find_votes(tmp_path) is None
+
+
 def test_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
     assert whole_way.find_data(tmp_path / "mine.csv") == tmp_path / "mine.csv"
 

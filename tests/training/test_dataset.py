@@ -47,6 +47,7 @@ def test_csv(data: Dataset, splits: dict[str, FaceSplit]) -> None:
         np.testing.assert_array_equal(read.labels, splits[name].labels)
     assert data.counts() == {"Training": [9] * 7, "PublicTest": [6] * 7, "PrivateTest": [3] * 7}
     assert data.note == ""
+    assert (data.name, data.labels) == ("FER-2013", LABELS)
 
 
 def test_icml_columns(
@@ -78,6 +79,7 @@ def test_folder_with_prefixes(data: Dataset, splits: dict[str, FaceSplit], tmp_p
     read = load(picture_folder(tmp_path / "fer", splits, prefixed=True), cache_dir=tmp_path / "cache")
     assert read.counts() == data.counts()
     assert read.note == ""
+    assert (read.name, read.labels) == ("FER-2013", LABELS)
     assert sorted(face.tobytes() for face in read.public_test.faces) == sorted(
         face.tobytes() for face in data.public_test.faces
     )
@@ -97,6 +99,16 @@ def test_folder_without_prefixes_holds_out_a_tenth(tmp_path: Path) -> None:
     assert len(read.private_test) == len(labels)
     assert "tenth" in read.note
     assert load(folder, cache_dir=tmp_path / "other").sha256 == read.sha256
+
+
+def test_folder_with_other_sizes_is_not_taken_for_fer2013(splits: dict[str, FaceSplit], tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "mine", splits, prefixed=True)
+    assert load(folder, cache_dir=tmp_path / "cache").name == "FER-2013"
+    Image.new("L", (47, 48)).save(folder / "train" / "happy" / "Training_x.jpg")
+    read = load(folder, cache_dir=tmp_path / "cache")
+    assert read.labels == LABELS
+    assert read.name == "mine"
+    assert read.note == "1 of 127 pictures were not 48x48 and are resized"
 
 
 # --- errors ------------------------------------------------------------------------------------
@@ -197,17 +209,15 @@ def test_zip_with_something_else(tmp_path: Path) -> None:
 
 def test_folder_errors(splits: dict[str, FaceSplit], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "has no train/<emotion>/" in refused(tmp_path / "empty")
+    assert "has no class folders train/<label>/" in refused(tmp_path / "empty")
     folder = picture_folder(tmp_path / "fer", splits, prefixed=True)
     odd = folder / "train" / "happy" / "Training_x.jpg"
     odd.write_bytes(b"no picture")
     assert f"{odd} is not a readable picture" in refused(folder)
-    Image.new("L", (47, 48)).save(odd)
-    assert f"{odd} is 47x48 pixels instead of 48x48" in refused(folder)
     odd.unlink()
     (folder / "train" / "bored").mkdir()
     (folder / "train" / "bored" / "1.jpg").touch()
-    assert "folder 'bored' is not one of" in refused(folder)
+    assert "train/bored has too few pictures, 1; at least 3 are needed" in refused(folder)
 
 
 # --- cache -------------------------------------------------------------------------------------
@@ -273,3 +283,11 @@ def test_bad_votes_are_refused(data: Dataset, tmp_path: Path) -> None:
     path.write_text("\n".join(write_votes(path, data).read_text().splitlines()[:-1]))
     with pytest.raises(DataError, match="do not line up"):
         load_votes(path, data)
+
+
+def test_votes_do_not_fit_folders_of_the_same_faces(
+    data: Dataset, splits: dict[str, FaceSplit], tmp_path: Path
+) -> None:
+    read = load(picture_folder(tmp_path / "fer", splits, prefixed=True), cache_dir=tmp_path / "cache")
+    with pytest.raises(DataError, match="votes need the full CSV"):
+        load_votes(write_votes(tmp_path / "votes.csv", data), read)

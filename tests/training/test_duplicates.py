@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from training import duplicates
-from training.dataset import Dataset, Split
+from training.dataset import LABELS, Dataset, Split
 
 # Rows of the three splits below.
 TRAINING, PUBLIC, PRIVATE = 6, 5, 3
@@ -44,6 +44,8 @@ def data() -> Dataset:
         Split(np.stack(public), np.array([0, 2, 2, 1, 5])),
         Split(np.stack(private), np.array([3, 4, 6])),
         sha256="",
+        name="faces",
+        labels=LABELS,
     )
 
 
@@ -108,7 +110,7 @@ def test_faces_without_a_copy_elsewhere(pairs: duplicates.Pairs, data: Dataset) 
 def test_within_a_split_the_first_of_each_stays() -> None:
     faces = np.stack([face(1), face(2), face(1), face(1, x=9)])
     other = Split(face(30)[None], np.zeros(1, int))
-    data = Dataset(Split(faces, np.zeros(4, int)), other, other, sha256="")
+    data = Dataset(Split(faces, np.zeros(4, int)), other, other, sha256="", name="faces", labels=LABELS)
     pairs = duplicates.find(data)
     counted = duplicates.count(pairs, data)["splits"]
     assert (counted["Training"]["pairs"], counted["Training"]["exact"]) == (3, 1)

@@ -55,7 +55,7 @@ def test_metadata_is_whole(model_path: Path) -> None:
     words = {entry.key: entry.value for entry in onnx.load(model_path).metadata_props}
     assert set(words) == {
         *("labels", "name", "version", "data_sha256", "code_version", "seed", "metrics", "temperature", "licence"),
-        *("plausible_threshold", "crop_margin", "heatmap_layer", "created", "parameters", "multiply_adds"),
+        *("data", "plausible_threshold", "crop_margin", "heatmap_layer", "created", "parameters", "multiply_adds"),
         "training",
     }
     assert all(words.values())
@@ -127,7 +127,7 @@ def test_each_promise_is_checked(change: dict, words: str) -> None:
 
 
 def test_other_data_is_refused(run: Path, data: Dataset, tmp_path: Path) -> None:
-    other = Dataset(data.training, data.public_test, data.private_test, sha256="other")
+    other = dataclasses.replace(data, sha256="other")
     with pytest.raises(ValueError, match="trained on other data"):
         export.export(run, other, tmp_path / "emotion.onnx")
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from service.faces import FaceDetector
 from training import framing
-from training.dataset import load
+from training.dataset import Dataset, load
 
 
 def found(coverage: float) -> dict:
@@ -21,10 +22,14 @@ def test_chooses_the_margin_that_frames_alike() -> None:
     assert framing.choose(found(1.0), candidates) == 0.0
 
 
-def test_margin_is_the_measured_one_or_the_constant(tmp_path: Path) -> None:
-    assert framing.margin(tmp_path / "framing.json") == framing.MARGIN
-    (tmp_path / "framing.json").write_text(json.dumps({"margin": 0.05}))
-    assert framing.margin(tmp_path / "framing.json") == 0.05
+def test_margin_is_the_measured_one_or_the_constant(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "framing.json"
+    other = replace(data, name="mine", labels=("a", "b"))
+    assert [framing.margin(path, each) for each in (data, other)] == [framing.MARGIN, 0]
+    path.write_text(json.dumps({"margin": 0.05}))
+    assert [framing.margin(path, each) for each in (data, other)] == [0.05, 0]
+    path.write_text(json.dumps({"data": "mine", "margin": 0.05}))
+    assert [framing.margin(path, each) for each in (data, other)] == [framing.MARGIN, 0.05]
 
 
 def test_nothing_is_found_where_there_is_no_face() -> None:
@@ -43,12 +48,12 @@ def test_measured_on_real_faces(fer2013: Path, tmp_path: Path) -> None:
     photos = fer2013.parents[2] / "media/photos"
     if not photos.exists():
         pytest.skip(f"needs photos at {photos}")
-    split = load(fer2013, cache_dir=Path(__file__).parents[2] / ".cache").training
+    data = load(fer2013, cache_dir=Path(__file__).parents[2] / ".cache")
     for name in ("astronaut_smile.jpg", "portrait_smile.jpg", "voc_two_laughing.jpg"):
         shutil.copy(photos / name, tmp_path)
-    measured = framing.measure(split, tmp_path, 40)
+    measured = framing.measure(data, tmp_path, 40)
     assert measured["margin"] in framing.MARGINS
-    assert measured["fer2013"]["found"] >= 20
+    assert measured["faces"]["found"] >= 20
     # A wider crop shows a smaller face.
     medians = [row["coverage"]["0.5"] for row in measured["photos"]["by_margin"].values()]
     assert medians[0] > medians[len(medians) // 2] > medians[-1]

@@ -104,7 +104,7 @@ def test_another_seed_is_another_run() -> None:
 def test_other_recipe_or_data_are_refused(uninterrupted: Path, data: Dataset) -> None:
     with pytest.raises(ValueError, match="another recipe"):
         Trainer(replace(RECIPE, seed=2), data, None).restore(uninterrupted)
-    other = Dataset(data.training, data.public_test, data.private_test, sha256="other")
+    other = replace(data, sha256="other")
     with pytest.raises(ValueError, match="other data"):
         Trainer(RECIPE, other, None).restore(uninterrupted)
 
@@ -124,6 +124,22 @@ def test_a_checkpoint_holds_the_soft_targets_of_its_run(data: Dataset, tmp_path:
 def test_small_faces_come_first() -> None:
     recipe = Recipe(epochs=46)
     assert [recipe.size_at(epoch) for epoch in (0, 16, 17, 45)] == [40, 40, 48, 48]
+
+
+def test_a_run_from_before_labels_were_recorded_is_fer2013_s(
+    uninterrupted: Path, data: Dataset, tmp_path: Path
+) -> None:
+    for name in (BEST, CHECKPOINT):
+        with np.load(uninterrupted / name) as file:
+            arrays = dict(file)
+        words = json.loads(str(arrays.pop("words")))
+        assert words.pop("labels") == list(data.labels)
+        np.savez(tmp_path / name, words=np.array(json.dumps(words)), **arrays)
+    model, _, words = load_best(tmp_path)
+    assert tuple(words["labels"]) == data.labels
+    faces = data.public_test.faces
+    np.testing.assert_array_equal(predict(model, faces), predict(load_best(uninterrupted)[0], faces))
+    Trainer(RECIPE, data, None).restore(tmp_path)
 
 
 def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
