@@ -101,7 +101,7 @@ def describe(model: Path) -> dict:
     body = model.read_bytes()
     words = {entry.key: entry.value for entry in onnx.load_from_string(body).metadata_props}
     # The service needs the rest, and has refused by now; these are for the card.
-    for key in ("parameters", "multiply_adds", "training"):
+    for key in ("parameters", "multiply_adds", "training", "offsets"):
         if key not in words:
             raise ValueError(f"{model} carries no {key!r} metadata; export it with `make export`.")
     numbers = {key: float(words[key]) for key in ("temperature", "plausible_threshold", "crop_margin")}
@@ -112,6 +112,7 @@ def describe(model: Path) -> dict:
         "sha256": hashlib.sha256(body).hexdigest(),
         "bytes": len(body),
         "labels": json.loads(words["labels"]),
+        "offsets": json.loads(words["offsets"]),
         # Files once said nothing of it, when it was always FER-2013.
         "data": json.loads(words["data"]) if "data" in words else {"name": FER2013, "note": ""},
         **counts,

@@ -18,11 +18,10 @@ import onnx
 import onnxruntime
 import tensorflow as tf
 import tf2onnx
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
 from tqdm import tqdm
 
 from training import framing, metrics, network, train
+from training.calibration import Calibration
 from training.dataset import SIZE, SPLITS, Dataset, is_fer2013
 
 OPSET = 18
@@ -50,7 +49,7 @@ class Proof:
     heatmap_gap: float
     bytes: int
     multiply_adds: int
-    temperature: float
+    calibration: Calibration
     plausible_threshold: float
 
 
@@ -63,15 +62,15 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
     if words["data_sha256"] != data.sha256:
         raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
     logits = train.predict(model, data.public_test.faces)
-    temperature = fit_temperature(logits, data.public_test.labels)
-    probabilities = softmax(logits / temperature, axis=1)
+    calibration = Calibration.fit(logits, data.public_test.labels)
+    probabilities = calibration.apply(logits)
     threshold = metrics.plausible_threshold(probabilities, data.public_test.labels, COVERAGE)
     multiply_adds = network.multiply_adds(recipe.shape(len(data.labels)))
 
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_suffix(".tmp.onnx")
     try:
-        graph = convert(model, temperature)
+        graph = convert(model, calibration)
         onnx.helper.set_model_props(
             graph,
             {
@@ -82,7 +81,8 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
                 "code_version": code_version(),
                 "seed": str(recipe.seed),
                 "metrics": json.dumps(_metrics(probabilities, data)),
-                "temperature": repr(temperature),
+                "temperature": repr(calibration.temperature),
+                "offsets": json.dumps(calibration.offsets),
                 "plausible_threshold": repr(threshold),
                 "crop_margin": repr(framing.margin(out.parent / framing.FILE, data)),
                 "heatmap_layer": network.HEATMAP_LAYER,
@@ -94,14 +94,14 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
         )
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, unfinished)
-        probability_gap, heatmap_gap = prove(unfinished, model, _sample(data.public_test.faces), temperature)
+        probability_gap, heatmap_gap = prove(unfinished, model, _sample(data.public_test.faces), calibration)
         proof = Proof(
             faces=min(PROOF_FACES, len(data.public_test)),
             probability_gap=probability_gap,
             heatmap_gap=heatmap_gap,
             bytes=unfinished.stat().st_size,
             multiply_adds=multiply_adds,
-            temperature=temperature,
+            calibration=calibration,
             plausible_threshold=threshold,
         )
         check(proof)
@@ -109,23 +109,6 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
     finally:
         unfinished.unlink(missing_ok=True)
     return proof
-
-
-# --- calibration -------------------------------------------------------------------------------
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least negative log likelihood (Guo et al. 2017), sought between 0.5 and 20.
-
-    Not lower: where a few held-out pictures are all answered rightly, the likeliest temperature is 0, which makes
-    every answer certain and magnifies rounding.
-    """
-    found = minimize_scalar(
-        lambda log_t: metrics.nll(softmax(logits / np.exp(log_t), axis=1), labels),
-        bounds=(np.log(0.5), np.log(20.0)),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
 
 
 def _metrics(probabilities: np.ndarray, data: Dataset) -> dict:
@@ -137,15 +120,15 @@ def _metrics(probabilities: np.ndarray, data: Dataset) -> dict:
 # --- graph -------------------------------------------------------------------------------------
 
 
-def convert(model: keras.Model, temperature: float) -> onnx.ModelProto:
+def convert(model: keras.Model, calibration: Calibration) -> onnx.ModelProto:
     """From `faces` uint8 (n, 48, 48, 1) to `probabilities` (n, classes) and `heatmaps` (n, classes, h, w)."""
     graph, _ = tf2onnx.convert.from_function(
-        serving(model, temperature), [tf.TensorSpec((None, SIZE, SIZE, 1), tf.uint8, name="faces")], opset=OPSET
+        serving(model, calibration), [tf.TensorSpec((None, SIZE, SIZE, 1), tf.uint8, name="faces")], opset=OPSET
     )
     return graph
 
 
-def serving(model: keras.Model, temperature: float) -> tf.types.experimental.PolymorphicFunction:
+def serving(model: keras.Model, calibration: Calibration) -> tf.types.experimental.PolymorphicFunction:
     """What is exported, as a TensorFlow function of raw faces."""
     # As numbers: a tensor from outside the function would become a second input of the graph.
     kernel = model.get_layer("logits").kernel.numpy()[None, None]
@@ -155,7 +138,7 @@ def serving(model: keras.Model, temperature: float) -> tf.types.experimental.Pol
         area = features.shape[1] * features.shape[2]
         heatmaps = tf.nn.relu(tf.nn.conv2d(features, kernel, strides=1, padding="VALID")) / area
         return {
-            "probabilities": tf.nn.softmax(logits / temperature),
+            "probabilities": tf.nn.softmax((logits + calibration.offsets) / calibration.temperature),
             "heatmaps": tf.transpose(heatmaps, (0, 3, 1, 2)),
         }
 
@@ -165,7 +148,7 @@ def serving(model: keras.Model, temperature: float) -> tf.types.experimental.Pol
 # --- proof -------------------------------------------------------------------------------------
 
 
-def prove(path: Path, model: keras.Model, faces: np.ndarray, temperature: float) -> tuple[float, float]:
+def prove(path: Path, model: keras.Model, faces: np.ndarray, calibration: Calibration) -> tuple[float, float]:
     """Largest differences of probabilities and of scaled heatmaps between the file and Keras on `faces`.
 
     The file runs them in batches of 1, 32 and the rest, since it must take any number.
@@ -175,8 +158,7 @@ def prove(path: Path, model: keras.Model, faces: np.ndarray, temperature: float)
     parts = [part for part in np.split(faces, [1, 33]) if len(part)]
     for part in tqdm(parts, desc="proving", unit="batch"):
         probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": part})
-        logits = train.predict(model, part)
-        wanted = softmax(logits / temperature, axis=1)
+        wanted = calibration.apply(train.predict(model, part))
         probability_gap = max(probability_gap, _gap(probabilities, wanted))
         heatmap_gap = max(heatmap_gap, _gap(scaled(heatmaps), scaled(grad_cam(model, part))))
     return probability_gap, heatmap_gap
@@ -264,7 +246,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def words(proof: Proof) -> str:
     """What was proved, for the terminal."""
-    values = asdict(proof)
+    values = asdict(proof) | asdict(proof.calibration)
     return (
         "proved on {faces} PublicTest faces: probabilities of ONNX and Keras within {probability_gap:.1e}, heatmaps "
         "within {heatmap_gap:.1e} of Grad-CAM by gradient tape; {bytes:,} bytes, {multiply_adds:,} multiply-adds a "
