@@ -22,7 +22,7 @@ TEST_READY     := .venv/.test
 TRAINING_READY := .venv-training/.training
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format ci train figures export evaluate openapi lock image up clean
+.PHONY: help run test check format ci train figures export evaluate receipt openapi lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ export: $(TRAINING_READY) ## the best weights of RUN to MODEL, proved equal to K
 
 evaluate: $(TRAINING_READY) ## measure MODEL through the service's own code (SPLIT, default PublicTest)
 	$(TRAINING) -m training evaluate --data "$(DATA)" --model "$(MODEL)" --split "$(SPLIT)"
+
+receipt: $(TRAINING_READY) ## all that is said of MODEL made again from file and data; CHECK=1 compares instead
+	$(TRAINING) -m training receipt --data "$(DATA)" --model "$(MODEL)" \
+		$(addprefix --votes ,$(or $(VOTES),$(wildcard $(dir $(DATA))fer2013new.csv))) $(if $(CHECK),--check)
 
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents

@@ -1,4 +1,4 @@
-"""The command line: python -m training figures | train | export | evaluate | framing."""
+"""The command line: python -m training figures | train | export | evaluate | receipt | framing."""
 
 import argparse
 import json
@@ -115,6 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(command=_evaluate)
 
+    receipt = commands.add_parser(
+        "receipt",
+        parents=[data, model],
+        help="make all that is said of the model again, from its file and the data: metrics.json, card, figures",
+        description="Measure the exported file in every way: both splits, changed pictures, voters, picture quality, "
+        "copies across the splits, truth of the heatmaps. Writes metrics.json, MODEL_CARD.md and figures/. PrivateTest "
+        "is among it, so it is for a model that is released, not for choosing one.",
+    )
+    receipt.add_argument("--votes", type=Path, help="FER+ votes, fer2013new.csv (optional; for FER-2013 as CSV)")
+    receipt.add_argument("--out", type=Path, help="folder to write into (default: the model's)")
+    receipt.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; compare with the metrics.json and the card beside the model, and fail where they differ",
+    )
+    receipt.set_defaults(command=_receipt)
+
     framing = commands.add_parser(
         "framing",
         parents=[data],
@@ -208,6 +225,25 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     figures = evaluate(options.model, _load(options), options.split)
     print(words(options.split, figures))
+
+
+def _receipt(options: argparse.Namespace) -> None:
+    from training import duplicates, receipt
+
+    dataset = _load(options)
+    votes = load_votes(options.votes, dataset) if options.votes else None
+    if not options.check:
+        out = options.out or options.model.parent
+        receipt.receipt(options.model, dataset, votes, out)
+        print(f"{out}: metrics.json, MODEL_CARD.md and {receipt.FOLDER}/")
+        return
+    found = receipt.measure(options.model, dataset, votes, duplicates.find(dataset))
+    lines = receipt.compare(options.model.parent, found)
+    for line in lines:
+        print(line)
+    if lines:
+        raise ValueError(f"{len(lines)} figures beside {options.model} are not those of the file and the data.")
+    print(f"the figures and the card beside {options.model} are those of the file and the data")
 
 
 def _framing(options: argparse.Namespace) -> None:

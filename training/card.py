@@ -1,6 +1,6 @@
 """MODEL_CARD.md: what the model is, what it is for, how right it is, from what metrics.json holds."""
 
-from training import metrics
+from training import metrics, prose
 from training.dataset import is_fer2013
 
 
@@ -11,12 +11,14 @@ def render(figures: dict) -> str:
     parts = [
         f"# {model['name']} {model['version']}",
         _what(model),
-        _USES,
+        prose.USES,
         "## Figures\n\n" + "\n\n".join(_split(name, section, model) for name, section in figures["splits"].items()),
-        _DATA if known else _other_data(model),
+        _robustness(figures["robustness"]) if "robustness" in figures else "",
+        prose.FER2013_DATA if known else _other_data(model),
+        _copies(figures["duplicates"]) if "duplicates" in figures else "",
         f"Note: {model['data']['note']}." if model["data"]["note"] else "",
         _recipe(training, model),
-        _LIMITS if known else _OTHER_LIMITS,
+        prose.FER2013_LIMITS if known else prose.OTHER_LIMITS,
         _origin(model),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -56,61 +58,6 @@ def _what(model: dict) -> str:
     )
 
 
-_USES = """
-## Intended use
-
-Showing people how their own face looks to a machine, teaching, research on expression recognition, and as a base
-to build on. Someone decides to use it on their own face or with the consent of those shown. The answer says how a
-face *looks* in one picture; it does not say what a person feels, means or will do.
-
-## Not for
-
-- **Work and education**: inferring the emotions of people there is prohibited in the European Union (AI Act,
-  Regulation (EU) 2024/1689, Article 5(1)(f)), except for medical or safety reasons, for which this model is not
-  made either.
-- Decisions about people of any kind: hiring, credit, insurance, policing, border control, lie detection, grading.
-- Diagnosis or monitoring of health.
-- Watching people who do not know of it. Where emotion recognition is permitted, Article 50(3) of the AI Act asks
-  that the people exposed are told.
-"""
-
-_DATA = """
-## Data
-
-FER-2013 (Goodfellow et al. 2013, *Challenges in Representation Learning*): grey 48x48 faces from web image search,
-in its official splits. Training taught the network, PublicTest chose the epoch and fitted the temperature
-and the plausibility threshold, PrivateTest is measured once for each released model.
-
-The labels are noisy: people reach about 65 ± 5 % on them (same paper), some pictures show no face, and classes are
-far from balanced (disgust is rarest by far). An accuracy a little above people's therefore
-says that the model has learnt this data set's habits, not that it reads faces better than people do. Who is in the
-pictures is not documented (age, sex, skin, origin), so neither is how fairly the model treats them.
-"""
-
-_LIMITS = """
-## Limits
-
-- One frontal face that fills the crop; profiles, masks, hands and small or dark faces are not what it was taught.
-- Classes that people confuse, it confuses: fear, sad, angry and neutral. See the confusion matrix.
-- Many of the data's pictures are stock photos with acted expressions: everyday ones are subtler.
-- Calibration and the plausible labels hold for pictures like FER-2013's, and no others.
-- A heatmap shows roughly what raised one class's score (Grad-CAM); it explains the network, not the face.
-"""
-
-
-_OTHER_LIMITS = """
-## Limits
-
-- What it has learned is its data's habit of giving these labels; how well people agree on them is not known here.
-- Every picture is turned grey, made square by repeating its edges, and brought to 48x48: what differs in colour or in
-  fine detail alone looks the same to it.
-- It was taught that mirror images are alike, so it cannot tell left from right.
-- It knows its labels only: a picture of something else gets one of them.
-- Calibration and the plausible labels hold for pictures like its data's, and no others.
-- A heatmap shows roughly what raised one class's score (Grad-CAM); it explains the network, not the picture.
-"""
-
-
 def _other_data(model: dict) -> str:
     """All that is known of data that is not FER-2013."""
     data = model["data"]
@@ -147,14 +94,90 @@ def _split(name: str, section: dict, model: dict) -> str:
         f"{sets['mean_size']:.2f} labels on average |",
         f"| exactly one such label (else `uncertain`) | {sets['single']:.1%} of faces"
         + (f", of which {single:.1%} right |" if single is not None else " |"),
-        f"| fall of the answer's probability with the hottest quarter of its heatmap hidden; the coldest | "
-        f"{section['heatmaps']['fall_hottest']:.1%}; {section['heatmaps']['fall_coldest']:.1%} |",
+        *_without_copies(section.get("without_copies")),
+        *_voters(section.get("voters")),
         "",
         "| class | recall | precision | faces |",
         "|---|---|---|---|",
     ]
     for label, row in zip(model["labels"], section["confusion"], strict=True):
         lines.append(f"| {label} | {section['recall'][label]:.1%} | {section['precision'][label]:.1%} | {sum(row)} |")
+    return "\n".join((*lines, *_quarters(section.get("slices"))))
+
+
+def _without_copies(found: dict | None) -> list[str]:
+    if not found:
+        return []
+    low, high = found["accuracy_95"]
+    return [
+        f"| accuracy without the faces that have a copy in what taught or chose ({found['faces']:,} left) | "
+        f"{found['accuracy']:.2%} ({low:.2%} to {high:.2%}) |"
+    ]
+
+
+def _voters(found: dict | None) -> list[str]:
+    if not found:
+        return []
+    rows = {
+        "FER-2013's label is the majority of ten FER+ voters": found["label_is_majority"],
+        "answer is the voters' majority": found["answer_is_majority"],
+        "accuracy where label and voters agree": found["answer_is_label"]["label_is_majority"],
+        "accuracy where they do not": found["answer_is_label"]["label_is_not_majority"],
+        "there, answer is the voters' majority": found["answer_is_majority_where_label_is_not"],
+    }
+    return [f"| {name} | {_share(row)} |" for name, row in rows.items()]
+
+
+def _share(row: dict) -> str:
+    if not row["faces"]:
+        return "no faces"
+    low, high = row["share_95"]
+    return f"{row['share']:.1%} ({low:.1%} to {high:.1%}) of {row['faces']:,}"
+
+
+def _quarters(found: dict | None) -> list[str]:
+    if not found:
+        return []
+    lines = ["", "| accuracy by quarter of the faces, least first | 1 | 2 | 3 | 4 |", "|---|---|---|---|---|"]
+    for name in ("brightness", "sharpness"):
+        cells = " | ".join(f"{row['accuracy']:.1%}" for row in found[name])
+        lines.append(f"| {name} | {cells} |")
+    return lines
+
+
+def _robustness(found: dict) -> str:
+    lines = [
+        "## Faces as they come",
+        "",
+        f"PublicTest, {found['clean']:.2%} as it is; each change against the same faces unchanged. Probabilities of a "
+        f"face and of its mirror image differ by {found['mirror_difference']:.4f} on average.",
+        "",
+        "| change | faces | accuracy | points lost | allowed | worst extreme |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in found["conditions"]:
+        if not row["faces"]:
+            lines.append(f"| {row['name']} | 0 | - | - | {row['allowed_points']:g} | |")
+            continue
+        worst = f"{row['worst']['name']}: {row['worst']['loss_points']:.1f} points" if "worst" in row else ""
+        lines.append(
+            f"| {row['name']} | {row['faces']:,} | {row['accuracy']:.2%} | {row['loss_points']:.1f} | "
+            f"{row['allowed_points']:g} | {worst} |"
+        )
+    return "\n".join(lines)
+
+
+def _copies(found: dict) -> str:
+    lines = [
+        "### The same photo twice",
+        "",
+        f"Pairs of faces with a likeness of at least {found['alike_from']} (`training/duplicates.py` says of what).",
+        "",
+        "| | pairs | same pixels | mirrored | with two labels |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in found["splits"].items():
+        lines.append(f"| {name} | {row['pairs']:,} | {row['exact']:,} | {row['mirrored']:,} | {row['other_label']:,} |")
     return "\n".join(lines)
 
 

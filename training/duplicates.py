@@ -28,7 +28,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from training.dataset import LABELS, SPLITS, Dataset
+from training.dataset import SPLITS, Dataset
 from training.figures import SOFT, STYLE, TEAL
 
 CANDIDATE = 0.65
@@ -218,7 +218,7 @@ def figure(pairs: Pairs, data: Dataset) -> Figure:
                 axis.imshow(
                     np.concatenate([faces[rows[0]], gap, faces[rows[1]]], axis=1), cmap="gray", vmin=0, vmax=255
                 )
-                said = [LABELS[labels[row]] for row in rows]
+                said = [data.labels[labels[row]] for row in rows]
                 words = said[0] if said[0] == said[1] else " | ".join(said)
                 axis.set_title(
                     f"{pairs.likeness[pair]:.2f}\n{words}",

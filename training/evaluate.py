@@ -14,12 +14,11 @@ from tqdm import tqdm
 
 from service.classifier import EmotionClassifier, ModelError
 from training import card, metrics
-from training.dataset import FER2013, SIZE, SPLITS, Dataset, Split
+from training.dataset import FER2013, SPLITS, Dataset, Split
 
 METRICS = "metrics.json"
 CARD = "MODEL_CARD.md"
 BATCH = 256
-FAITHFULNESS_FACES = 512
 
 
 def evaluate(model: Path, data: Dataset, split_name: str) -> dict:
@@ -28,21 +27,23 @@ def evaluate(model: Path, data: Dataset, split_name: str) -> dict:
     check_labels(classifier, data)
     about = describe(model)
     split = data.splits()[SPLITS.index(split_name)]
-    probabilities = answer(classifier, split.faces, split_name)
-    section = measure(probabilities, split, about) | {"heatmaps": faithfulness(classifier, split.faces)}
+    section = measure(answer(classifier, split.faces, split_name), split, about)
     path = model.parent / METRICS
     before = json.loads(path.read_text()) if path.exists() else None
     # Another file's figures would look like this one's.
     if before is None or before["model"]["sha256"] != about["sha256"]:
         before = {"splits": {}}
-    figures = {
-        "model": about,
-        "training": _training(model),
-        "splits": before["splits"] | {split_name: section},
-    }
-    path.write_text(json.dumps(figures, indent=1) + "\n")
-    (model.parent / CARD).write_text(card.render(figures))
+    splits = before["splits"] | {split_name: before["splits"].get(split_name, {}) | section}
+    figures = before | {"model": about, "training": training_of(model), "splits": splits}
+    write(figures, model.parent)
     return figures
+
+
+def write(figures: dict, folder: Path) -> None:
+    """metrics.json and the card that it makes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / METRICS).write_text(json.dumps(figures, indent=1) + "\n")
+    (folder / CARD).write_text(card.render(figures))
 
 
 def open_model(model: Path) -> EmotionClassifier:
@@ -67,33 +68,9 @@ def answer(classifier: EmotionClassifier, faces: np.ndarray, name: str) -> np.nd
 
 
 def measure(probabilities: np.ndarray, split: Split, about: dict) -> dict:
-    """One split's section of metrics.json."""
+    """One split's section of metrics.json, of what the labels alone tell."""
     sets = metrics.label_sets(probabilities, split.labels, about["plausible_threshold"])
     return metrics.measure(probabilities, split.labels, tuple(about["labels"])) | {"label_sets": sets}
-
-
-def faithfulness(classifier: EmotionClassifier, faces: np.ndarray) -> dict:
-    """Do the heatmaps show what the answers rest on?
-
-    A quarter of a face's heatmap cells is painted in the face's mean grey, once where the answer's map is hottest and
-    once where it is coldest. Gives the mean fall of the answer's probability in both cases; the first has to be
-    larger by far.
-    """
-    faces = faces[np.linspace(0, len(faces) - 1, min(FAITHFULNESS_FACES, len(faces))).astype(int)]
-    reading = classifier.classify(faces)
-    rows, answers = np.arange(len(faces)), reading.probabilities.argmax(1)
-    maps = reading.heatmaps[rows, answers]
-    ranks = maps.reshape(len(faces), -1).argsort(1).argsort(1).reshape(maps.shape)
-    cells, quarter = maps[0].size, maps[0].size // 4
-    # Which cell a pixel lies in, so that any heatmap size does.
-    down, across = (np.arange(SIZE) * side // SIZE for side in maps.shape[1:])
-    falls = {}
-    for name, painted in (("hottest", ranks >= cells - quarter), ("coldest", ranks < quarter)):
-        hidden = painted[:, down][:, :, across][..., None]
-        changed = np.where(hidden, faces.mean((1, 2, 3), keepdims=True).astype(np.uint8), faces)
-        fall = reading.probabilities[rows, answers] - classifier.classify(changed).probabilities[rows, answers]
-        falls[f"fall_{name}"] = float(fall.mean())
-    return {"faces": len(faces)} | falls
 
 
 def describe(model: Path) -> dict:
@@ -127,7 +104,8 @@ def story(model: Path) -> dict:
     return dict(json.loads(words["training"]))
 
 
-def _training(model: Path) -> dict:
+def training_of(model: Path) -> dict:
+    """Its story, with each epoch's figures summed up."""
     told = story(model)
     history = told.pop("history")
     return told | {"seconds": sum(epoch["seconds"] for epoch in history), "epochs": len(history)}

@@ -58,8 +58,8 @@ def of_data(data: Dataset, folder: Path) -> list[Path]:
     """samples.png and balance.png."""
     with mpl.rc_context(STYLE):
         return [
-            _save(samples(data), folder / "samples.png"),
-            _save(balance(data), folder / "balance.png"),
+            save(samples(data), folder / "samples.png"),
+            save(balance(data), folder / "balance.png"),
         ]
 
 
@@ -81,8 +81,8 @@ def of_training(story: dict, folder: Path) -> list[Path]:
     with mpl.rc_context(STYLE):
         return [
             folder / "summary.txt",
-            _save(blocks(network.outline(shape), model.count_params(), work), folder / "network.png"),
-            _save(curves(story["history"], story["exported_epoch"]), folder / "curves.png"),
+            save(blocks(network.outline(shape), model.count_params(), work), folder / "network.png"),
+            save(curves(story["history"], story["exported_epoch"]), folder / "curves.png"),
         ]
 
 
@@ -103,19 +103,19 @@ def of_model(path: Path, data: Dataset, folder: Path) -> list[Path]:
         made = [
             folder / "report.txt",
             folder / "report.json",
-            _save(report_picture(reports[1], labels), folder / "report.png"),
-            _save(confusion(split.labels, answers, labels), folder / "confusion.png"),
+            save(report_picture(reports[1], labels), folder / "report.png"),
+            save(confusion(split.labels, answers, labels), folder / "confusion.png"),
         ]
         for target, label in enumerate(tqdm(labels, desc="galleries", unit="class")):
             groups = gallery_rows(split.labels, answers, target)
             rows = np.concatenate([group for _, group in groups]).astype(int)
             heatmaps = dict(zip(rows.tolist(), classifier.classify(split.faces[rows]).heatmaps, strict=True))
             picture = gallery(split, probabilities, heatmaps, groups, labels, label)
-            made.append(_save(picture, folder / f"gradcam_{label}.png"))
+            made.append(save(picture, folder / f"gradcam_{label}.png"))
     return made
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
     """As PNG with a palette: a third of the size, for files that are committed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn = io.BytesIO()

@@ -168,9 +168,9 @@ def test_figures_of_few_and_many_classes(tmp_path: Path, count: int) -> None:
     paths = figures.of_data(Dataset(split, split, split, sha256="", name="many", labels=words), tmp_path)
     answers = random.permutation(labels)
     with mpl.rc_context(figures.STYLE):
-        paths.append(figures._save(figures.confusion(labels, answers, words), tmp_path / "confusion.png"))
+        paths.append(figures.save(figures.confusion(labels, answers, words), tmp_path / "confusion.png"))
         numbers = figures.report(labels, answers, words)[1]
-        paths.append(figures._save(figures.report_picture(numbers, words), tmp_path / "report.png"))
+        paths.append(figures.save(figures.report_picture(numbers, words), tmp_path / "report.png"))
     for path in paths:
         with Image.open(path) as picture:
             assert 150 <= min(picture.size) <= max(picture.size) <= 2200

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from service.classifier import EmotionClassifier, Reading
+from service.classifier import EmotionClassifier
 from training import evaluate, train
 from training.dataset import Dataset
 
@@ -69,21 +69,3 @@ def test_a_file_without_its_size_is_named(model: Path) -> None:
     onnx.save(graph, model)
     with pytest.raises(ValueError, match="carries no 'parameters' metadata"):
         evaluate.describe(model)
-
-
-class Corner:
-    """Answers 'bright' by the upper left quarter alone, and says so in its heatmap."""
-
-    def classify(self, faces: np.ndarray) -> Reading:
-        bright = faces[:, :24, :24, 0].mean((1, 2)) / 255
-        heatmaps = np.zeros((len(faces), 2, 4, 4), np.float32)
-        heatmaps[:, :, :2, :2] = 1
-        return Reading(np.stack([bright, 1 - bright], axis=1), heatmaps)
-
-
-def test_faithful_heatmaps_fall_where_they_are_hot() -> None:
-    faces = np.zeros((3, 48, 48, 1), np.uint8)
-    faces[:, :24, :24] = 255
-    # Painted in the mean, a quarter of 255, the answer's probability falls from 1 to 63 / 255.
-    found = evaluate.faithfulness(Corner(), faces)  # type: ignore[arg-type]
-    assert found == {"faces": 3, "fall_hottest": pytest.approx(1 - 63 / 255), "fall_coldest": 0}

@@ -1,0 +1,132 @@
+"""Everything that is said of a model, made again from its file and the data alone: metrics.json, card and figures.
+
+The same file and data give the same bytes on the same machine. On another, the last digits of a probability may
+differ, so that a face in thousands is answered otherwise: `differences` allows for that, and for no more.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+from service.classifier import EmotionClassifier
+from training import agreement, card, duplicates, evaluate, figures, metrics, robustness, slices
+from training.dataset import SPLITS, Dataset
+
+Votes = tuple[np.ndarray, ...]
+"""FER+'s by split, float32 (n, 10) each."""
+
+FOLDER = "figures"
+# What chose the network knew these splits, so a copy of one of their faces is no new face.
+KNOWN_TO = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicTest")}
+COUNT_TOLERANCE, SHARE_TOLERANCE = 2, 0.002
+
+
+def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> dict:
+    """Measure everything and write it into `folder`; returns what metrics.json holds."""
+    pairs = duplicates.find(data)
+    found = measure(model, data, votes, pairs)
+    evaluate.write(found, folder)
+    pictures = folder / FOLDER
+    figures.of_data(data, pictures)
+    figures.of_training(evaluate.story(model), pictures)
+    figures.of_model(model, data, pictures)
+    public = found["splits"]["PublicTest"]
+    drawn = {
+        "robustness": robustness.figure(found["robustness"]),
+        "slices": slices.figure(public["slices"]),
+        "duplicates": duplicates.figure(pairs, data),
+    }
+    if votes is not None:
+        drawn["voters"] = agreement.figure(public["voters"])
+    with mpl.rc_context(figures.STYLE):
+        for name, figure in drawn.items():
+            figures.save(figure, pictures / f"{name}.png")
+    return found
+
+
+def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.Pairs) -> dict:
+    """What metrics.json is to hold."""
+    classifier = evaluate.open_model(model)
+    evaluate.check_labels(classifier, data)
+    about = evaluate.describe(model)
+    public = data.public_test
+    return {
+        "model": about,
+        "training": evaluate.training_of(model),
+        "splits": {
+            name: _split(classifier, data, name, about, votes, duplicates.unseen(pairs, data, name, others))
+            for name, others in KNOWN_TO.items()
+        },
+        "robustness": robustness.measure(
+            partial(evaluate.answer, classifier, name="changed faces"),
+            public.faces,
+            public.labels,
+            about["crop_margin"],
+        ),
+        "duplicates": duplicates.count(pairs, data),
+    }
+
+
+def _split(
+    classifier: EmotionClassifier,
+    data: Dataset,
+    name: str,
+    about: dict,
+    votes: Votes | None,
+    new: np.ndarray,
+) -> dict:
+    place = SPLITS.index(name)
+    split = data.splits()[place]
+    probabilities = evaluate.answer(classifier, split.faces, name)
+    right = probabilities.argmax(1) == split.labels
+    section = evaluate.measure(probabilities, split, about) | {
+        "slices": slices.measure(split.faces, split.labels, probabilities),
+        "without_copies": {
+            "faces": int(new.sum()),
+            "accuracy": float(right[new].mean()),
+            "accuracy_95": list(metrics.wilson(int(right[new].sum()), int(new.sum()))),
+            "accuracy_of_copies": float(right[~new].mean()) if not new.all() else None,
+        },
+    }
+    if votes is not None:
+        section["voters"] = agreement.measure(votes[place], split.labels, probabilities)
+    return section
+
+
+def compare(folder: Path, found: dict) -> list[str]:
+    """Which figures in a folder are not the ones found, a line each; a card that its own figures do not make is one.
+
+    Raises FileNotFoundError where nothing has been said.
+    """
+    said = json.loads((folder / evaluate.METRICS).read_text())
+    lines = list(differences(said, found))
+    if (folder / evaluate.CARD).read_text() != card.render(said):
+        lines.append(f"{evaluate.CARD} is not what {evaluate.METRICS} makes")
+    return lines
+
+
+def differences(said: object, found: object, where: str = "") -> Iterator[str]:
+    """A line for each figure that differs by more than another machine's rounding."""
+    if isinstance(said, dict) and isinstance(found, dict):
+        for key in said | found:
+            if (key in said) != (key in found):
+                yield f"{where}{key} is only in {'what was said' if key in said else 'what was found'}"
+            else:
+                yield from differences(said[key], found[key], f"{where}{key}/")
+    elif isinstance(said, list) and isinstance(found, list) and len(said) == len(found):
+        for place, (one, other) in enumerate(zip(said, found, strict=True)):
+            yield from differences(one, other, f"{where}{place}/")
+    elif not _same(said, found):
+        yield f"{where.rstrip('/')}: {json.dumps(said)} was said, {json.dumps(found)} is found"
+
+
+def _same(said: object, found: object) -> bool:
+    if isinstance(said, float) and isinstance(found, float):
+        return math.isclose(said, found, rel_tol=0, abs_tol=SHARE_TOLERANCE * max(1.0, abs(said)))
+    whole = isinstance(said, int) and isinstance(found, int) and not isinstance(said, bool)
+    return abs(said - found) <= COUNT_TOLERANCE if whole else said == found  # type: ignore[operator]
