@@ -1,10 +1,12 @@
 """python -m service: read the settings, serve until a signal comes."""
 
+import asyncio
 import logging
 import sys
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from service import settings as service_settings
 from service.app import create_app
@@ -21,6 +23,15 @@ class Server(uvicorn.Server):
         if context is not None:
             context.draining.set()
         super().handle_exit(sig, frame)
+
+
+class Connection(WebSocketsSansIOProtocol):
+    """Lets go of a client that does not read: uvicorn's own close waits until it has taken what was written."""
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        if self.transport.get_write_buffer_size() > 0:
+            self.loop.call_later(self.close_timeout, self.transport.abort)
 
 
 def main() -> int:
@@ -41,9 +52,9 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_config=None,
-        ws_max_size=settings.max_frame_bytes,
-        # The session keeps the newest frame alone; a longer queue would only hold stale ones.
-        ws_max_queue=1,
+        ws=Connection,
+        # Up to here a session tells a client that its frame is too large; what is larger still is cut off unread.
+        ws_max_size=2 * settings.max_frame_bytes,
         # JPEG does not shrink any further.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=8,

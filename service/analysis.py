@@ -45,7 +45,7 @@ class Face:
     """One face and what the network sees in it; `probabilities` is float64 (classes,) and sums to 1.
 
     `plausible` are the indices of the labels that hold the true one at the coverage the file was fitted for,
-    likeliest first; never empty.
+    likeliest first; never empty. `track_id` is for `service.tracking` to set.
     """
 
     box: Box
@@ -57,6 +57,7 @@ class Face:
     brightness: float
     warnings: tuple[str, ...]
     explanations: tuple[Explanation, ...]
+    track_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Analyzer:
             detector=NAME if options.crop == "detect" else None,
             weight=weight,
             probabilities=row,
-            plausible=_plausible(row, contract.plausible_threshold),
+            plausible=plausible(row, contract.plausible_threshold),
             sharpness=sharpness,
             brightness=brightness,
             warnings=_warnings(box, contract.size_wh, sharpness, brightness),
@@ -180,7 +181,7 @@ class Analyzer:
         )
 
 
-def _plausible(row: NDArray[np.float64], threshold: float) -> tuple[int, ...]:
+def plausible(row: NDArray[np.float64], threshold: float) -> tuple[int, ...]:
     """Indices of the conformal prediction set, likeliest first; the answer is always one of them."""
     order = np.argsort(-row, kind="stable")
     return tuple(int(index) for rank, index in enumerate(order) if rank == 0 or row[index] >= threshold)

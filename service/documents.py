@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from service import schemas
 from service.app import create_app
-from service.routes.stream import HEADER, PROTOCOL
+from service.protocol import HEADER, PROTOCOL
 from service.settings import Settings
 
 FOLDER = Path("openapi")
@@ -33,12 +33,13 @@ CLOSE_CODES = {
     1002: f"another subprotocol than {PROTOCOL} was asked for",
     1003: "a text message that is neither session.update nor session.close",
     1007: "a text message that is not JSON",
-    1008: "answers were not read",
-    1009: "a frame over max_frame_bytes",
+    1008: "answers were not read for stream_send_s",
+    1009: "a frame over max_frame_bytes, or a text message over max_text_chars",
     1011: "an error of ours",
     1013: "all sessions are taken",
     4408: "no message for stream_idle_s",
     4409: "stream_session_s is over",
+    4429: "more than stream_abuse frames without a credit, frames in error and text messages within ten seconds",
 }
 
 

@@ -19,6 +19,9 @@ class _Out(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+# Of a WebSocket client's text: far more than every option takes, and a long list of wrong ones is not answered.
+MAX_TEXT_CHARS = 4096
+
 # --- in ----------------------------------------------------------------------------------------
 
 Explain = Annotated[
@@ -62,8 +65,16 @@ class StreamOptions(_In):
     explain_every: PositiveInt = Field(1, description="explain every n-th frame that is analysed")
     max_faces: MaxFaces = 10
     min_face_px: MinFacePx = None
+    # Off unless asked for: an answer is then what the network says of that very frame, calibrated, as everywhere else.
+    smoothing: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="averages a track's probabilities: the weight that a frame keeps after one second, so that "
+        "0 is each frame by itself and 1 the mean of the whole track; heatmaps stay those of the frame",
+    )
     max_age_ms: float | None = Field(
-        None, gt=0, description="a frame that has waited longer is answered `dropped` (`stale`)"
+        None, gt=0, allow_inf_nan=False, description="a frame that has waited longer is answered `dropped` (`stale`)"
     )
 
     def options(self, analysed: int) -> Options:
@@ -116,7 +127,9 @@ class Face(_Out):
     )
     emotions: dict[str, float] = Field(description="all labels in the model's order; they sum to 1")
     quality: Quality
-    track_id: int | None = Field(None, description="null outside streams and videos")
+    track_id: int | None = Field(
+        None, description="the same while a face stays in view, from 1; null outside streams and videos"
+    )
     explanations: list[Explanation]
 
 
@@ -187,9 +200,12 @@ class Limits(_Out):
     body_timeout_s: float
     max_streams: int
     max_frame_bytes: int
+    max_text_chars: int = MAX_TEXT_CHARS
     stream_credits: int
     stream_idle_s: float
     stream_session_s: float
+    stream_send_s: float
+    stream_abuse: int
 
 
 class Status(_Out):
@@ -310,7 +326,7 @@ def _face(face: analysis.Face, labels: tuple[str, ...]) -> Face:
             brightness=face.brightness,
             warnings=list(face.warnings),
         ),
-        track_id=None,
+        track_id=face.track_id,
         explanations=[
             Explanation(
                 target=explained.target,

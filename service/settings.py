@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     stream_send_s: float = Field(
         10.0, gt=0, le=600, description="a client that does not read is dropped after, seconds"
     )
+    stream_abuse: PositiveInt = Field(
+        1000,
+        le=1_000_000,
+        description="frames without a credit, frames in error and text messages that a WebSocket client may send "
+        "within ten seconds; one more is closed with 4429",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="other web origins that may call, comma separated, such as https://app.example"
     )

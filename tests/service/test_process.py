@@ -9,37 +9,45 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
+from tests.conformance.client import Service
 from tests.service.conftest import METADATA, brightness_network
 
 ROOT = Path(__file__).parents[2]
 
 
-def start(environment: dict[str, str], without: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+SERVICE = ("-m", "service")
+
+
+def start(
+    environment: dict[str, str], without: tuple[str, ...] = (), program: tuple[str, ...] = SERVICE
+) -> subprocess.Popen[str]:
     """`python -m service` with this environment, less our settings and `without`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FER_", *without))}
     return subprocess.Popen(
-        [sys.executable, "-m", "service"], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
+        [sys.executable, *program], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
     )
 
 
 @contextmanager
 def serving(
-    model: Path, without: tuple[str, ...] = (), **environment: str
+    model: Path, without: tuple[str, ...] = (), program: tuple[str, ...] = SERVICE, /, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that is ready, and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     port = address.split(":")[1]
-    process = start({"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, **environment}, without)
+    process = start({"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, **environment}, without, program)
     try:
         for _ in range(300):
             try:
@@ -110,8 +118,44 @@ def test_a_large_frame_is_stopped_at_the_socket(model_path: Path) -> None:
         connect(f"ws://{address}/v1/stream") as stream,
     ):
         stream.recv()
+        stream.send(bytes(3000))
+        assert json.loads(stream.recv(timeout=10))["type"] == "session.closed"
+        assert close_code(stream) == 1009
+    with (
+        serving(model_path, FER_MAX_FRAME_BYTES="2000") as (_, address),
+        connect(f"ws://{address}/v1/stream") as stream,
+    ):
+        stream.recv()
         stream.send(bytes(5000))
         assert close_code(stream) == 1009
+
+
+def deaf_to(address: str, opcode: Opcode, content: bytes) -> Iterator[int]:
+    """Sends as fast as it may and never reads; yields the bytes that have been taken in all."""
+    message = Frame(opcode, content).serialize(mask=True)
+    taken = 0
+    with Service(f"ws://{address}/v1/stream").deaf() as deaf:
+        deaf.settimeout(60)
+        while True:
+            deaf.sendall(message)
+            taken += len(message)
+            yield taken
+
+
+def test_a_client_that_never_reads_loses_its_session_and_its_connection(model_path: Path, white: bytes) -> None:
+    """Its socket is full, so that the service cannot even say goodbye; nobody else waits for it."""
+    limits = {"FER_MAX_STREAMS": "1", "FER_STREAM_SEND_S": "0.5", "FER_STREAM_ABUSE": "1000000"}
+    wrong = json.dumps({"type": "session.update", **{f"x{number}": 1 for number in range(300)}})
+    with serving(model_path, **limits) as (process, address):
+        with pytest.raises(ConnectionError):
+            deque(deaf_to(address, Opcode.TEXT, wrong.encode()), maxlen=0)
+        with connect(f"ws://{address}/v1/stream") as stream:
+            assert json.loads(stream.recv(timeout=10))["type"] == "session.created"
+            stream.send(white)
+            assert json.loads(stream.recv(timeout=10))["type"] == "result"
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert "Traceback" not in log
 
 
 def test_a_slow_body_is_given_up(model_path: Path) -> None:
@@ -142,7 +186,7 @@ def test_nothing_is_written_outside_its_log(model_path: Path, white: bytes, tmp_
     home.mkdir()
     temporary.mkdir()
     unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
-    with serving(model_path, without=unset, HOME=str(home), TMPDIR=str(temporary)) as (_, address):
+    with serving(model_path, unset, HOME=str(home), TMPDIR=str(temporary)) as (_, address):
         request = urllib.request.Request(f"http://{address}/v1/predict?crop=whole", data=white)
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
         assert list(home.rglob("*")) == []

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -15,9 +17,10 @@ from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from service import images
+from service import session as service_session
 from service.app import create_app
 from service.settings import Settings
-from tests.service.conftest import LABELS
+from tests.service.conftest import LABELS, encoded
 
 URL = "/v1/stream"
 
@@ -88,7 +91,8 @@ def test_frames_are_answered_like_images(client: TestClient, photo: bytes) -> No
     (face,) = client.post("/v1/predict", content=photo).json()["faces"]
     assert (first["type"], first["frame_id"]) == ("result", 1)
     assert (second["type"], second["frame_id"]) == ("result", 77)
-    assert first["faces"] == second["faces"] == [face]
+    assert first["faces"] == second["faces"] == [{**face, "track_id": 1}]
+    assert face["track_id"] is None
     assert first["age_ms"] >= first["timing_ms"]["total"] - 1
 
 
@@ -111,7 +115,19 @@ def test_a_session_is_configured_at_any_time(client: TestClient, photo: bytes) -
 
 
 @pytest.mark.parametrize(
-    "change", [{"explain": "lime"}, {"max_faces": 0}, {"max_faces": 51}, {"explian": "none"}, {"max_age_ms": -1}]
+    "change",
+    [
+        {"explain": "lime"},
+        {"max_faces": 0},
+        {"max_faces": 51},
+        {"explian": "none"},
+        {"max_age_ms": -1},
+        {"max_age_ms": float("inf")},
+        {"smoothing": -0.1},
+        {"smoothing": 1.1},
+        {"smoothing": float("nan")},
+        {"smoothing": True},
+    ],
 )
 def test_a_bad_option_is_an_error_and_the_session_goes_on(
     client: TestClient, white: bytes, change: dict[str, Any]
@@ -124,6 +140,35 @@ def test_a_bad_option_is_an_error_and_the_session_goes_on(
         assert next(iter(change)) in answer["detail"]
         socket.send_bytes(white)
         assert socket.receive_json()["type"] == "result"
+
+
+def test_fewer_faces_than_the_default_may_be_all_that_is_allowed(settings: Settings) -> None:
+    with limited(settings, max_faces=3) as client, session(client) as (socket, greeting):
+        assert greeting["configuration"]["max_faces"] == 3
+        socket.send_json({"type": "session.update", "explain": "gradcam"})
+        assert socket.receive_json()["type"] == "session.updated"
+
+
+def test_smoothing_averages_over_time_and_is_one_sessions_own(client: TestClient, photo: bytes) -> None:
+    pixels = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert pixels is not None
+    bright, dark = encoded(pixels), encoded(pixels // 3)
+    with session(client) as (socket, _), session(client) as (other, _):
+        socket.send_json({"type": "session.update", "smoothing": 1})
+        assert socket.receive_json()["configuration"]["smoothing"] == 1
+        alone: list[dict[str, Any]] = []
+        smoothed: list[dict[str, Any]] = []
+        for image in (bright, dark, dark):
+            for each, faces in ((other, alone), (socket, smoothed)):
+                each.send_bytes(image)
+                faces.append(each.receive_json()["faces"][0])
+    assert {face["track_id"] for face in alone + smoothed} == {1}
+    shares = [face["emotions"]["dark"] for face in alone]
+    assert shares[1] > shares[0] + 0.1
+    for count, face in enumerate(smoothed, 1):
+        assert face["emotions"]["dark"] == pytest.approx(sum(shares[:count]) / count)
+        assert sum(face["emotions"].values()) == pytest.approx(1)
+        assert face["emotion"] == max(face["emotions"], key=face["emotions"].__getitem__)
 
 
 def test_a_bad_frame_is_an_error_and_the_session_goes_on(client: TestClient, white: bytes) -> None:
@@ -205,6 +250,9 @@ def test_every_frame_gets_exactly_one_answer(client: TestClient, white: bytes) -
     ("text", "code"),
     [
         ("{", 1007),
+        ("[" * 4000, 1007),
+        ('{"type": "session.update", "\\ud800": 1}', 1007),
+        (f'{{"type": "session.close"}}{" " * 4096}', 1009),
         ("[]", 1003),
         ("1", 1003),
         ('{"type": "hello"}', 1003),
@@ -222,6 +270,77 @@ def test_too_large_a_frame_closes_the_session(settings: Settings) -> None:
     with limited(settings, max_frame_bytes=1000) as client, session(client) as (socket, _):
         socket.send_bytes(bytes(1001))
         assert closed_with(socket) == 1009
+
+
+def test_a_client_that_goes_on_ignoring_credits_is_sent_away(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with limited(settings, stream_abuse=5) as client, session(client) as (socket, greeting):
+        socket.send_bytes(white)
+        assert gate.reached.wait(5)
+        for _ in range(greeting["credits"] - 1 + 5):
+            socket.send_bytes(white)
+        answers = [socket.receive_json() for _ in range(5)]
+        assert {answer["type"] for answer in answers} == {"dropped"}
+        socket.send_bytes(white)
+        closed = socket.receive_json()
+        assert closed["type"] == "session.closed"
+        assert closed["frames"]["received"] == greeting["credits"] + 6
+        assert closed_with(socket) == 4429
+        gate.opened.set()
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ({"bytes": b"junk"}, "error"),
+        ({"text": '{"type": "session.update", "explain": "lime"}'}, "error"),
+        ({"text": '{"type": "session.update"}'}, "session.updated"),
+    ],
+)
+def test_a_client_that_goes_on_with_errors_or_chatter_is_sent_away(
+    settings: Settings, message: dict[str, Any], answer: str
+) -> None:
+    with limited(settings, stream_abuse=5) as client, session(client) as (socket, _):
+        for _ in range(5):
+            socket.send({"type": "websocket.receive", **message})
+            assert socket.receive_json()["type"] == answer
+        socket.send({"type": "websocket.receive", **message})
+        assert closed_with(socket) == 4429
+
+
+def test_abuse_is_forgotten_and_good_frames_are_none(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_session, "ABUSE_S", 0.0)
+    with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
+        for _ in range(3):
+            socket.send_bytes(b"junk")
+            assert socket.receive_json()["type"] == "error"
+    monkeypatch.setattr(service_session, "ABUSE_S", 1000.0)
+    with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
+        for _ in range(5):
+            socket.send_bytes(white)
+            assert socket.receive_json()["type"] == "result"
+
+
+def test_a_busy_service_is_no_fault_of_the_client(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with (
+        limited(settings, stream_abuse=1, threads=1, queue=0) as client,
+        session(client) as (first, _),
+        session(client) as (second, _),
+    ):
+        first.send_bytes(white)
+        assert gate.reached.wait(5)
+        for _ in range(3):
+            second.send_bytes(white)
+            assert second.receive_json()["code"] == "overloaded"
+        gate.opened.set()
+        assert first.receive_json()["type"] == "result"
 
 
 def test_an_idle_session_is_closed(settings: Settings) -> None:
@@ -280,7 +399,7 @@ def test_own_and_allowed_origins(settings: Settings, origin: str) -> None:
         assert greeting["type"] == "session.created"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example", "http://["])
 def test_foreign_origins_are_refused_before_accept(client: TestClient, origin: str) -> None:
     with pytest.raises(WebSocketDenialResponse) as caught, session(client, headers={"origin": origin}):
         pass

@@ -1,0 +1,142 @@
+"""Tracker: which face of a frame is which of the frames before, and its probabilities averaged over time."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service import analysis
+from service.analysis import Face
+
+Vector = NDArray[np.float64]
+
+# A track lives through so many frames in a row that do not show its face.
+MISSES = 3
+# Furthest that a face is from its track: the distance to where it is expected, in sides of the face, plus the natural
+# logarithm of how many times larger one is than the other.
+REACH = 1.0
+# Handicap of a track seen once, in the same unit: when a face was found twice for a moment, the older track goes on.
+UNPROVEN = 0.1
+# A velocity is a mean over about so many seconds, or the detector's jitter would be taken for movement.
+VELOCITY_S = 0.3
+# A face out of sight goes on as it went, slower and slower, and never further than in so many seconds at full speed.
+COASTING_S = 1.0
+
+
+@dataclass
+class _Track:
+    """One face over time: its centre and side in pixels, as it was seen last."""
+
+    number: int
+    centre: Vector
+    side: float
+    begun_s: float
+    seen_s: float
+    weighted: Vector
+    """The probabilities of all frames, summed with the weights that time has left them."""
+    velocity: Vector = field(default_factory=lambda: np.zeros(2))
+    """Pixels a second."""
+    sightings: int = 1
+    misses: int = 0
+
+    def expected(self, at_s: float) -> Vector:
+        """Where the centre should be by now."""
+        coasted_s = -COASTING_S * math.expm1((self.seen_s - at_s) / COASTING_S)
+        return self.centre + self.velocity * coasted_s
+
+    def see(self, face: Face, at_s: float, smoothing: float) -> None:
+        elapsed_s, centre = at_s - self.seen_s, _centre(face)
+        if elapsed_s > 0:
+            # Of a young track each movement so far counts alike: a mean that began at rest would lag behind.
+            share = math.expm1(-elapsed_s / VELOCITY_S) / math.expm1((self.begun_s - at_s) / VELOCITY_S)
+            self.velocity += share * ((centre - self.centre) / elapsed_s - self.velocity)
+        # 0 ** 0 is 1, but without smoothing even a frame of the same moment does not count.
+        kept = smoothing**elapsed_s if smoothing > 0 else 0.0
+        self.weighted = kept * self.weighted + face.probabilities
+        self.centre, self.side, self.seen_s = centre, _side(face), at_s
+        self.sightings += 1
+        self.misses = 0
+
+
+class Tracker:
+    """Follows the faces of one stream or video; all it knows lives in it.
+
+    `smoothing` is the weight that a frame keeps after one second, 0 to 1, in the mean of its track's probabilities: the
+    time constant is -1 / ln(smoothing) seconds (0.1: 0.43 s, 0.5: 1.4 s), whatever the frame rate. With 0 each frame
+    speaks for itself, with 1 the mean is over the whole track.
+    """
+
+    def __init__(self, *, smoothing: float = 0.0, plausible_threshold: float) -> None:
+        self.smoothing = smoothing
+        self._plausible_threshold = plausible_threshold
+        self._tracks: list[_Track] = []
+        self._begun = 0
+        self._latest_s = -math.inf
+
+    def follow(self, faces: Sequence[Face], at_s: float) -> tuple[Face, ...]:
+        """The same faces in the same order, with `track_id` (from 1), and smoothed.
+
+        `at_s` is the frame's time in seconds; only differences count, and one before the last frame's counts as that.
+        """
+        at_s = self._latest_s = max(at_s, self._latest_s)
+        for track in self._tracks:
+            track.misses += 1
+        known = self._recognised(faces, at_s)
+        followed = []
+        for index, face in enumerate(faces):
+            track = known.get(index) or self._begin(face, at_s)
+            if index in known:
+                track.see(face, at_s, self.smoothing)
+            followed.append(self._told(face, track))
+        self._tracks = [track for track in self._tracks if track.misses <= MISSES]
+        return tuple(followed)
+
+    def _recognised(self, faces: Sequence[Face], at_s: float) -> dict[int, _Track]:
+        """The track of each face (by index) that has one, closest pairs first."""
+        if not faces or not self._tracks:
+            return {}
+        costs = _costs(self._tracks, faces, at_s)
+        pairs = np.argwhere(costs < REACH)
+        pairs = pairs[np.argsort(costs[tuple(pairs.T)], kind="stable")]
+        known: dict[int, _Track] = {}
+        taken: set[int] = set()
+        for row, column in pairs.tolist():
+            if row not in taken and column not in known:
+                taken.add(row)
+                known[column] = self._tracks[row]
+        return known
+
+    def _begin(self, face: Face, at_s: float) -> _Track:
+        self._begun += 1
+        track = _Track(self._begun, _centre(face), _side(face), at_s, at_s, face.probabilities)
+        self._tracks.append(track)
+        return track
+
+    def _told(self, face: Face, track: _Track) -> Face:
+        if self.smoothing == 0:
+            return replace(face, track_id=track.number)
+        probabilities = track.weighted / track.weighted.sum()
+        plausible = analysis.plausible(probabilities, self._plausible_threshold)
+        return replace(face, track_id=track.number, probabilities=probabilities, plausible=plausible)
+
+
+def _costs(tracks: Sequence[_Track], faces: Sequence[Face], at_s: float) -> Vector:
+    """How far each track (row) is from each face (column), in the unit of REACH."""
+    expected = np.array([track.expected(at_s) for track in tracks])
+    centres = np.array([_centre(face) for face in faces])
+    sides = np.array([[track.side] for track in tracks]), np.array([_side(face) for face in faces])
+    distances = np.linalg.norm(expected[:, None] - centres, axis=2)
+    handicaps = np.array([[UNPROVEN / track.sightings] for track in tracks])
+    costs: Vector = distances / np.sqrt(sides[0] * sides[1]) + np.abs(np.log(sides[0] / sides[1])) + handicaps
+    return costs
+
+
+def _centre(face: Face) -> Vector:
+    box = face.box
+    return np.array([box.x + box.width / 2, box.y + box.height / 2])
+
+
+def _side(face: Face) -> float:
+    return math.sqrt(face.box.width * face.box.height)

@@ -1,0 +1,57 @@
+"""The conformance program against a served process: all rules hold, and a broken one is told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.service.test_process import ROOT, serving
+
+# So small that every limit is reached within the test; wide enough for a slow machine.
+LIMITS = {
+    "FER_STREAM_IDLE_S": "5",
+    "FER_STREAM_SESSION_S": "20",
+    "FER_STREAM_SEND_S": "1",
+    "FER_STREAM_ABUSE": "300",
+    "FER_MAX_STREAMS": "3",
+}
+OPEN_TO_ALL = (
+    "import sys; from service import __main__; from service.routes import stream;"
+    "stream._origin_allowed = lambda *_: True; sys.exit(__main__.main())"
+)
+
+
+def conformance(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.conformance", f"ws://{address}/v1/stream", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+
+
+def test_the_service_keeps_every_rule(model_path: Path) -> None:
+    with serving(model_path, **LIMITS) as (process, address):
+        done = conformance(address)
+        assert process.poll() is None
+    verdicts = done.stdout.splitlines()
+    assert len(verdicts) > 25
+    assert [verdict for verdict in verdicts if not verdict.startswith("pass  ")] == []
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_broken_rule_is_told(model_path: Path) -> None:
+    with serving(model_path, (), ("-c", OPEN_TO_ALL)) as (_, address):
+        done = conformance(address, "--only", "origin")
+    assert [verdict[:4] for verdict in done.stdout.splitlines()] == ["pass", "FAIL"]
+    assert "https://elsewhere.example was let in" in done.stdout
+    assert done.returncode == 1
+
+
+def test_what_cannot_be_reached_is_skipped_with_the_reason(model_path: Path) -> None:
+    with serving(model_path) as (_, address):
+        done = conformance(address, "--only", "stream_session_s")
+    assert done.stdout.startswith("skip  ")
+    assert "stream_session_s is 3600" in done.stdout
+    assert done.returncode == 0
+
+
+def test_no_service_is_no_conformance() -> None:
+    done = conformance("127.0.0.1:9")
+    assert done.stdout.startswith("FAIL  ")
+    assert done.returncode == 1
