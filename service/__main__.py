@@ -26,7 +26,19 @@ class Server(uvicorn.Server):
 
 
 class Connection(WebSocketsSansIOProtocol):
-    """Lets go of a client that does not read: uvicorn's own close waits until it has taken what was written."""
+    """Takes nothing from a client that does not read, and lets go of it in the end.
+
+    uvicorn's own goes on answering pings into memory, and its close waits until all that was written is taken.
+    """
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         super().on_task_complete(task)

@@ -1,8 +1,11 @@
 """The rules of fer.v1, one function each: it takes the service, and raises where the rule is broken."""
 
+import base64
 import json
 import math
+import struct
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -14,6 +17,8 @@ from tests.conformance.client import PATIENCE_S, PHOTO, Message, Service, Sessio
 
 # Rules that would wait longer for a limit, or do more to reach it, are skipped.
 LONGEST_S, MOST_SESSIONS, MOST_MESSAGES, MOST_BYTES = 30.0, 64, 5000, 2**26
+# The kernel's buffers take some megabytes from a client that does not read; a service that takes more hoards them.
+MOST_UNREAD, HELD_UP_S = 2**25, 3.0
 OPTIONS = {"explain", "explain_every", "max_faces", "min_face_px", "smoothing", "max_age_ms"}
 
 
@@ -105,23 +110,6 @@ def _(service: Service) -> None:
             equal(json.loads(refused.response.body or b"{}").get("code"), "forbidden_origin", "the problem's code")
         else:
             raise AssertionError(f"{origin} was let in")
-
-
-@rule("one session more than max_streams is closed with 1013, and there is room again when one has left")
-def _(service: Service) -> None:
-    most = service.limits["max_streams"]
-    within(most, MOST_SESSIONS, "max_streams")
-    with ExitStack() as stack:
-        sessions: list[Session] = []
-        try:
-            while len(sessions) <= most:
-                sessions.append(stack.enter_context(service.session()))
-        except ConnectionClosed as closed:
-            equal(closed.rcvd and closed.rcvd.code, 1013, "the close code")
-        assert len(sessions) <= most, f"{len(sessions)} sessions are open"
-        sessions[0].say("session.close")
-        sessions[0].end()
-        answers_a_good_client(service)
 
 
 # --- the greeting and the configuration --------------------------------------------------------
@@ -218,6 +206,24 @@ def _(service: Service) -> None:
             equal((answer["type"], answer["frame_id"]), ("result", frame_id), "type and frame_id")
 
 
+@rule("frames and session.update may be sent before the answers to those before")
+def _(service: Service) -> None:
+    with service.session() as session:
+        session.show(PHOTO, 5)
+        session.say("session.update", max_faces=1)
+        heard = sorted(session.hear()["type"] for _ in range(2))
+        equal(heard, ["result", "session.updated"], "what is said")
+        goes_on(session)
+
+
+@rule("a ping is answered while a frame is under way")
+def _(service: Service) -> None:
+    with service.session() as session:
+        session.show(PHOTO, 5)
+        assert session.socket.ping().wait(PATIENCE_S), "no pong has come"
+        equal(session.hear()["frame_id"], 5, "frame_id")
+
+
 @rule("a frame in many fragments is one frame")
 def _(service: Service) -> None:
     with service.session() as session:
@@ -229,8 +235,12 @@ def _(service: Service) -> None:
 def _(service: Service) -> None:
     with service.session() as session:
         session.answer("session.update", explain="gradcam", explain_every=2)
-        counts = [len(session.look(PHOTO)["faces"][0]["explanations"]) for _ in range(4)]
-        equal(counts, [1, 0, 1, 0], "the number of heatmaps, frame by frame,")
+        faces = [session.look(PHOTO)["faces"][0] for _ in range(4)]
+        equal([len(face["explanations"]) for face in faces], [1, 0, 1, 0], "the number of heatmaps, frame by frame,")
+        (heatmap,) = faces[0]["explanations"]
+        told = [heatmap[name] for name in ("method", "target", "media_type")]
+        equal(told, ["gradcam", faces[0]["emotion"], "image/png"], "the heatmap's description")
+        assert base64.b64decode(heatmap["data"]).startswith(b"\x89PNG"), "the heatmap is no PNG"
 
 
 @rule("min_face_px leaves out smaller faces; no face is a result")
@@ -270,6 +280,14 @@ def _(service: Service) -> None:
         goes_on(session)
 
 
+def _claiming(pixels: int) -> bytes:
+    """A PNG of one row that is one pixel too long, by its header; of pixels it has none."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", pixels + 1, 1, 8, 0, 0, 0, 0)
+    chunks = (header, b"IDAT" + zlib.compress(b""), b"IEND")
+    sealed = (struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(sealed)
+
+
 @rule("a bad image is an error with its frame_id, and the session goes on")
 def _(service: Service) -> None:
     with service.session() as session:
@@ -278,6 +296,8 @@ def _(service: Service) -> None:
             (b"GIF89a" + bytes(100), "unsupported_media_type"),
             (b"FER1", "unsupported_media_type"),
             (PHOTO[:200], "undecodable_image"),
+            (_claiming(service.limits["max_pixels"]), "image_too_many_pixels"),
+            (bytes(service.limits["max_frame_bytes"] - 16), "unsupported_media_type"),
         ):
             answer = session.look(body, 9)
             told = [answer.get(name) for name in ("type", "code", "frame_id")]
@@ -330,6 +350,25 @@ def _(service: Service) -> None:
         _ends(service, lambda session, text=text: session.socket.send(text), 1007)  # type: ignore[misc]
 
 
+@rule("text that is not UTF-8 is closed with 1007, what is no WebSocket frame with 1002")
+def _(service: Service) -> None:
+    for wrong, code in (
+        (Frame(Opcode.TEXT, b"\xff\xfe").serialize(mask=True), 1007),
+        (Frame(Opcode.BINARY, PHOTO).serialize(mask=False), 1002),
+        (b"\x83\x80" + bytes(4), 1002),
+    ):
+        with service.session() as session:
+            session.socket.socket.sendall(wrong)
+            equal(session.end(), ([], code), f"what is said to {wrong[:2]!r}, and the close code,")
+
+
+@rule("a client that closes by WebSocket's own means is answered in kind")
+def _(service: Service) -> None:
+    with service.session() as session:
+        session.socket.close(1000)
+        assert session.socket.close_code == 1000, f"the close code is {session.socket.close_code}"
+
+
 @rule("JSON that is no command is closed with 1003")
 def _(service: Service) -> None:
     for text in ("[]", "1", "null", "{}", '{"type": "hello"}', '{"type": null}', '{"type": ["session.close"]}'):
@@ -338,6 +377,9 @@ def _(service: Service) -> None:
 
 @rule("text longer than max_text_chars is closed with 1009")
 def _(service: Service) -> None:
+    with service.session() as session:
+        session.socket.send('{"type": "session.update"}'.ljust(service.limits["max_text_chars"]))
+        equal(session.hear()["type"], "session.updated", "the answer to text of max_text_chars")
     _ends(service, lambda session: session.socket.send(" " * (service.limits["max_text_chars"] + 1)), 1009)
 
 
@@ -423,15 +465,51 @@ def _(service: Service) -> None:
     wrong = json.dumps({"type": "session.update", **{f"x{number}": 1 for number in range(300)}})
     message = Frame(Opcode.TEXT, wrong.encode()).serialize(mask=True)
     until = time.monotonic() + service.limits["stream_send_s"] + 2 * PATIENCE_S
+    taken = 0
     with service.deaf() as deaf:
         deaf.settimeout(1.0)
-        rest = b""
         while time.monotonic() < until:
-            rest = rest or message
             try:
-                rest = rest[deaf.send(rest) :]
+                taken += deaf.send(message[taken % len(message) :])
             except TimeoutError:
                 continue
             except OSError:
                 return
     raise AssertionError("it still has its connection")
+
+
+@rule("a client that sends pings and never reads is not taken from without end")
+def _(service: Service) -> None:
+    pings = Frame(Opcode.PING, bytes(125)).serialize(mask=True) * 100
+    taken = 0
+    with service.deaf() as deaf:
+        deaf.settimeout(HELD_UP_S)
+        # Held up, or let go.
+        with suppress(OSError):
+            while taken < MOST_UNREAD:
+                taken += deaf.send(pings[taken % len(pings) :])
+    assert taken < MOST_UNREAD, f"{taken} bytes were taken, and their pongs are kept"
+
+
+# --- at last, for what has gone before may have cost a place --------------------------------------
+
+
+@rule("max_streams sessions find a place, one more is closed with 1013, and there is room when one has left")
+def _(service: Service) -> None:
+    most = service.limits["max_streams"]
+    within(most, MOST_SESSIONS, "max_streams")
+    until = time.monotonic() + PATIENCE_S
+    with ExitStack() as stack:
+        sessions: list[Session] = []
+        while len(sessions) < most:
+            try:
+                sessions.append(stack.enter_context(service.session()))
+            except ConnectionClosed:
+                # Those before may only just be ending.
+                assert time.monotonic() < until, f"only {len(sessions)} sessions find a place"
+                time.sleep(0.2)
+        with service.connect() as socket:
+            equal(end(socket), ([], 1013), "what is said to one more, and the close code,")
+        sessions[0].say("session.close")
+        sessions[0].end()
+        answers_a_good_client(service)

@@ -9,17 +9,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
-from tests.conformance.client import Service
 from tests.service.conftest import METADATA, brightness_network
 
 ROOT = Path(__file__).parents[2]
@@ -128,34 +125,6 @@ def test_a_large_frame_is_stopped_at_the_socket(model_path: Path) -> None:
         stream.recv()
         stream.send(bytes(5000))
         assert close_code(stream) == 1009
-
-
-def deaf_to(address: str, opcode: Opcode, content: bytes) -> Iterator[int]:
-    """Sends as fast as it may and never reads; yields the bytes that have been taken in all."""
-    message = Frame(opcode, content).serialize(mask=True)
-    taken = 0
-    with Service(f"ws://{address}/v1/stream").deaf() as deaf:
-        deaf.settimeout(60)
-        while True:
-            deaf.sendall(message)
-            taken += len(message)
-            yield taken
-
-
-def test_a_client_that_never_reads_loses_its_session_and_its_connection(model_path: Path, white: bytes) -> None:
-    """Its socket is full, so that the service cannot even say goodbye; nobody else waits for it."""
-    limits = {"FER_MAX_STREAMS": "1", "FER_STREAM_SEND_S": "0.5", "FER_STREAM_ABUSE": "1000000"}
-    wrong = json.dumps({"type": "session.update", **{f"x{number}": 1 for number in range(300)}})
-    with serving(model_path, **limits) as (process, address):
-        with pytest.raises(ConnectionError):
-            deque(deaf_to(address, Opcode.TEXT, wrong.encode()), maxlen=0)
-        with connect(f"ws://{address}/v1/stream") as stream:
-            assert json.loads(stream.recv(timeout=10))["type"] == "session.created"
-            stream.send(white)
-            assert json.loads(stream.recv(timeout=10))["type"] == "result"
-        process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=20)
-    assert "Traceback" not in log
 
 
 def test_a_slow_body_is_given_up(model_path: Path) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -169,6 +170,30 @@ def test_smoothing_averages_over_time_and_is_one_sessions_own(client: TestClient
         assert face["emotions"]["dark"] == pytest.approx(sum(shares[:count]) / count)
         assert sum(face["emotions"].values()) == pytest.approx(1)
         assert face["emotion"] == max(face["emotions"], key=face["emotions"].__getitem__)
+
+
+def test_one_person_of_a_clip_is_one_track(client: TestClient, media: Path) -> None:
+    video = cv2.VideoCapture(str(media / "videos" / "neutral_to_smile.mp4"))
+    tracks = []
+    with session(client) as (socket, _):
+        for number in range(72):
+            _, image = video.read()
+            if number % 6 == 0:
+                socket.send_bytes(encoded(image, ".jpg"))
+                tracks += [face["track_id"] for face in socket.receive_json()["faces"]]
+    assert tracks == [1] * 12
+
+
+@pytest.mark.parametrize(("every", "heatmaps"), [(1, [1, 1, 1, 1, 1]), (2, [1, 0, 1, 0, 1]), (3, [1, 0, 0, 1, 0])])
+def test_each_nth_frame_is_explained(client: TestClient, photo: bytes, every: int, heatmaps: list[int]) -> None:
+    with session(client) as (socket, _):
+        socket.send_json({"type": "session.update", "explain": "gradcam", "explain_every": every})
+        assert socket.receive_json()["type"] == "session.updated"
+        counts = []
+        for _ in heatmaps:
+            socket.send_bytes(photo)
+            counts.append(len(socket.receive_json()["faces"][0]["explanations"]))
+    assert counts == heatmaps
 
 
 def test_a_bad_frame_is_an_error_and_the_session_goes_on(client: TestClient, white: bytes) -> None:
