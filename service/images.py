@@ -157,12 +157,16 @@ def brightness(face: Grey) -> float:
     return float(face.mean() / np.iinfo(face.dtype).max)
 
 
-def _grey_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> Grey:
-    """A heatmap float32 (h, w), at least 0, scaled by its own maximum; black where there is none."""
+def enlarge(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> NDArray[np.float32]:
+    """A heatmap float32 (h, w), at least 0, scaled by its own maximum; all 0 where there is none."""
     peak = float(heatmap.max())
     scaled = heatmap / peak if peak > 0 else heatmap
-    smooth = cv2.resize(scaled, size_wh, interpolation=cv2.INTER_LINEAR)
-    return np.rint(smooth * np.iinfo(np.uint8).max).astype(np.uint8)
+    return cv2.resize(scaled, size_wh, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+
+
+def _grey_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> Grey:
+    """As `enlarge` gives it, from black to white."""
+    return np.rint(enlarge(heatmap, size_wh) * np.iinfo(np.uint8).max).astype(np.uint8)
 
 
 def encode_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> bytes:

@@ -14,6 +14,8 @@ def render(figures: dict) -> str:
         prose.USES,
         "## Figures\n\n" + "\n\n".join(_split(name, section, model) for name, section in figures["splits"].items()),
         _robustness(figures["robustness"]) if "robustness" in figures else "",
+        _explanations(figures["explanations"]) if "explanations" in figures else "",
+        _int8(figures["int8"]) if "int8" in figures else "",
         prose.FER2013_DATA if known else _other_data(model),
         _copies(figures["duplicates"]) if "duplicates" in figures else "",
         f"Note: {model['data']['note']}." if model["data"]["note"] else "",
@@ -165,6 +167,60 @@ def _robustness(found: dict) -> str:
             f"{row['allowed_points']:g} | {worst} |"
         )
     return "\n".join(lines)
+
+
+_MAPS = {"ours": "our maps", "random": "random maps", "blob": "centred blob", "halved": "our maps at half the size"}
+_CURVES = {
+    "deletion": "deletion: hottest pixels greyed first; low is faithful",
+    "insertion": "insertion: hottest pixels back first; high",
+    "road": "ROAD: hottest pixels filled in first; low",
+    "road_coldest": "ROAD: coldest pixels filled in first; high",
+}
+
+
+def _explanations(found: dict) -> str:
+    height, width = found["map_hw"]
+    kinds = [kind for kind in _MAPS if kind in found["area"]["deletion"]]
+    lines = [
+        "## Are the heatmaps true?",
+        "",
+        f"Mean probability of the answer over the shares of changed pixels, {found['faces']:,} PublicTest faces, "
+        f"maps of {height}x{width}; in brackets by how many points our maps lead (95 % interval).",
+        "",
+        f"| | {' | '.join(_MAPS[kind] for kind in kinds)} |",
+        f"|---|{'---|' * len(kinds)}",
+    ]
+    for curve, words in _CURVES.items():
+        cells = [_area(found, curve, kind) for kind in kinds]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    shuffled = found["randomisation"]
+    lines += [
+        "",
+        "With all weights shuffled the maps change: rank correlation with the true ones "
+        f"{shuffled['levels'][-1]['rank_correlation']:.2f} ({shuffled['faces']} faces, {shuffled['seeds']} shuffles; "
+        f"two faces' true maps: {shuffled['between_faces']:.2f}).",
+    ]
+    return "\n".join(lines)
+
+
+def _area(found: dict, curve: str, kind: str) -> str:
+    mean = f"{found['area'][curve][kind]:.1%}"
+    if kind == "ours":
+        return mean
+    low, high = found["lead"][curve][kind]["interval_95"]
+    return f"{mean} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def _int8(found: dict) -> str:
+    kept = "It is kept beside the file." if found["kept"] else "It is not kept."
+    return f"""
+## As int8
+
+Static quantisation (QDQ, ranges from training faces), best of {len(found["tried"])} variants ({found["variant"]}):
+{found["accuracy_int8"]:.2%} on PublicTest instead of {found["accuracy_fp32"]:.2%},
+{found["speedup_one_core"]:.2f} times as fast on one core ({found["milliseconds_fp32"]:.2f} ms as it is),
+{found["bytes"] / 1e6:.2f} instead of {found["bytes_fp32"] / 1e6:.2f} MB. {kept}
+"""
 
 
 def _copies(found: dict) -> str:

@@ -1,7 +1,8 @@
 """Everything that is said of a model, made again from its file and the data alone: metrics.json, card and figures.
 
 The same file and data give the same bytes on the same machine. On another, the last digits of a probability may
-differ, so that a face in thousands is answered otherwise: `differences` allows for that, and for no more.
+differ, so that a face in thousands is answered otherwise: `differences` allows for that, and for no more. Figures of
+the int8 file are taken from where `python -m training quantise` left them: no time is measured twice alike.
 """
 
 import json
@@ -14,7 +15,18 @@ import matplotlib as mpl
 import numpy as np
 
 from service.classifier import EmotionClassifier
-from training import agreement, card, duplicates, evaluate, figures, metrics, robustness, slices
+from training import (
+    agreement,
+    card,
+    duplicates,
+    evaluate,
+    faithfulness,
+    figures,
+    metrics,
+    quantise,
+    robustness,
+    slices,
+)
 from training.dataset import SPLITS, Dataset
 
 Votes = tuple[np.ndarray, ...]
@@ -23,6 +35,7 @@ Votes = tuple[np.ndarray, ...]
 FOLDER = "figures"
 # What chose the network knew these splits, so a copy of one of their faces is no new face.
 KNOWN_TO = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicTest")}
+EXPLAINED_FACES = 1000
 COUNT_TOLERANCE, SHARE_TOLERANCE = 2, 0.002
 
 
@@ -39,6 +52,7 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
     drawn = {
         "robustness": robustness.figure(found["robustness"]),
         "slices": slices.figure(public["slices"]),
+        "faithfulness": faithfulness.figure(found["explanations"]),
         "duplicates": duplicates.figure(pairs, data),
     }
     if votes is not None:
@@ -55,7 +69,8 @@ def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.P
     evaluate.check_labels(classifier, data)
     about = evaluate.describe(model)
     public = data.public_test
-    return {
+    explained = public.faces[np.linspace(0, len(public) - 1, min(EXPLAINED_FACES, len(public))).astype(int)]
+    found = {
         "model": about,
         "training": evaluate.training_of(model),
         "splits": {
@@ -68,8 +83,16 @@ def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.P
             public.labels,
             about["crop_margin"],
         ),
+        "explanations": faithfulness.measure(partial(_explain, classifier), explained, model),
         "duplicates": duplicates.count(pairs, data),
     }
+    int8 = quantise.read(model)
+    return found if int8 is None else found | {"int8": int8}
+
+
+def _explain(classifier: EmotionClassifier, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    reading = classifier.classify(faces)
+    return reading.probabilities, reading.heatmaps
 
 
 def _split(

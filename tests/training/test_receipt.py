@@ -33,13 +33,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_everything_is_there(made: Path) -> None:
     found = json.loads((made / "metrics.json").read_text())
-    assert set(found) >= {"model", "training", "splits", "robustness", "duplicates"}
+    assert set(found) >= {"model", "training", "splits", "robustness", "explanations", "duplicates"}
     for section in found["splits"].values():
         assert set(section) >= {"accuracy", "label_sets", "slices", "without_copies", "voters"}
     names = {path.name for path in (made / "figures").iterdir()}
-    assert names >= {"robustness.png", "slices.png", "duplicates.png", "voters.png", "confusion.png", "curves.png"}
+    assert names >= {"robustness.png", "slices.png", "faithfulness.png", "duplicates.png", "voters.png", "curves.png"}
     card = (made / "MODEL_CARD.md").read_text()
     assert "## Faces as they come" in card
+    assert "## Are the heatmaps true?" in card
     assert "answer is the voters' majority" in card
     assert "### The same photo twice" in card
 
