@@ -39,7 +39,7 @@ from service.analysis import Analysis, Analyzer, Options
 FRAMES_PER_S = 30
 ANALYSES_PER_S = 5
 MOST_DELAY_MS = 500.0
-# Five minutes of leaked frames would be 200 MB and more, of leaked answers 3 MB; allocators alone move by 1 or 2.
+# Five minutes of kept frames would be 200 MB; once warm, a service that keeps nothing moves by a tenth of a megabyte.
 MOST_GROWTH_MB = 3.0
 # Until each thread has its cascade and its buffers, memory has a reason to grow.
 WARM_UP_S = 10.0

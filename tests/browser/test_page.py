@@ -231,7 +231,8 @@ def test_a_chosen_face_is_followed(visit: Visit) -> None:
             [face] = message["faces"]
             sad = {label: float(label == "sad") for label in face["emotions"]}
             box = {"x": 10 + message["frame_id"] % 5, "y": 10, "width": 40, "height": 40}
-            message["faces"].append({**face, "box": box, "emotion": "sad", "confidence": 1.0, "emotions": sad})
+            answer = {"emotion": "sad", "confidence": 1.0, "emotions": sad}
+            message["faces"].append({**face, **answer, "box": box, "track_id": face["track_id"] + 1})
         return json.dumps(message)
 
     def between(socket: "WebSocketRoute") -> None:
