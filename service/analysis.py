@@ -96,6 +96,17 @@ class Analyzer:
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
         watch.lap("decode")
+        return self._read(image, options, targets, watch)
+
+    def check(self, options: Options) -> None:
+        """Before a video's first frame, what `analyse_image` would refuse. Raises InvalidOption."""
+        self._targets(options)
+
+    def analyse_image(self, image: images.Image, options: Options) -> Analysis:
+        """An image that is decoded already, such as a video's frame. Raises InvalidOption."""
+        return self._read(image, options, self._targets(options), _Stopwatch())
+
+    def _read(self, image: images.Image, options: Options, targets: tuple[str, ...], watch: _Stopwatch) -> Analysis:
         found = self._find(image, options)
         watch.lap("detect")
         contract = self._classifier.contract

@@ -10,6 +10,7 @@ import cv2
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
+from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -22,8 +23,8 @@ from service.context import Context
 from service.envelope import Envelope, render
 from service.faces import FaceDetector
 from service.problems import Problem
-from service.routes import operations, predict, stream
-from service.schemas import ProblemDocument
+from service.routes import operations, predict, stream, video
+from service.schemas import ProblemDocument, VideoError, VideoFrame, VideoSummary
 from service.settings import Settings
 from service.workers import WorkerPool
 
@@ -39,11 +40,15 @@ class State(TypedDict):
 
 
 class _Application(FastAPI):
-    """FastAPI whose document also holds the problem that its paths refer to."""
+    """FastAPI whose document also holds the problem and the video's lines that its paths refer to."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        document["components"]["schemas"][ProblemDocument.__name__] = ProblemDocument.model_json_schema()
+        _, definitions = models_json_schema(
+            [(model, "serialization") for model in (ProblemDocument, VideoFrame, VideoSummary, VideoError)],
+            ref_template="#/components/schemas/{model}",
+        )
+        document["components"]["schemas"] |= definitions["$defs"]
         return document
 
 
@@ -75,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for route in (predict.router, stream.router, operations.router):
+    for route in (predict.router, video.router, stream.router, operations.router):
         app.include_router(route)
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):

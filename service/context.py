@@ -25,6 +25,7 @@ class Context:
     pool: WorkerPool
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
+    videos: int = 0
 
     def check_max_faces(self, asked: int) -> None:
         """Raises InvalidOption for more faces than the settings allow."""

@@ -43,6 +43,8 @@ _BRANDS = {
     b"avis": "AVIF",
     b"qt  ": "QuickTime video",
 }
+# First atoms of QuickTime files from before `ftyp`.
+_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ def media_type(body: bytes) -> str:
     """What the first bytes say: one of ACCEPTED, or a name for people."""
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
+    if body[:4] == b"RIFF" and body[8:12] == b"AVI ":
+        return "AVI video"
+    if body[4:8] in _ATOMS:
+        return "QuickTime video"
     if body[4:8] == b"ftyp":
         return _BRANDS.get(body[8:12], "MP4 video")
     for signature, name in _SIGNATURES:

@@ -85,6 +85,18 @@ class ImageTooManyPixels(Problem):
     status, code, title = 422, "image_too_many_pixels", "The image has too many pixels"
 
 
+class UndecodableVideo(Problem):
+    status, code, title = 422, "undecodable_video", "The video is damaged"
+
+
+class VideoTooLong(Problem):
+    status, code, title = 422, "video_too_long", "The video is too long"
+
+
+class VideoTooManyPixels(Problem):
+    status, code, title = 422, "video_too_many_pixels", "The video's frames have too many pixels"
+
+
 class Internal(Problem):
     """An error of ours; nothing of the exception's text reaches the client."""
 

@@ -3,12 +3,13 @@
 import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
 from service import analysis
 from service.analysis import Analysis, Options
 from service.classifier import Contract
 from service.settings import Settings
+from service.timeline import Track
 
 
 class _In(BaseModel):
@@ -31,6 +32,16 @@ MaxFaces = Annotated[PositiveInt, Field(description="at most so many faces, larg
 MinFacePx = Annotated[
     PositiveInt | None,
     Field(description="look for faces at least so many pixels wide; by default a sixteenth of the longer side"),
+]
+# Off unless asked for: an answer is then what the network says of that very frame, calibrated, as everywhere else.
+Smoothing = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="averages a track's probabilities: the weight that a frame keeps after one second, so that "
+        "0 is each frame by itself and 1 the mean of the whole track; heatmaps stay those of the frame",
+    ),
 ]
 
 
@@ -65,14 +76,7 @@ class StreamOptions(_In):
     explain_every: PositiveInt = Field(1, description="explain every n-th frame that is analysed")
     max_faces: MaxFaces = 10
     min_face_px: MinFacePx = None
-    # Off unless asked for: an answer is then what the network says of that very frame, calibrated, as everywhere else.
-    smoothing: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="averages a track's probabilities: the weight that a frame keeps after one second, so that "
-        "0 is each frame by itself and 1 the mean of the whole track; heatmaps stay those of the frame",
-    )
+    smoothing: Smoothing = 0.0
     max_age_ms: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="a frame that has waited longer is answered `dropped` (`stale`)"
     )
@@ -81,6 +85,38 @@ class StreamOptions(_In):
         """Options for the frame after `analysed` others."""
         explain = self.explain if analysed % self.explain_every == 0 else "none"
         return Options(explain=explain, max_faces=self.max_faces, min_face_px=self.min_face_px)
+
+
+class VideoOptions(PredictOptions):
+    """Those of an image, for each frame, and which frames; an unknown one is refused."""
+
+    fps: float = Field(5.0, gt=0, le=60, description="frames analysed a second, at most")
+    from_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="begin at this time, seconds")
+    to_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="end before this time, seconds; by default at the video's end"
+    )
+    format: Literal["ndjson", "webvtt", "csv"] = Field(
+        "ndjson",
+        description="`ndjson`: a JSON object per line; `webvtt`: subtitles; `csv`: a row per face and frame",
+    )
+    smoothing: Smoothing = 0.0
+
+    @field_validator("to_s")
+    @classmethod
+    def _ends_after_it_begins(cls, to_s: float | None, info: ValidationInfo) -> float | None:
+        if to_s is not None and to_s <= info.data.get("from_s", 0.0):
+            raise ValueError("it must be after from_s")
+        return to_s
+
+    @field_validator("format")
+    @classmethod
+    def _has_room(cls, form: str, info: ValidationInfo) -> str:
+        if form != "ndjson" and info.data.get("explain") == "gradcam":
+            raise ValueError("only ndjson has room for heatmaps")
+        return form
+
+    def options(self) -> Options:
+        return Options(**self.model_dump(include=set(PredictOptions.model_fields)))
 
 
 # --- out ---------------------------------------------------------------------------------------
@@ -198,6 +234,12 @@ class Limits(_Out):
     threads: int
     deadline_s: float
     body_timeout_s: float
+    max_videos: int
+    max_video_bytes: int
+    max_video_pixels: int
+    max_video_s: float
+    video_body_timeout_s: float
+    video_deadline_s: float
     max_streams: int
     max_frame_bytes: int
     max_text_chars: int = MAX_TEXT_CHARS
@@ -210,6 +252,58 @@ class Limits(_Out):
 
 class Status(_Out):
     status: Literal["ok"] = "ok"
+
+
+class _Error(_Out):
+    """A problem's members, but for its `type`: that name is the message's here."""
+
+    type: Literal["error"] = "error"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    limit: float | None = None
+
+
+# --- the lines of a video ----------------------------------------------------------------------
+
+
+class VideoFrame(_Out):
+    """A frame that was analysed."""
+
+    type: Literal["frame"] = "frame"
+    index: int = Field(description="number among the frames analysed, from 0")
+    time_s: float = Field(description="the frame's time in the video, seconds")
+    faces: list[Face]
+
+
+class VideoTrack(_Out):
+    """One face from its first to its last sight."""
+
+    track_id: int
+    from_s: float
+    to_s: float
+    mean: dict[str, float] = Field(description="the mean of its frames' probabilities, each counted once, not smoothed")
+    dominant: str = Field(description="the label with the highest mean")
+
+
+class VideoSummary(_Out):
+    """The last line of a video that was read to its end, or to `to_s`."""
+
+    type: Literal["summary"] = "summary"
+    duration_s: float = Field(description="of the whole video; as far as it was read where the file does not say")
+    frames_read: int = Field(description="frames between `from_s` and `to_s`")
+    frames_analysed: int
+    tracks: list[VideoTrack]
+
+
+class VideoError(_Error):
+    """The last line, instead of the summary, where the rest of a video cannot be read: all before it stands.
+
+    A problem's members, but for its `type`: that name is the line's here.
+    """
 
 
 # --- WebSocket, fer.v1 -------------------------------------------------------------------------
@@ -260,21 +354,13 @@ class FrameDropped(_Out):
     reason: Literal["superseded", "stale"]
 
 
-class StreamError(_Out):
+class StreamError(_Error):
     """Server: a frame (or, without `frame_id`, a message) that could not be taken; the session goes on.
 
     A problem's members, but for its `type`: that name is the message's here.
     """
 
-    type: Literal["error"] = "error"
     frame_id: int | None
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    request_id: str
-    limit: float | None = None
 
 
 class FrameCounts(_Out):
@@ -308,6 +394,25 @@ def result(found: Analysis, contract: Contract, request_id: str, queue_ms: float
             name: round(value, 3) for name, value in {"queue": queue_ms, **found.timing_ms, "total": total_ms}.items()
         },
     )
+
+
+def video_frame(index: int, time_s: float, faces: tuple[analysis.Face, ...], labels: tuple[str, ...]) -> VideoFrame:
+    return VideoFrame(index=index, time_s=_microseconds(time_s), faces=[_face(face, labels) for face in faces])
+
+
+def video_track(track: Track, labels: tuple[str, ...]) -> VideoTrack:
+    return VideoTrack(
+        track_id=track.number,
+        from_s=_microseconds(track.from_s),
+        to_s=_microseconds(track.to_s),
+        mean=dict(zip(labels, track.mean.tolist(), strict=True)),
+        dominant=labels[int(track.mean.argmax())],
+    )
+
+
+def _microseconds(time_s: float) -> float:
+    """No container's clock is finer; the rest is what is left of a fraction."""
+    return round(time_s, 6)
 
 
 def _face(face: analysis.Face, labels: tuple[str, ...]) -> Face:

@@ -57,6 +57,16 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = Field(10 * 2**20, le=2**30, description="largest request body, bytes")
     max_pixels: PositiveInt = Field(25_000_000, le=2**27, description="largest image, width times height")
     max_faces: PositiveInt = Field(50, le=1000, description="most faces that a request may ask for")
+    max_videos: PositiveInt = Field(
+        2, le=1000, description="videos at once, their bodies are kept in memory; one more is answered 503"
+    )
+    max_video_bytes: PositiveInt = Field(200 * 2**20, le=2**32, description="largest video file, bytes")
+    max_video_pixels: PositiveInt = Field(
+        9_000_000, le=2**27, description="largest frame of a video, width times height"
+    )
+    max_video_s: float = Field(7200.0, gt=0, le=604_800, description="longest video, seconds")
+    video_body_timeout_s: float = Field(120.0, gt=0, le=3600, description="longest time for a video to arrive, seconds")
+    video_deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest work on one video, seconds")
     max_streams: PositiveInt = Field(
         16, le=10_000, description="WebSocket sessions at once; one more is closed with 1013"
     )

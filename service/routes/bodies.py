@@ -1,9 +1,11 @@
-"""The three forms in which an image arrives, read in memory: raw, multipart, JSON with base64."""
+"""The forms in which files arrive, read in memory: raw, multipart and, of an image, JSON with base64."""
 
 import asyncio
 import base64
 import binascii
+import io
 from collections.abc import AsyncGenerator
+from typing import IO, Any
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -14,29 +16,67 @@ from service.problems import BodyTooLarge, BodyTooSlow, MalformedBody
 from service.schemas import PredictBody
 from service.settings import Settings
 
+_FILE = {"type": "string", "format": "binary"}
+
+
+def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
+    """The raw and the multipart form of a file, for an OpenAPI document."""
+    form = {"type": "object", "required": ["file"], "additionalProperties": False, "properties": {"file": _FILE}}
+    return {**{name: {"schema": _FILE} for name in media_types}, "multipart/form-data": {"schema": form}}
+
 
 async def read_image(request: Request, settings: Settings) -> bytes:
     """The image file's bytes, whichever form they came in; nothing touches the disk.
 
     Raises BodyTooLarge, BodyTooSlow, MalformedBody.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _content_type(request)
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             if kind == "multipart/form-data":
-                image = await _from_form(request, settings.max_body_bytes)
+                upload = await _from_form(request, settings.max_body_bytes)
+                image = await upload.read()
+                await upload.close()
             elif kind == "application/json":
                 image = _from_json(await _read(request, settings.max_body_bytes))
             else:
                 # Any other type is a raw image: its first bytes say what it is, no header does.
                 image = await _read(request, settings.max_body_bytes)
     except TimeoutError as error:
-        raise BodyTooSlow(
-            f"The body did not arrive within {settings.body_timeout_s:g} s.", limit=settings.body_timeout_s
-        ) from error
+        raise _too_slow(settings.body_timeout_s) from error
     if not image:
         raise MalformedBody("The body holds no image: it is empty.")
     return image
+
+
+async def read_video(request: Request, settings: Settings) -> IO[bytes]:
+    """A video file in memory: once, because it may be large, and whole, because an MP4's index may be its end.
+
+    Whoever asks for it closes it. Raises as `read_image`.
+    """
+    try:
+        async with asyncio.timeout(settings.video_body_timeout_s):
+            if _content_type(request) == "multipart/form-data":
+                video: IO[bytes] = (await _from_form(request, settings.max_video_bytes)).file
+            else:
+                video = io.BytesIO()
+                async for chunk in _limited(request, settings.max_video_bytes):
+                    video.write(chunk)
+    except TimeoutError as error:
+        raise _too_slow(settings.video_body_timeout_s) from error
+    if video.seek(0, io.SEEK_END) == 0:
+        video.close()
+        raise MalformedBody("The body holds no video: it is empty.")
+    video.seek(0)
+    return video
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _too_slow(limit_s: float) -> BodyTooSlow:
+    return BodyTooSlow(f"The body did not arrive within {limit_s:g} s.", limit=limit_s)
 
 
 async def _read(request: Request, limit: int) -> bytes:
@@ -57,7 +97,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-async def _from_form(request: Request, limit: int) -> bytes:
+async def _from_form(request: Request, limit: int) -> UploadFile:
     parser = MultiPartParser(request.headers, _limited(request, limit), max_files=1, max_fields=1)
     # Starlette would spool to disk from 1 MB on.
     parser.spool_max_size = limit + 1
@@ -66,13 +106,11 @@ async def _from_form(request: Request, limit: int) -> bytes:
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
         raise wanted from error
-    try:
-        match form.multi_items():
-            case [("file", UploadFile() as upload)]:
-                return await upload.read()
-        raise wanted
-    finally:
-        await form.close()
+    match form.multi_items():
+        case [("file", UploadFile() as upload)]:
+            return upload
+    await form.close()
+    raise wanted
 
 
 def _from_json(body: bytes) -> bytes:

@@ -10,26 +10,17 @@ from service import schemas
 from service.context import Alive
 from service.images import ACCEPTED
 from service.problems import MEDIA_TYPE
-from service.routes.bodies import read_image
+from service.routes.bodies import file_forms, read_image
 from service.schemas import PredictBody, PredictOptions, ProblemDocument, Result
 
 router = APIRouter(tags=["predict"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One image; the three forms give the same answer. Its first bytes say what it is.",
         "content": {
-            **dict.fromkeys(ACCEPTED, _BINARY),
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            },
+            **file_forms(ACCEPTED),
             "application/json": {"schema": PredictBody.model_json_schema()},
         },
     }

@@ -16,8 +16,9 @@ CHECKER = ROOT / "../shared/tools/container/build-and-run.sh"
 PHOTO = ROOT / "../shared/media/photos/astronaut_smile.jpg"
 NOT_POSSIBLE_HERE = 3
 
-# 310 MB measured; a tenth of room, so that an update passes and another library is noticed.
-MAX_BYTES_ABOVE_BASE = 340_000_000
+# 310 MB measured without PyAV, which adds 107; a tenth of room, so that an update passes and another library is
+# noticed.
+MAX_BYTES_ABOVE_BASE = 455_000_000
 # 3.9 s measured on two cores that both trained a network; the rest is for slower machines.
 MAX_START_S = 15.0
 

@@ -20,7 +20,14 @@ def test_they_are_fresh() -> None:
 def test_openapi_is_valid_and_complete() -> None:
     document = json.loads(documents.openapi())
     validate(document)
-    assert set(document["paths"]) == {"/v1/predict", "/v1/model", "/v1/limits", "/livez", "/readyz"}
+    assert set(document["paths"]) == {
+        "/v1/predict",
+        "/v1/predict/video",
+        "/v1/model",
+        "/v1/limits",
+        "/livez",
+        "/readyz",
+    }
     bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
     problems = set(document["paths"]["/v1/predict"]["post"]["responses"]) - {"200"}

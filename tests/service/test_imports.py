@@ -10,6 +10,7 @@ HOMES = {
     "fastapi": {"app.py", "context.py", "envelope.py", "routes"},
     "cv2": {"app.py", "images.py", "faces.py"},
     "onnxruntime": {"classifier.py"},
+    "av": {"video.py"},
 }
 
 

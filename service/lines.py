@@ -1,0 +1,135 @@
+"""A video's results as text that grows: NDJSON, WebVTT, CSV."""
+
+import csv
+import html
+import io
+from typing import ClassVar, Protocol
+
+from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+
+CSV_COLUMNS = ("index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain")
+
+
+class Lines(Protocol):
+    """Text for each thing that happens, in this order; "" where a form has nothing to say."""
+
+    media_type: ClassVar[str]
+
+    def head(self) -> str: ...
+
+    def frame(self, frame: VideoFrame) -> str: ...
+
+    def summary(self, summary: VideoSummary) -> str: ...
+
+    def error(self, error: VideoError) -> str: ...
+
+
+class Ndjson:
+    """A JSON object per line."""
+
+    media_type: ClassVar[str] = "application/x-ndjson"
+
+    def head(self) -> str:
+        return ""
+
+    def frame(self, frame: VideoFrame) -> str:
+        return frame.model_dump_json() + "\n"
+
+    def summary(self, summary: VideoSummary) -> str:
+        return summary.model_dump_json() + "\n"
+
+    def error(self, error: VideoError) -> str:
+        return error.model_dump_json() + "\n"
+
+
+class WebVtt:
+    """A cue per frame with faces, a line per face; summary or error is a NOTE (https://www.w3.org/TR/webvtt1/).
+
+    A cue lasts until the next frame, so each is one frame late; the last lasts as long as frames should be apart.
+    """
+
+    media_type: ClassVar[str] = "text/vtt"
+
+    def __init__(self, fps: float) -> None:
+        self._length_s = 1 / fps
+        self._before: VideoFrame | None = None
+
+    def head(self) -> str:
+        return "WEBVTT\n\n"
+
+    def frame(self, frame: VideoFrame) -> str:
+        cue = self._cue(frame.time_s)
+        self._before = frame
+        return cue
+
+    def summary(self, summary: VideoSummary) -> str:
+        return f"{self._last_cue()}NOTE {summary.model_dump_json()}\n"
+
+    def error(self, error: VideoError) -> str:
+        return f"{self._last_cue()}NOTE {error.model_dump_json()}\n"
+
+    def _last_cue(self) -> str:
+        return "" if self._before is None else self._cue(self._before.time_s + self._length_s)
+
+    def _cue(self, to_s: float) -> str:
+        if self._before is None or not self._before.faces:
+            return ""
+        faces = [f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}" for face in self._before.faces]
+        return "\n".join([f"{_clock(self._before.time_s)} --> {_clock(to_s)}", *faces, "", ""])
+
+
+class Csv:
+    """A header, a row per face and frame; after an error a row with nothing but it, in the last column (RFC 4180)."""
+
+    media_type: ClassVar[str] = "text/csv"
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self._labels = labels
+
+    def head(self) -> str:
+        return _row([*CSV_COLUMNS, *self._labels, "error"])
+
+    def frame(self, frame: VideoFrame) -> str:
+        return "".join(
+            _row(
+                [
+                    *(frame.index, frame.time_s, number, face.track_id),
+                    *(face.box.x, face.box.y, face.box.width, face.box.height),
+                    *(face.emotion, face.confidence, str(face.uncertain).lower()),
+                    *face.emotions.values(),
+                    "",
+                ]
+            )
+            for number, face in enumerate(frame.faces)
+        )
+
+    def summary(self, summary: VideoSummary) -> str:
+        return ""
+
+    def error(self, error: VideoError) -> str:
+        empty = [""] * (len(CSV_COLUMNS) + len(self._labels))
+        return _row([*empty, f"{error.code}: {error.detail}"])
+
+
+def lines_of(options: VideoOptions, labels: tuple[str, ...]) -> Lines:
+    match options.format:
+        case "ndjson":
+            return Ndjson()
+        case "webvtt":
+            return WebVtt(options.fps)
+        case "csv":
+            return Csv(labels)
+
+
+def _row(cells: list[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
+
+
+def _clock(time_s: float) -> str:
+    milliseconds = round(time_s * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    return f"{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}"

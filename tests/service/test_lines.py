@@ -1,0 +1,107 @@
+"""A video's results as NDJSON, WebVTT and CSV, each read back."""
+
+import csv
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+
+from service.lines import CSV_COLUMNS, Lines, lines_of
+from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+
+LABELS = ("sad & <b>", "glad")
+
+
+def face(track: int, glad: float) -> dict[str, Any]:
+    return {
+        "box": {"x": 1, "y": 2, "width": 30, "height": 40},
+        "detection": {"detector": "d", "weight": None},
+        "emotion": LABELS[round(glad)],
+        "confidence": max(glad, 1 - glad),
+        "uncertain": False,
+        "plausible": [LABELS[round(glad)]],
+        "emotions": dict(zip(LABELS, (1 - glad, glad), strict=True)),
+        "quality": {"sharpness": 1.0, "brightness": 0.5, "warnings": []},
+        "track_id": track,
+        "explanations": [],
+    }
+
+
+FRAMES = [
+    VideoFrame(index=0, time_s=0.0, faces=[face(1, 0.75)]),
+    VideoFrame(index=1, time_s=0.2, faces=[face(1, 1.0), face(2, 0.25)]),
+    VideoFrame(index=2, time_s=0.4, faces=[]),
+    VideoFrame(index=3, time_s=3661.234, faces=[face(3, 0.75)]),
+]
+SUMMARY = VideoSummary(duration_s=3662, frames_read=9, frames_analysed=4, tracks=[])
+ERROR = VideoError(
+    title="The video is damaged",
+    status=422,
+    detail='It ends "here", at 1.0 s.',
+    instance="/v1/predict/video",
+    code="undecodable_video",
+    request_id="r",
+)
+
+
+def told(lines: Lines, end: VideoSummary | VideoError, frames: list[VideoFrame] = FRAMES) -> str:
+    text = lines.head() + "".join(lines.frame(frame) for frame in frames)
+    return text + (lines.error(end) if isinstance(end, VideoError) else lines.summary(end))
+
+
+def as_form(form: str) -> Lines:
+    return lines_of(VideoOptions.model_validate({"format": form, "fps": 4}), LABELS)
+
+
+@pytest.mark.parametrize("end", [SUMMARY, ERROR])
+def test_ndjson(end: VideoSummary | VideoError) -> None:
+    lines = [json.loads(line) for line in told(as_form("ndjson"), end).splitlines()]
+    assert lines == [entry.model_dump() for entry in (*FRAMES, end)]
+    assert [line["type"] for line in lines[:-1]] == ["frame"] * 4
+
+
+def test_webvtt() -> None:
+    head, *blocks, note = told(as_form("webvtt"), SUMMARY).split("\n\n")
+    assert head == "WEBVTT"
+    assert blocks == [
+        "00:00:00.000 --> 00:00:00.200\n1: glad 75%",
+        "00:00:00.200 --> 00:00:00.400\n1: glad 100%\n2: sad &amp; &lt;b&gt; 75%",
+        "01:01:01.234 --> 01:01:01.484\n3: glad 75%",
+    ]
+    assert json.loads(note.removeprefix("NOTE ")) == SUMMARY.model_dump()
+
+
+def test_webvtt_that_breaks_off_keeps_the_last_cue() -> None:
+    text = told(as_form("webvtt"), ERROR, FRAMES[:1])
+    assert re.findall(r".* --> .*", text) == ["00:00:00.000 --> 00:00:00.250"]
+    assert json.loads(text.rstrip().rpartition("\n\nNOTE ")[2]) == ERROR.model_dump()
+
+
+@pytest.mark.parametrize("form", ["ndjson", "webvtt", "csv"])
+def test_a_video_without_frames(form: str) -> None:
+    text = told(as_form(form), SUMMARY, [])
+    assert "-->" not in text
+    assert ("summary" in text) is (form != "csv")
+
+
+def test_csv() -> None:
+    rows = list(csv.DictReader(io.StringIO(told(as_form("csv"), SUMMARY), newline="")))
+    assert list(rows[0]) == [*CSV_COLUMNS, *LABELS, "error"]
+    assert [(row["index"], row["face"], row["track_id"]) for row in rows] == [
+        ("0", "0", "1"),
+        ("1", "0", "1"),
+        ("1", "1", "2"),
+        ("3", "0", "3"),
+    ]
+    assert float(rows[0]["glad"]) == float(rows[0]["confidence"]) == 0.75
+    assert (rows[2]["emotion"], rows[2]["uncertain"], rows[2]["error"]) == (LABELS[0], "false", "")
+    assert [rows[0][name] for name in ("x", "y", "width", "height")] == ["1", "2", "30", "40"]
+
+
+def test_csv_that_breaks_off_says_so_in_its_last_row() -> None:
+    rows = list(csv.DictReader(io.StringIO(told(as_form("csv"), ERROR, FRAMES[:1]), newline="")))
+    assert len(rows) == 2
+    assert rows[-1]["error"] == f"undecodable_video: {ERROR.detail}"
+    assert {value for name, value in rows[-1].items() if name != "error"} == {""}

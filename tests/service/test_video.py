@@ -1,0 +1,347 @@
+"""A video file as timed frames: containers, times, rotation, damage, limits."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from service.problems import Problem, UndecodableVideo, UnsupportedMediaType, VideoTooLong, VideoTooManyPixels
+from service.video import Video
+from tests.service.clips import SIZE_WH, clip, noisy, steady, turned
+from tests.service.conftest import ROOT
+
+
+def opened(body: bytes, *, max_pixels: int = 10_000_000, max_s: float = 3600) -> Video:
+    return Video(io.BytesIO(body), max_pixels=max_pixels, max_s=max_s)
+
+
+def times(body: bytes, **options: Any) -> list[float]:
+    return [round(frame.time_s, 3) for frame in opened(body).frames(**{"fps": 60, **options})]
+
+
+def until_it_breaks(body: bytes, **limits: Any) -> tuple[list[float], Problem]:
+    """The times of the frames before the damage, and what was said of it."""
+    seen: list[float] = []
+    frames = opened(body, **limits).frames(fps=60)
+    with pytest.raises(Problem) as caught:
+        seen.extend(frame.time_s for frame in frames)
+    return seen, caught.value
+
+
+# --- what is inside ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("mp4", "libx264"),
+        ("mp4", "mpeg4"),
+        ("mov", "libx264"),
+        ("webm", "libvpx"),
+        ("webm", "libvpx-vp9"),
+        ("avi", "mjpeg"),
+    ],
+)
+def test_containers_and_codecs(container: str, codec: str) -> None:
+    video = opened(clip(steady(1), container=container, codec=codec))
+    frames = list(video.frames(fps=10))
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 10 for number in range(10)], abs=2e-3)
+    assert {frame.image.size_wh for frame in frames} == {SIZE_WH}
+    assert video.frames_read == 30
+    assert video.duration_s == pytest.approx(1, abs=0.05)
+
+
+def test_grey_runs_from_black_to_white() -> None:
+    frame = next(opened(clip([0.0])).frames(fps=1))
+    grey = frame.image.grey
+    assert grey.dtype == np.uint8
+    assert grey[10, 10] == pytest.approx(255, abs=3)
+    assert grey[40, 50] == pytest.approx(16, abs=3)
+
+
+# --- times -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"fps": 5}, [0, 0.2, 0.4, 0.6, 0.8]),
+        ({"fps": 2, "from_s": 0.25}, [0.267, 0.767]),
+        ({"fps": 10, "from_s": 0.5, "to_s": 0.8}, [0.5, 0.6, 0.7]),
+        ({"fps": 0.01}, [0]),
+        ({"fps": 30, "to_s": 0.1}, [0, 0.033, 0.067]),
+        ({"fps": 5, "from_s": 7.0}, []),
+        ({"fps": 5, "from_s": 0.9, "to_s": 99.0}, [0.9]),
+    ],
+)
+def test_which_frames_are_given(options: dict[str, float], expected: list[float]) -> None:
+    assert times(clip(steady(1)), **options) == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("options", [None, {"movflags": "frag_keyframe+empty_moov+default_base_moof"}])
+def test_a_place_is_found_exactly(options: dict[str, str] | None) -> None:
+    body = clip(steady(2), options=options, grain=99)
+    shown = times(body)
+    for from_s in shown:
+        assert times(body, from_s=from_s) == [time_s for time_s in shown if time_s >= from_s]
+
+
+def test_a_rate_that_the_files_is_no_multiple_of_is_kept_on_average() -> None:
+    assert len(times(clip(steady(3)), fps=7)) == 21
+    assert len(times(clip(steady(3), container="webm", codec="libvpx"), fps=6)) == 18
+
+
+def test_frames_read_are_those_asked_for() -> None:
+    video = opened(clip(steady(2)))
+    list(video.frames(fps=5, from_s=0.5, to_s=1.0))
+    assert video.frames_read == 15
+
+
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_variable_frame_rate(container: str) -> None:
+    """Ten a second, then thirty: times are the file's own, and a place in it is found by time."""
+    taken = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.533, 0.567, 0.6, 0.633, 0.667, 0.7]
+    body = clip(taken, container=container, codec="libx264" if container == "mp4" else "libvpx")
+    assert times(body) == pytest.approx(taken, abs=2e-3)
+    assert times(body, fps=5) == pytest.approx([0, 0.2, 0.4, 0.6], abs=2e-3)
+    assert times(body, from_s=0.25)[0] == pytest.approx(0.3, abs=2e-3)
+    assert times(body, from_s=0.55)[0] == pytest.approx(0.567, abs=2e-3)
+
+
+def test_it_is_lazy() -> None:
+    video = opened(clip(steady(4)))
+    frames = video.frames(fps=30)
+    next(frames)
+    assert video.frames_read == 1
+
+
+def test_stop_ends_it() -> None:
+    video = opened(clip(steady(4)))
+    frames = video.frames(fps=30)
+    next(frames)
+    video.stop()
+    assert len(list(frames)) < 60
+    video.close()
+
+
+# --- rotation ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("degrees", "size_wh", "corner"),
+    [
+        (0, (64, 48), "top left"),
+        (90, (48, 64), "bottom left"),
+        (180, (64, 48), "bottom right"),
+        (270, (48, 64), "top right"),
+    ],
+)
+def test_frames_are_upright(degrees: int, size_wh: tuple[int, int], corner: str) -> None:
+    frame = next(opened(turned(clip([0.0]), degrees)).frames(fps=1))
+    assert frame.image.size_wh == size_wh
+    grey = frame.image.grey
+    corners = {
+        "top left": grey[3, 3],
+        "top right": grey[3, -4],
+        "bottom left": grey[-4, 3],
+        "bottom right": grey[-4, -4],
+    }
+    assert max(corners, key=lambda name: corners[name]) == corner
+
+
+# --- damage ------------------------------------------------------------------------------------
+
+
+FORMS = [
+    ("mp4", "libx264", {"moov_size": "4000"}),
+    ("mp4", "libx264", {"movflags": "frag_keyframe+delay_moov"}),
+    ("webm", "libvpx", None),
+    ("avi", "mjpeg", None),
+]
+
+
+@pytest.mark.parametrize(("container", "codec", "options"), FORMS)
+def test_all_before_a_damaged_middle_is_given(container: str, codec: str, options: dict[str, str] | None) -> None:
+    body = clip(steady(4), container=container, codec=codec, options=options, grain=99)
+    seen, problem = until_it_breaks(noisy(body))
+    assert isinstance(problem, UndecodableVideo)
+    assert 30 < len(seen) < 110
+    assert seen == pytest.approx(steady(4)[: len(seen)], abs=2e-3)
+
+
+@pytest.mark.parametrize(("container", "codec", "options"), FORMS)
+def test_a_file_that_is_cut_short(container: str, codec: str, options: dict[str, str] | None) -> None:
+    body = clip(steady(4), container=container, codec=codec, options=options, grain=99)
+    seen, problem = until_it_breaks(body[: int(len(body) * 0.7)])
+    assert isinstance(problem, UndecodableVideo)
+    assert 30 < len(seen) < 110
+    assert seen == pytest.approx(steady(4)[: len(seen)], abs=2e-3)
+
+
+def test_an_mp4_without_its_index_cannot_be_opened() -> None:
+    with pytest.raises(UndecodableVideo, match="cannot be opened"):
+        opened(clip(steady(1))[:-300])
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        (b"\xff\xd8\xff" + bytes(99), "image/jpeg"),
+        (b"just words, no film", "text"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n", "text"),
+        (bytes(99), "an unknown kind of file"),
+        (b"\0\0\0\x18ftypheic" + bytes(99), "HEIC"),
+    ],
+)
+def test_what_is_no_video_is_named(body: bytes, seen: str) -> None:
+    with pytest.raises(UnsupportedMediaType, match=f"This is {seen}"):
+        opened(body)
+
+
+def sound(container: str = "mp4") -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", container) as output:
+        stream: Any = output.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def test_sound_alone_is_no_video() -> None:
+    with pytest.raises(UnsupportedMediaType, match="no moving picture"):
+        opened(sound())
+
+
+def test_other_decoders_are_not_run() -> None:
+    with pytest.raises(UnsupportedMediaType, match="ffv1"):
+        opened(clip(steady(1), container="avi", codec="ffv1"))
+
+
+def test_a_video_without_frames() -> None:
+    assert times(clip([], container="avi", codec="mjpeg")) == []
+    for container, codec in (("mp4", "libx264"), ("webm", "libvpx")):
+        with pytest.raises((UnsupportedMediaType, UndecodableVideo)):
+            opened(clip([], container=container, codec=codec))
+
+
+def test_too_many_pixels() -> None:
+    with pytest.raises(VideoTooManyPixels, match="64 x 48") as caught:
+        opened(clip(steady(1)), max_pixels=3000)
+    assert caught.value.limit == 3000
+
+
+def test_a_video_that_grows_is_stopped() -> None:
+    """Matroska lets the size change on the way, whatever its header says."""
+    small, large = (clip(steady(1), container="webm", codec="libvpx", size_wh=size) for size in ((64, 48), (320, 240)))
+    grown = io.BytesIO()
+    with av.open(grown, "w", "webm") as output:
+        stream: Any = None
+        for shift, body in enumerate((small, large)):
+            with av.open(io.BytesIO(body), "r") as part:
+                stream = stream or output.add_stream_from_template(part.streams.video[0])
+                for packet in part.demux(part.streams.video[0]):
+                    if packet.pts is not None and packet.dts is not None:
+                        packet.pts, packet.dts = packet.pts + 1000 * shift, packet.dts + 1000 * shift
+                        packet.stream = stream
+                        output.mux(packet)
+    assert len(times(grown.getvalue())) == 60
+    seen, problem = until_it_breaks(grown.getvalue(), max_pixels=50_000)
+    assert len(seen) == 30
+    assert isinstance(problem, VideoTooManyPixels)
+    seen, problem = until_it_breaks(grown.getvalue(), max_pixels=4_000)
+    assert len(seen) == 30
+    assert isinstance(problem, UndecodableVideo)
+
+
+def claiming(frames: int, form: str) -> bytes:
+    """An MP4 of a few kilobytes whose index says that it holds so many frames (ISO 14496-12, 8.6.1, 8.7, 8.8.8)."""
+    body = bytearray(clip([0.0], options={"movflags": "frag_keyframe+delay_moov"} if form == "fragment" else None))
+    # Where each box names a count of frames; a sample size that all share needs no table of sizes.
+    places = {"fragment": {b"trun": 8}, "index": {b"stsz": 12, b"stts": 12, b"stsc": 16}}[form]
+    for box, offset in places.items():
+        at = body.index(box) + offset
+        body[at : at + 4] = frames.to_bytes(4, "big")
+    if form == "fragment":
+        # No field of its own for any frame.
+        at = body.index(b"trun") + 4
+        body[at : at + 4] = bytes(4)
+        body[at + 4 : at + 8] = frames.to_bytes(4, "big")
+    return bytes(body)
+
+
+@pytest.mark.parametrize("form", ["index", "fragment"])
+def test_frames_that_are_only_claimed_take_no_memory(form: str, tmp_path: Path) -> None:
+    """In a process of its own, whose most memory ever is known."""
+    path = tmp_path / "claims.mp4"
+    path.write_bytes(claiming(80_000_000, form))
+    code = """
+import contextlib, resource, sys
+from service.problems import UndecodableVideo
+from service.video import Video
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with contextlib.suppress(UndecodableVideo):
+    assert list(Video(open(sys.argv[1], "rb"), max_pixels=9_000_000, max_s=7200).frames(fps=5)) == []
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100, "MB"
+
+
+def test_too_long() -> None:
+    with pytest.raises(VideoTooLong, match="longer than 2 s") as caught:
+        opened(clip(steady(3, fps=5)), max_s=2)
+    assert caught.value.limit == 2
+
+
+def test_too_long_without_saying_so() -> None:
+    """As a browser's recorder writes it, with no duration in the header."""
+    body = clip(steady(3, fps=5), container="webm", codec="libvpx", options={"live": "1"})
+    assert opened(body).duration_s == 0
+    seen, problem = until_it_breaks(body, max_s=2)
+    assert seen == pytest.approx(steady(2.2, fps=5), abs=2e-3)
+    assert isinstance(problem, VideoTooLong)
+    video = opened(body)
+    list(video.frames(fps=5))
+    assert video.duration_s == pytest.approx(3, abs=0.2)
+
+
+# --- real clips --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "size_wh", "frames"),
+    # The tag of rotation_tag_90 leaves its person upside down, in every player.
+    [
+        ("neutral_to_smile.mp4", (640, 360), 72),
+        ("neutral_to_smile.webm", (320, 180), 72),
+        ("neutral_to_smile.avi", (320, 180), 72),
+        ("rotation_tag_90.mp4", (640, 360), 72),
+        ("face_then_none.mp4", (640, 360), 192),
+        ("cartoon_no_face.mp4", (640, 360), 95),
+    ],
+)
+def test_real_clips(media: Path, name: str, size_wh: tuple[int, int], frames: int) -> None:
+    video = opened((media / "videos" / name).read_bytes())
+    assert {frame.image.size_wh for frame in video.frames(fps=5)} == {size_wh}
+    assert video.frames_read == frames
+
+
+def test_every_hostile_file_is_refused(media: Path) -> None:
+    files = [*(media / "hostile").iterdir(), *(media / "formats").iterdir()]
+    assert len(files) > 40
+    for path in files:
+        with pytest.raises(UnsupportedMediaType):
+            opened(path.read_bytes())
+    for name in ("audio_only.mp4", "text_named.mp4", "truncated.mp4"):
+        with pytest.raises((UnsupportedMediaType, UndecodableVideo)):
+            opened((media / "videos" / name).read_bytes())
