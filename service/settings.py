@@ -8,6 +8,8 @@ from pydantic import AliasChoices, Field, PositiveInt, ValidationError, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "FER_"
+# The command line's (client/). Its FER_KEY stays refused here: who sets it may believe that it guards the service.
+CLIENTS = "FER_URL"
 
 
 class SettingsError(Exception):
@@ -98,7 +100,7 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Settings from the environment. Raises SettingsError that names each wrong or unknown variable."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENTS})
     if unknown:
         raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
     try:

@@ -73,3 +73,11 @@ def test_the_containers_cpu_quota(tmp_path: Path, files: dict[str, str], quota: 
         path.parent.mkdir(exist_ok=True)
         path.write_text(text + "\n")
     assert settings.cgroup_quota(tmp_path) == quota
+
+
+def test_the_command_lines_address_is_no_mistake_but_its_key_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_URL", "http://127.0.0.1:8000")
+    settings.load()
+    monkeypatch.setenv("FER_KEY", "s3cret")
+    with pytest.raises(SettingsError, match="FER_KEY: no such setting"):
+        settings.load()

@@ -1,0 +1,52 @@
+"""Client of the facial expression recognition service: `Client`, `AsyncClient`, their answers and errors."""
+
+from fer_client.aio import AsyncClient
+from fer_client.client import Client
+from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
+from fer_client.options import PredictOptions, StreamOptions, VideoOptions
+from fer_client.results import (
+    Box,
+    Detection,
+    Explanation,
+    Face,
+    FrameRefused,
+    ImageSize,
+    Limits,
+    ModelDescription,
+    ModelName,
+    Quality,
+    Result,
+    StreamResult,
+    VideoFrame,
+    VideoSummary,
+    VideoTrack,
+)
+from fer_client.version import VERSION as __version__
+
+__all__ = [
+    "AsyncClient",
+    "BadAnswer",
+    "Box",
+    "Client",
+    "Detection",
+    "Explanation",
+    "Face",
+    "FerError",
+    "FrameRefused",
+    "ImageSize",
+    "Limits",
+    "ModelDescription",
+    "ModelName",
+    "PredictOptions",
+    "Quality",
+    "Result",
+    "ServiceError",
+    "StreamOptions",
+    "StreamResult",
+    "Unreachable",
+    "VideoFrame",
+    "VideoOptions",
+    "VideoSummary",
+    "VideoTrack",
+    "__version__",
+]

@@ -1,0 +1,129 @@
+"""fer predict: photos in, their faces out."""
+
+import argparse
+import asyncio
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import aclosing
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fer_client.aio import AsyncClient
+from fer_client.cli import text
+from fer_client.cli.arguments import Commands, add_command, add_faces, connection, count
+from fer_client.cli.report import GOOD, SOME_FAILED, complain, exit_code, show
+from fer_client.options import PredictOptions
+from fer_client.results import Result
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
+    command = add_command(commands, "predict", "the faces of photos", run)
+    command.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="a photo, or a directory: all photos in and below it"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a line of JSON for each photo")
+    form.add_argument("--csv", action="store_true", help="a table with a row for each face")
+    command.add_argument("--explain", type=Path, metavar="DIR", help="save there what in each face spoke for its label")
+    command.add_argument(
+        "--target", default="top", metavar="LABEL", help="with --explain: top (default), all, or one label"
+    )
+    command.add_argument(
+        "--crop", choices=("detect", "whole"), default="detect", help="whole: each photo is a face already"
+    )
+    add_faces(command)
+    command.add_argument("--jobs", type=count, default=4, metavar="N", help="photos under way at a time (default 4)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return asyncio.run(_run(arguments))
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    code = GOOD
+    paths: list[Path] = []
+    for given in arguments.files:
+        found = images(given)
+        if not found:
+            complain("no pictures in this directory", given)
+            code = SOME_FAILED
+        paths += found
+    widest = max((len(str(path)) for path in paths), default=0)
+    pictures = Pictures(arguments.explain) if arguments.explain else None
+    async with AsyncClient(**connection(arguments)) as client:
+        # The columns are the same whatever is in the pictures.
+        labels = (await client.model()).labels if arguments.csv else ()
+        if arguments.csv:
+            show(text.csv_header(labels))
+        several = len(paths) > 1 and sys.stderr.isatty()
+        with tqdm(total=len(paths), unit="picture", disable=not several, leave=False) as progress:
+            answers = client.predict_many(paths, jobs=arguments.jobs, **options(arguments))
+            async with aclosing(answers):
+                async for path, answer in answers:
+                    progress.update()
+                    if not isinstance(answer, Result):
+                        complain(answer, path)
+                        if (ends := exit_code(answer)) != SOME_FAILED:
+                            return ends
+                        code = SOME_FAILED
+                        continue
+                    for line in lines(arguments, path, answer, labels, widest):
+                        show(line)
+                    if pictures is not None:
+                        pictures.save(path, answer)
+    return code
+
+
+def images(given: Path) -> list[Path]:
+    """The pictures in a directory and below, sorted; a file is taken as it is, whatever its name."""
+    if not given.is_dir():
+        return [given]
+    return sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
+def options(arguments: argparse.Namespace) -> PredictOptions:
+    chosen: PredictOptions = {
+        "crop": arguments.crop,
+        "max_faces": arguments.max_faces,
+        "min_face_px": arguments.min_face_px,
+    }
+    if arguments.explain:
+        chosen |= {"explain": "gradcam", "heatmap": "overlay", "target": arguments.target}
+    return chosen
+
+
+def lines(arguments: argparse.Namespace, path: Path, result: Result, labels: Iterable[str], widest: int) -> list[str]:
+    if arguments.json:
+        return [text.json_line({"file": str(path), **result.raw})]
+    if arguments.csv:
+        return text.csv_lines(str(path), result, labels)
+    return text.result_lines(str(path).ljust(widest), result, text.cell(sys.stdout.encoding))
+
+
+class Pictures:
+    """A directory of explanations, named for photo, face and label; nothing of this run is overwritten."""
+
+    def __init__(self, directory: Path):
+        self._directory = directory
+        self._uses: Counter[str] = Counter()
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def save(self, photo: Path, result: Result) -> None:
+        for index, face in enumerate(result.faces):
+            for explanation in face.explanations:
+                name = f"{photo.stem}-{index}-{_word(explanation.target)}"
+                # Photos of one name may come from several directories.
+                self._uses[name] += 1
+                again = "" if self._uses[name] == 1 else f"-{self._uses[name]}"
+                suffix = ".jpg" if explanation.media_type == "image/jpeg" else ".png"
+                (self._directory / f"{name}{again}{suffix}").write_bytes(explanation.data)
+
+
+def _word(label: str) -> str:
+    """A label that came from afar, fit for a file name."""
+    return re.sub(r"\W", "_", label)

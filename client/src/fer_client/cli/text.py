@@ -1,0 +1,83 @@
+"""Answers in words, bars and table rows."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fer_client.results import Face, Result
+
+BAR_CELLS = 20
+
+
+def printable(text: str) -> str:
+    """Without control characters: file names and a service's words must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def cell(encoding: str | None) -> str:
+    """What a bar is made of: blocks, where the terminal can show them."""
+    return "█" if (encoding or "").lower().startswith("utf") else "#"
+
+
+def face_line(face: Face, full: str) -> str:
+    """`happy      96 %  ███████████████████.  at 175,65 100x100`, and the other labels that are plausible."""
+    bar = (full * round(face.confidence * BAR_CELLS)).ljust(BAR_CELLS, ".")
+    box = face.box
+    line = f"{face.emotion:<9} {percent(face.confidence):>5}  {bar}  at {box.x},{box.y} {box.width}x{box.height}"
+    others = [label for label in face.plausible if label != face.emotion]
+    return f"{line}, or {', '.join(others)}" if others else line
+
+
+def result_lines(name: str, result: Result, full: str) -> list[str]:
+    """A line for each face, or one that says there is none."""
+    found = [face_line(face, full) for face in result.faces] or ["no face"]
+    return [printable(f"{name}  {line}") for line in found]
+
+
+def live_line(faces: Iterable[Face]) -> str:
+    """All faces in one line."""
+    words = (
+        f"{'' if face.track_id is None else f'{face.track_id}: '}{face.emotion} {percent(face.confidence)}"
+        for face in faces
+    )
+    return printable("  |  ".join(words)) or "no face"
+
+
+def json_line(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+# --- table rows --------------------------------------------------------------------------------
+
+COLUMNS = ("file", "face", "x", "y", "width", "height", "emotion", "confidence", "uncertain", "plausible")
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
+
+
+def csv_header(labels: Iterable[str]) -> str:
+    return csv_line([*COLUMNS, *labels])
+
+
+def csv_lines(name: str, result: Result, labels: Iterable[str]) -> list[str]:
+    """A row for each face, counted from 0; a picture without a face has one row with nothing but its name."""
+    labels = list(labels)
+    if not result.faces:
+        return [csv_line([name, *[""] * (len(COLUMNS) - 1 + len(labels))])]
+    return [csv_line([name, number, *_cells(face, labels)]) for number, face in enumerate(result.faces)]
+
+
+def _cells(face: Face, labels: Iterable[str]) -> list[object]:
+    box = face.box
+    known = [box.x, box.y, box.width, box.height, face.emotion, face.confidence]
+    flags = [str(face.uncertain).lower(), " ".join(face.plausible)]
+    return [*known, *flags, *(face.emotions.get(label, "") for label in labels)]

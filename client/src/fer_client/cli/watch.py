@@ -1,0 +1,48 @@
+"""fer watch: what a camera sees, live."""
+
+import argparse
+import sys
+
+from fer_client.camera import Camera, ffmpeg_command
+from fer_client.cli import text
+from fer_client.cli.arguments import Commands, add_command, add_faces, connection, positive
+from fer_client.cli.report import GOOD, complain, show
+from fer_client.client import Client
+from fer_client.results import FrameRefused, StreamResult
+
+# Enough for faces across a room, and a quarter of the time that a picture twice as wide takes.
+WIDTH_PX = 960
+
+
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
+    command = add_command(commands, "watch", "what a camera sees, live (needs ffmpeg)", run)
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--camera", metavar="NAME", help="which one: /dev/video0, on macOS 0, on Windows its name")
+    source.add_argument("--input", metavar="FILE_OR_URL", help="a film or a network stream (rtsp://…) instead")
+    command.add_argument("--json", action="store_true", help="a line of JSON for each picture")
+    command.add_argument(
+        "--fps", type=positive, default=10.0, metavar="N", help="pictures to take each second (default 10)"
+    )
+    add_faces(command)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    command = ffmpeg_command(source=arguments.input, camera=arguments.camera, fps=arguments.fps, width=WIDTH_PX)
+    in_place = not arguments.json and sys.stdout.isatty()
+    with Client(**connection(arguments)) as client, Camera(command) as camera:
+        try:
+            for answer in client.stream(camera, max_faces=arguments.max_faces, min_face_px=arguments.min_face_px):
+                if isinstance(answer, FrameRefused):
+                    complain(answer.error, f"frame {answer.frame_id}")
+                elif in_place:
+                    print(f"\r\x1b[K{text.live_line(answer.faces)}", end="", flush=True)
+                else:
+                    show(_line(answer, as_json=arguments.json))
+        finally:
+            if in_place:
+                print()
+    return GOOD
+
+
+def _line(answer: StreamResult, *, as_json: bool) -> str:
+    return text.json_line(answer.raw) if as_json else text.live_line(answer.faces)

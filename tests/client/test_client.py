@@ -1,0 +1,589 @@
+"""Both clients against the real service, and against false ones that are busy, gone or somebody else."""
+
+import asyncio
+import csv
+import os
+import socketserver
+import threading
+import time
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import Send
+
+from fer_client import (
+    AsyncClient,
+    BadAnswer,
+    Client,
+    FerError,
+    Result,
+    ServiceError,
+    Unreachable,
+    VideoFrame,
+    VideoSummary,
+)
+from service.app import create_app
+from service.settings import Settings
+from tests.client.conftest import PHOTO, Scripted, Serve, film, problem, refused
+from tests.client.test_results import answer, face
+
+FRAME: dict[str, Any] = {"type": "frame", "index": 0, "time_s": 0.0, "faces": [face(track_id=1)]}
+SUMMARY: dict[str, Any] = {
+    "type": "summary",
+    "duration_s": 1.0,
+    "frames_read": 25,
+    "frames_analysed": 5,
+    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.0, "mean": {"happy": 1.0}, "dominant": "happy"}],
+}
+
+
+# --- the real service --------------------------------------------------------------------------
+
+
+def test_a_photo_by_path_and_by_bytes(url: str) -> None:
+    with Client(url) as client:
+        by_path, by_name, by_bytes = (client.predict(image) for image in (PHOTO, str(PHOTO), PHOTO.read_bytes()))
+    (found,) = by_path.faces
+    assert by_path.image.width == 512
+    assert abs(found.box.x - 175) < 20
+    assert by_path.faces == by_name.faces == by_bytes.faces
+
+
+def test_options_reach_the_service(url: str, white: Path) -> None:
+    with Client(url) as client:
+        (found,) = client.predict(white, crop="whole", explain="gradcam", heatmap="overlay", target="all").faces
+    assert found.emotion == "bright"
+    assert [explained.target for explained in found.explanations] == ["dark", "bright", "never"]
+    assert all(explained.data.startswith(b"\xff\xd8") for explained in found.explanations)
+
+
+def test_what_is_none_is_left_to_the_service(url: str, white: Path) -> None:
+    with Client(url) as client:
+        assert client.predict(white, max_faces=None, min_face_px=None).faces == ()
+
+
+def test_a_refusal_is_the_services_problem(url: str, tmp_path: Path) -> None:
+    drawing = tmp_path / "drawing.svg"
+    drawing.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    with Client(url) as client, pytest.raises(ServiceError) as caught:
+        client.predict(drawing)
+    assert (caught.value.code, caught.value.status) == ("unsupported_media_type", 415)
+    assert caught.value.request_id
+    assert caught.value.detail in str(caught.value)
+
+
+def test_a_passed_limit_is_told(url: str) -> None:
+    with Client(url) as client, pytest.raises(ServiceError) as caught:
+        client.predict(PHOTO, max_faces=51)
+    assert (caught.value.code, caught.value.limit) == ("invalid_option", 50)
+
+
+@pytest.mark.parametrize("bytes_or_path", [bytes, Path])
+def test_a_file_too_large_is_told_whoever_hangs_up(
+    settings: Settings, serve: Serve, tmp_path: Path, bytes_or_path: type[bytes] | type[Path]
+) -> None:
+    url = serve(create_app(settings.model_copy(update={"max_body_bytes": 1000})))
+    large = tmp_path / "large.jpg"
+    with large.open("wb") as file:
+        # More than the connection's buffers hold: the service hangs up while this is being sent.
+        file.truncate(32 * 2**20)
+    image = large if bytes_or_path is Path else large.read_bytes()
+
+    async def ask() -> None:
+        async with AsyncClient(url) as client:
+            await client.predict(image)
+
+    def ask_sync() -> None:
+        with Client(url) as client:
+            client.predict(image)
+
+    for asking in (ask_sync, lambda: asyncio.run(ask())):
+        with pytest.raises(ServiceError) as caught:
+            asking()
+        assert (caught.value.code, caught.value.status, caught.value.limit) == ("body_too_large", 413, 1000)
+
+
+@pytest.mark.parametrize("path", ["nothing.jpg", "."])
+def test_a_path_without_a_file_is_an_os_error(url: str, tmp_path: Path, path: str) -> None:
+    with Client(url) as client, pytest.raises(OSError, match=r"No such file|Is a directory"):
+        client.predict(tmp_path / path)
+
+
+def test_a_pipe_is_a_file_too(url: str, white: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(white.read_bytes()))
+    writer.start()
+    with Client(url) as client:
+        assert client.predict(pipe, crop="whole").faces[0].emotion == "bright"
+    writer.join()
+
+
+def test_what_the_service_says_of_itself(url: str) -> None:
+    with Client(url) as client:
+        assert client.model().labels == ("dark", "bright", "never")
+        assert client.model().version == "1.2.3"
+        assert client.limits().max_faces == 50
+        assert client.limits().raw["queue"] == 32
+
+
+def test_a_film(films: str, clip: Path) -> None:
+    for said, error in both(films, clip, fps=5, to_s=0.9, max_faces=1):
+        assert error is None
+        *frames, summary = said
+        assert isinstance(summary, VideoSummary)
+        assert summary.frames_analysed == len(frames) == 5
+        assert [track.track_id for track in summary.tracks] == [1]
+        assert all(isinstance(frame, VideoFrame) and len(frame.faces) == 1 for frame in frames)
+    with Client(films) as client:
+        header, *rows = csv.reader(client.video_text(clip, format="csv", fps=5, to_s=0.9))
+        assert header[:2] == ["index", "time_s"]
+        assert len(rows) == 5
+        assert next(client.video_text(clip, format="webvtt")) == "WEBVTT"
+
+
+def test_what_is_no_film(films: str) -> None:
+    for said, error in both(films, PHOTO):
+        assert said == []
+        assert isinstance(error, ServiceError)
+        assert error.code == "unsupported_media_type"
+
+
+def test_the_same_with_asyncio(url: str, white: Path, black: Path) -> None:
+    async def ask() -> None:
+        async with AsyncClient(url) as client:
+            assert (await client.model()).labels == ("dark", "bright", "never")
+            assert (await client.limits()).max_faces == 50
+            by_path = await client.predict(PHOTO)
+            assert by_path.faces == (await client.predict(PHOTO.read_bytes())).faces
+            with pytest.raises(ServiceError, match="invalid_option"):
+                await client.predict(PHOTO, max_faces=51)
+            paths = [white, white.parent / "missing.png", *[black] * 5]
+            answers = [said async for said in client.predict_many(paths, jobs=3, crop="whole")]
+        assert [path for path, _ in answers] == paths
+        assert isinstance(answers[1][1], FileNotFoundError)
+        found = [said.faces[0].emotion for _, said in answers if isinstance(said, Result)]
+        assert found == ["bright", *["dark"] * 5]
+
+    asyncio.run(ask())
+
+
+# --- a service that is busy, gone or somebody else ---------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_it_waits_as_long_as_a_busy_service_asks(serve: Serve, status: int) -> None:
+    busy = Scripted(refused(status, "overloaded", {"Retry-After": "1"}), JSONResponse(answer()))
+    with Client(serve(busy)) as client:
+        assert client.predict(b"photo").request_id == "a1"
+    assert busy.bodies == [b"photo", b"photo"]
+    assert busy.times[1] - busy.times[0] >= 1
+
+
+def test_it_waits_until_a_date(serve: Serve) -> None:
+    # Dates have whole seconds: between one and two from now.
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    busy = Scripted(refused(503, "overloaded", {"Retry-After": until}), JSONResponse(answer()))
+    with Client(serve(busy)) as client:
+        client.predict(b"photo")
+    assert 0.5 < busy.times[1] - busy.times[0] < 3
+
+
+def test_a_file_is_read_again_for_every_try(serve: Serve, white: Path) -> None:
+    busy = Scripted(refused(503, "overloaded", {"Retry-After": "0"}), JSONResponse(answer()))
+    with Client(serve(busy)) as client:
+        client.predict(white)
+    assert busy.bodies == [white.read_bytes()] * 2
+    assert busy.asked[1].headers["content-length"] == str(len(white.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("retries", "wait", "asked"), [(2, "0", 3), (0, "0", 1), (5, "61", 1)], ids=["tries", "none", "too long"]
+)
+def test_it_gives_up(serve: Serve, retries: int, wait: str, asked: int) -> None:
+    busy = Scripted(refused(503, "overloaded", {"Retry-After": wait}))
+    with Client(serve(busy), retries=retries) as client, pytest.raises(ServiceError) as caught:
+        client.predict(b"photo")
+    assert caught.value.code == "overloaded"
+    assert caught.value.retry_after_s == float(wait)
+    assert len(busy.asked) == asked
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 415, 422, 500, 504])
+def test_other_refusals_are_final(serve: Serve, status: int) -> None:
+    strict = Scripted(refused(status, "no", {"Retry-After": "0"}))
+    with Client(serve(strict)) as client, pytest.raises(ServiceError) as caught:
+        client.predict(b"photo")
+    assert caught.value.status == status
+    assert len(strict.asked) == 1
+
+
+def test_nobody_answers(nowhere: str) -> None:
+    began = time.monotonic()
+    with Client(nowhere, retries=1) as client:
+        with pytest.raises(Unreachable, match=f"nobody answers at {nowhere}"):
+            client.predict(b"photo")
+        assert time.monotonic() - began >= 0.25
+
+
+def test_a_service_that_comes_back_is_met(nowhere: str, white: Path) -> None:
+    class Late(socketserver.BaseRequestHandler):
+        """Hangs up on the first caller."""
+
+        calls = 0
+
+        def handle(self) -> None:
+            Late.calls += 1
+            if Late.calls == 1:
+                return
+            self.request.recv(65536)
+            self.request.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Late) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        with (
+            Client(f"http://127.0.0.1:{server.server_address[1]}", retries=2) as client,
+            pytest.raises(ServiceError) as caught,
+        ):
+            client.model()
+        server.shutdown()
+        thread.join()
+    # A proxy's own answer, without a problem document.
+    assert caught.value.code == "http_503"
+    assert Late.calls == 3
+
+
+def test_a_slow_service_is_not_asked_twice(serve: Serve) -> None:
+    class Slow(Scripted):
+        async def reply(self, request: Request, send: Send) -> None:
+            self.asked.append(request)
+            await asyncio.sleep(1)
+
+    slow = Slow()
+    with Client(serve(slow), timeout=0.2) as client, pytest.raises(Unreachable, match="took too long"):
+        client.model()
+    assert len(slow.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (PlainTextResponse("hello"), "something else than JSON"),
+        (JSONResponse(["hello"]), "Result is no JSON object"),
+        (PlainTextResponse("nothing here", 404), "404 Not Found, which is not how this service answers"),
+        (JSONResponse({"detail": "Not Found"}, 404), "404 Not Found"),
+        (RedirectResponse("https://elsewhere.example/"), "it has moved to https://elsewhere.example/"),
+    ],
+)
+def test_somebody_else_answers(serve: Serve, said: Response, words: str) -> None:
+    with Client(serve(Scripted(said))) as client, pytest.raises(BadAnswer, match=words):
+        client.predict(b"photo")
+
+
+def test_the_key_goes_along(serve: Serve) -> None:
+    open_to_all = Scripted(JSONResponse(answer()))
+    url = serve(open_to_all)
+    for key in ("s3cret", None):
+        with Client(url, key=key) as client:
+            client.predict(b"photo")
+    assert [asked.headers.get("authorization") for asked in open_to_all.asked] == ["Bearer s3cret", None]
+    assert "s3cret" not in repr(client.__dict__)
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://host", "http://", "http://host:port"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="is no address"):
+        Client(url)
+
+
+def test_a_key_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no spaces"):
+        Client(key="a\r\nb: c")
+
+
+def test_a_password_in_the_address_is_not_repeated(nowhere: str) -> None:
+    with (
+        Client(nowhere.replace("//", "//user:hidden@"), retries=0) as client,
+        pytest.raises(Unreachable) as caught,
+    ):
+        client.model()
+    assert "hidden" not in str(caught.value)
+
+
+def test_an_address_may_have_a_path(serve: Serve) -> None:
+    behind = Scripted(JSONResponse(answer()))
+    with Client(f"{serve(behind)}/fer/") as client:
+        client.predict(b"photo")
+    assert behind.asked[0].url.path == "/fer/v1/predict"
+
+
+def test_busy_and_gone_with_asyncio(serve: Serve, nowhere: str, white: Path) -> None:
+    busy = Scripted(refused(503, "overloaded", {"Retry-After": "1"}), JSONResponse(answer()))
+    url = serve(busy)
+
+    async def ask() -> None:
+        async with AsyncClient(url) as client:
+            assert (await client.predict(white)).request_id == "a1"
+        async with AsyncClient(nowhere, retries=0) as client:
+            with pytest.raises(Unreachable):
+                await client.model()
+
+    asyncio.run(ask())
+    assert busy.bodies == [white.read_bytes()] * 2
+    assert busy.times[1] - busy.times[0] >= 1
+
+
+def test_requests_under_way_are_bounded(serve: Serve, white: Path) -> None:
+    class Counting(Scripted):
+        now = most = 0
+
+        async def reply(self, request: Request, send: Send) -> None:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            await asyncio.sleep(0.05)
+            await super().reply(request, send)
+            self.now -= 1
+
+    counting = Counting(JSONResponse(answer()))
+    url = serve(counting)
+
+    async def ask() -> list[Any]:
+        async with AsyncClient(url) as client:
+            return [said async for _, said in client.predict_many([white] * 12, jobs=3)]
+
+    assert len(asyncio.run(ask())) == 12
+    assert counting.most == 3
+
+
+def test_leaving_early_cancels_the_rest(serve: Serve, white: Path) -> None:
+    counting = Scripted(JSONResponse(answer()))
+    url = serve(counting)
+
+    async def ask() -> None:
+        async with AsyncClient(url) as client, aclosing(client.predict_many([white] * 100, jobs=2)) as answers:
+            async for _ in answers:
+                return
+
+    asyncio.run(ask())
+    assert len(counting.asked) <= 3
+
+
+# --- films -------------------------------------------------------------------------------------
+
+
+def both(url: str, path: Path, **options: Any) -> list[tuple[list[VideoFrame | VideoSummary], Exception | None]]:
+    """What each client yields, and what it raises after that."""
+
+    def ask() -> tuple[list[VideoFrame | VideoSummary], Exception | None]:
+        said = []
+        with Client(url) as client:
+            try:
+                for line in client.video(path, **options):
+                    said.append(line)
+            except FerError as error:
+                return said, error
+        return said, None
+
+    async def ask_async() -> tuple[list[VideoFrame | VideoSummary], Exception | None]:
+        said = []
+        async with AsyncClient(url) as client:
+            try:
+                async for line in client.video(path, **options):
+                    said.append(line)
+            except FerError as error:
+                return said, error
+        return said, None
+
+    return [ask(), asyncio.run(ask_async())]
+
+
+def test_a_films_frames_and_its_summary(serve: Serve, white: Path) -> None:
+    cinema = Scripted(Response(film(FRAME, {**FRAME, "index": 5, "new": "\u2028"}, SUMMARY)))
+    for said, error in both(serve(cinema), white, fps=2.5, from_s=0.0, to_s=None):
+        assert error is None
+        first, second, summary = said
+        assert isinstance(first, VideoFrame)
+        assert isinstance(second, VideoFrame)
+        assert isinstance(summary, VideoSummary)
+        assert first.faces[0].track_id == 1
+        assert (second.index, second.raw["new"]) == (5, "\u2028")
+        assert summary.tracks[0].dominant == "happy"
+    for asked, body in zip(cinema.asked, cinema.bodies, strict=True):
+        assert asked.url.path == "/v1/predict/video"
+        assert dict(asked.query_params) == {"fps": "2.5", "from_s": "0.0", "format": "ndjson"}
+        assert asked.headers["content-length"] == str(len(body))
+        assert body == white.read_bytes()
+
+
+def test_frames_come_while_the_film_is_analysed(serve: Serve, white: Path) -> None:
+    seen = threading.Event()
+
+    class Slow(Scripted):
+        async def reply(self, request: Request, send: Send) -> None:
+            async def lines() -> AsyncIterator[bytes]:
+                # A line in two pieces, and the rest only when that line has been seen.
+                whole = film(FRAME)
+                yield whole[:20]
+                yield whole[20:]
+                await asyncio.to_thread(seen.wait, 10)
+                yield film(SUMMARY).rstrip()
+
+            await StreamingResponse(lines())(request.scope, request.receive, send)
+
+    with Client(serve(Slow())) as client:
+        said = client.video(white)
+        assert isinstance(next(said), VideoFrame)
+        assert not seen.is_set()
+        seen.set()
+        assert isinstance(next(said), VideoSummary)
+        assert list(said) == []
+
+
+def test_an_error_on_the_way_comes_after_the_frames_before_it(serve: Serve, white: Path) -> None:
+    broken = Scripted(Response(film(FRAME, {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"})))
+    for said, error in both(serve(broken), white):
+        assert len(said) == 1
+        assert isinstance(error, ServiceError)
+        assert (error.code, error.detail) == ("undecodable_video", "Broken at 3 s.")
+
+
+@pytest.mark.parametrize(
+    ("body", "frames", "words"),
+    [
+        (film(FRAME), 1, "before the summary"),
+        (b"", 0, "before the summary"),
+        (film(FRAME) + b"<html>\n", 1, "none of this service's: <html>"),
+        (film({"type": "news"}), 0, "none of this service's"),
+        (film({**FRAME, "time_s": "soon"}), 0, r"VideoFrame\.time_s is of another type"),
+    ],
+)
+def test_an_answer_that_is_none_of_the_services(
+    serve: Serve, white: Path, body: bytes, frames: int, words: str
+) -> None:
+    for said, error in both(serve(Scripted(Response(body))), white):
+        assert len(said) == frames
+        assert isinstance(error, BadAnswer)
+        with pytest.raises(BadAnswer, match=words):
+            raise error
+
+
+def test_a_lost_connection_is_told_after_what_arrived(serve: Serve, white: Path) -> None:
+    class Cut(Scripted):
+        async def reply(self, request: Request, send: Send) -> None:
+            # More is promised than comes.
+            await Response(film(FRAME), headers={"Content-Length": "10000"})(request.scope, request.receive, send)
+
+    for said, error in both(serve(Cut()), white):
+        assert len(said) == 1
+        assert isinstance(error, Unreachable)
+
+
+def test_a_busy_service_gets_the_film_again(serve: Serve, white: Path) -> None:
+    busy = refused(503, "overloaded", {"Retry-After": "0"})
+    cinema = Scripted(busy, Response(film(SUMMARY)), busy, Response(film(SUMMARY)))
+    assert [len(said) for said, _ in both(serve(cinema), white)] == [1, 1]
+    assert cinema.bodies == [white.read_bytes()] * 4
+
+
+def test_other_formats_are_passed_on_line_by_line(serve: Serve, white: Path) -> None:
+    cinema = Scripted(Response(b"index,time_s\n0,0.0\n"))
+    with Client(serve(cinema)) as client:
+        assert list(client.video_text(white, format="csv")) == ["index,time_s", "0,0.0"]
+    assert cinema.asked[0].query_params["format"] == "csv"
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "status"),
+    [
+        ("csv", b"index,time_s,error\r\n0,0.0,\r\n,,undecodable_video: Broken at 3 s.\r\n", 0),
+        (
+            "webvtt",
+            b"WEBVTT\n\nNOTE " + film({**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"}),
+            422,
+        ),
+    ],
+)
+def test_an_error_in_other_formats_is_one_too(
+    serve: Serve, white: Path, form: Literal["csv", "webvtt"], body: bytes, status: int
+) -> None:
+    url = serve(Scripted(Response(body)))
+    said: list[str] = []
+    said_async: list[str] = []
+
+    async def ask() -> None:
+        async with AsyncClient(url) as client:
+            async for line in client.video_text(white, format=form):
+                said_async.append(line)
+
+    with Client(url) as client, pytest.raises(ServiceError) as caught:
+        said.extend(client.video_text(white, format=form))
+    with pytest.raises(ServiceError):
+        asyncio.run(ask())
+    assert (caught.value.code, caught.value.detail, caught.value.status) == (
+        "undecodable_video",
+        "Broken at 3 s.",
+        status,
+    )
+    assert said == said_async == body.decode().removesuffix("\n").split("\n")
+
+
+def test_a_summary_and_odd_rows_are_no_errors(serve: Serve, white: Path) -> None:
+    with Client(serve(Scripted(Response(b"WEBVTT\n\nNOTE " + film(SUMMARY))))) as client:
+        assert len(list(client.video_text(white, format="webvtt"))) == 3
+    with Client(serve(Scripted(Response(b'a,"b\n\nc\n,,\n')))) as client:
+        assert len(list(client.video_text(white, format="csv"))) == 4
+
+
+def test_a_film_is_never_in_memory_as_a_whole(serve: Serve, tmp_path: Path) -> None:
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.truncate(64 * 2**20)
+
+    class Counting(Scripted):
+        received = 0
+
+        async def reply(self, request: Request, send: Send) -> None:
+            async for piece in request.stream():
+                self.received += len(piece)
+            await Response(film(SUMMARY))(request.scope, request.receive, send)
+
+    counting = Counting()
+    url = serve(counting)
+    with Client(url) as client:
+        tracemalloc.start()
+        assert len(list(client.video(large))) == 1
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert counting.received == 64 * 2**20
+    assert peak < 8 * 2**20
+
+
+def test_leaving_a_film_closes_the_connection(serve: Serve, white: Path) -> None:
+    gone = threading.Event()
+
+    class Endless(Scripted):
+        async def reply(self, request: Request, send: Send) -> None:
+            async def lines() -> AsyncIterator[bytes]:
+                try:
+                    while True:
+                        yield film(FRAME)
+                        await asyncio.sleep(0.01)
+                finally:
+                    gone.set()
+
+            await StreamingResponse(lines())(request.scope, request.receive, send)
+
+    with Client(serve(Endless())) as client:
+        said = client.video(white)
+        next(said)
+        said.close()
+        assert gone.wait(10)

@@ -1,0 +1,467 @@
+"""fer: what it prints, what it complains of, and its exit codes."""
+
+import csv
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import sys
+import termios
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Send
+
+from fer_client.cli.main import main
+from fer_client.cli.text import face_line
+from fer_client.results import Face, read
+from tests.client.conftest import PHOTO, ROOT, Scripted, Serve, film, part, problem, refused
+from tests.client.test_client import FRAME, SUMMARY
+from tests.client.test_results import answer, face
+
+Capture = pytest.CaptureFixture[str]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "client" / "src"), "PYTHONIOENCODING": "utf-8"}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FER_URL", "FER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def fer(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command line at the real service."""
+    monkeypatch.setenv("FER_URL", url)
+    return lambda *arguments: main([str(argument) for argument in arguments])
+
+
+def one_line(said: str) -> str:
+    (line,) = said.splitlines()
+    assert "Traceback" not in line
+    return line
+
+
+# --- predict -----------------------------------------------------------------------------------
+
+
+def test_a_photos_faces_are_lines(fer: Any, capsys: Capture) -> None:
+    assert fer("predict", PHOTO) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert one_line(out).startswith(f"{PHOTO}  ")
+    assert "100x100" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"confidence": 0.96}, "happy      96 %  ███████████████████.  at 1,2 3x4"),
+        ({"confidence": 1}, "happy     100 %  ████████████████████  at 1,2 3x4"),
+        (
+            {"confidence": 0.2, "uncertain": True, "plausible": ["sad", "happy", "fear"]},
+            "happy      20 %  ████................  at 1,2 3x4, or sad, fear",
+        ),
+    ],
+)
+def test_a_line_says_how_sure(changes: dict[str, Any], line: str) -> None:
+    assert face_line(read(Face, face(**changes)), "█") == line
+
+
+def test_no_face_is_an_answer(fer: Any, white: Path, capsys: Capture) -> None:
+    assert fer("predict", white) == 0
+    assert capsys.readouterr().out == f"{white}  no face\n"
+
+
+def test_lines_are_a_column(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    short = tmp_path / "w.png"
+    short.write_bytes(white.read_bytes())
+    assert fer("predict", white, short) == 0
+    assert capsys.readouterr().out == f"{white}  no face\n{short}      no face\n"
+
+
+def test_a_whole_face(fer: Any, white: Path, black: Path, capsys: Capture) -> None:
+    assert fer("predict", white, black, "--crop", "whole") == 0
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["bright", "dark"]
+
+
+def test_a_directory_is_its_photos(fer: Any, tmp_path: Path, white: Path, black: Path, capsys: Capture) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "C.PNG").write_bytes(white.read_bytes())
+    (tmp_path / "notes.txt").write_text("none")
+    assert fer("predict", tmp_path, "--json", "--crop", "whole") == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["file"]).name for line in said] == ["black.png", "C.PNG", "white.png"]
+    assert [line["faces"][0]["emotion"] for line in said] == ["dark", "bright", "bright"]
+
+
+def test_json_is_the_services_own(serve: Serve, white: Path, capsys: Capture) -> None:
+    url = serve(Scripted(JSONResponse(answer(mood="new"))))
+    assert main(["predict", str(white), "--json", "--url", url]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(white), **answer(mood="new")}
+
+
+def test_csv_has_a_row_for_each_face(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    odd = tmp_path / 'a "b", c.png'
+    odd.write_bytes(white.read_bytes())
+    assert fer("predict", odd, "--csv", "--crop", "whole") == 0
+    assert fer("predict", odd, "--csv") == 0
+    header, found, again, empty = csv.reader(capsys.readouterr().out.splitlines())
+    assert header == again
+    assert header[-3:] == ["dark", "bright", "never"]
+    row = dict(zip(header, found, strict=True))
+    assert (row["file"], row["face"], row["emotion"], row["width"]) == (str(odd), "0", "bright", "16")
+    assert float(row["bright"]) == float(row["confidence"]) > 0.99
+    assert empty == [str(odd), *[""] * (len(header) - 1)]
+
+
+def test_explanations_are_saved(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    same_name = tmp_path / "deep" / "white.png"
+    same_name.parent.mkdir()
+    same_name.write_bytes(white.read_bytes())
+    out = tmp_path / "out"
+    assert fer("predict", white, same_name, "--crop", "whole", "--explain", out, "--target", "all") == 0
+    labels = ("bright", "dark", "never")
+    names = [f"white-0-{label}{more}.jpg" for label in labels for more in ("", "-2")]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    assert all(path.read_bytes().startswith(b"\xff\xd8") for path in out.iterdir())
+
+
+def test_a_label_from_afar_leads_no_file_astray(serve: Serve, white: Path, tmp_path: Path) -> None:
+    explained = {"method": "gradcam", "media_type": "image/png", "width": 1, "height": 1, "data": ""}
+    said = answer(faces=[face(explanations=[{**explained, "target": "../../evil"}])])
+    out = tmp_path / "deep" / "out"
+    assert main(["predict", str(white), "--explain", str(out), "--url", serve(Scripted(JSONResponse(said)))]) == 0
+    assert [path.name for path in out.iterdir()] == ["white-0-______evil.png"]
+
+
+def test_names_and_words_do_not_steer_the_terminal(serve: Serve, tmp_path: Path, capsys: Capture) -> None:
+    odd = tmp_path / "\x1b[31m\n.png"
+    odd.write_bytes(b"photo")
+    said = Scripted(JSONResponse(answer(faces=[face(emotion="\x1b[2J")])), refused(422, "bad", detail="\x1b[2J\nno"))
+    url = serve(said)
+    assert main(["predict", str(odd), "--url", url]) == 0
+    assert main(["predict", str(odd), "--url", url]) == 1
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert len(out.splitlines()) == len(err.splitlines()) == 1
+
+
+def test_one_bad_photo_does_not_stop_the_others(
+    fer: Any, white: Path, black: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    text, empty = tmp_path / "text.jpg", tmp_path / "empty"
+    text.write_text("no picture")
+    empty.mkdir()
+    assert fer("predict", white, text, tmp_path / "missing.jpg", empty, black, "--crop", "whole") == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert [line.split(": ")[1] for line in err.splitlines()] == [
+        str(empty),
+        str(text),
+        str(tmp_path / "missing.jpg"),
+    ]
+    assert "(unsupported_media_type)" in err
+    assert "No such file or directory" in err
+
+
+def test_nobody_there(white: Path, black: Path, nowhere: str, capsys: Capture) -> None:
+    assert main(["predict", str(white), str(black), "--url", nowhere, "--retries", "0"]) == 3
+    assert f"nobody answers at {nowhere}" in one_line(capsys.readouterr().err)
+
+
+def test_something_else_there(white: Path, serve: Serve, capsys: Capture) -> None:
+    assert main(["predict", str(white), "--url", serve(Scripted(Response("<html>", 404)))]) == 3
+    assert "not how this service answers" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (401, "unauthorized"),
+        (403, "forbidden"),
+        (422, "invalid_option"),
+        (429, "rate_limited"),
+        (503, "overloaded"),
+    ],
+)
+def test_a_refusal_of_everything_ends_it(
+    white: Path, black: Path, serve: Serve, capsys: Capture, status: int, code: str
+) -> None:
+    url = serve(Scripted(refused(status, code, detail="Not for you.")))
+    assert main(["predict", str(white), str(black), "--url", url, "--retries", "0"]) == 4
+    assert one_line(capsys.readouterr().err) == f"fer: {white}: Not for you. ({code})"
+
+
+@pytest.mark.parametrize(("status", "code"), [(413, "body_too_large"), (500, "internal"), (504, "deadline_exceeded")])
+def test_a_refusal_of_one_photo_does_not(
+    white: Path, black: Path, serve: Serve, capsys: Capture, status: int, code: str
+) -> None:
+    url = serve(Scripted(refused(status, code), JSONResponse(answer())))
+    assert main(["predict", str(white), str(black), "--jobs", "1", "--url", url]) == 1
+    out, err = capsys.readouterr()
+    assert one_line(out).startswith(str(black))
+    assert code in one_line(err)
+
+
+def test_the_key_comes_from_the_environment(white: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Scripted(JSONResponse(answer()))
+    monkeypatch.setenv("FER_KEY", "s3cret")
+    monkeypatch.setenv("FER_URL", serve(asked))
+    assert main(["predict", str(white)]) == 0
+    assert main(["predict", str(white), "--key", "other"]) == 0
+    assert [request.headers["authorization"] for request in asked.asked] == ["Bearer s3cret", "Bearer other"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["predict"],
+        ["paint", "photo.jpg"],
+        ["predict", "photo.jpg", "--json", "--csv"],
+        ["predict", "photo.jpg", "--jobs", "0"],
+        ["predict", "photo.jpg", "--max-faces", "many"],
+        ["predict", "photo.jpg", "--url", "localhost:8000"],
+        ["predict", "photo.jpg", "--key", "a b"],
+        ["predict", "photo.jpg", "--timeout", "nan"],
+        ["predict", "photo.jpg", "--retries", "-1"],
+        ["video", "film.mp4", "--format", "gif"],
+        ["watch", "--fps", "0"],
+        ["watch", "--camera", "0", "--input", "film.mp4"],
+    ],
+)
+def test_a_wrong_command_line(arguments: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_help_says_what_the_exit_codes_mean(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "130"):
+        assert f"\n  {code}" in said
+
+
+# --- model ----------------------------------------------------------------------------
+
+
+def test_the_model(fer: Any, capsys: Capture) -> None:
+    assert fer("model") == 0
+    assert "labels       dark, bright, never\n" in capsys.readouterr().out
+    assert fer("model", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["version"] == "1.2.3"
+
+
+# --- video -------------------------------------------------------------------------------------
+
+
+def test_a_film_line_by_line(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    cinema = Scripted(Response(film(FRAME, SUMMARY)))
+    url = serve(cinema)
+    wanted = ["--fps", "2", "--from", "1", "--to", "3.5", "--max-faces", "4"]
+    assert main(["video", str(white), "--url", url, *wanted]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [FRAME, SUMMARY]
+    asked = {"fps": "2.0", "from_s": "1.0", "to_s": "3.5", "max_faces": "4", "format": "ndjson"}
+    assert dict(cinema.asked[0].query_params) == asked
+    assert main(["video", str(white), "--url", url, "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == ""
+    assert [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()] == [FRAME, SUMMARY]
+
+
+@pytest.mark.parametrize(
+    ("form", "body"), [("csv", b"index,time_s\r\n0,0.0\r\n"), ("webvtt", b"WEBVTT\n\n00:00.000 --> 00:01.000\nhappy\n")]
+)
+def test_other_formats_are_the_services_own(serve: Serve, white: Path, tmp_path: Path, form: str, body: bytes) -> None:
+    out = tmp_path / "out"
+    assert main(["video", str(white), "--format", form, "-o", str(out), "--url", serve(Scripted(Response(body)))]) == 0
+    assert out.read_bytes() == body
+
+
+def test_a_film_that_breaks_off(serve: Serve, white: Path, capsys: Capture) -> None:
+    broken = film(FRAME, {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"})
+    assert main(["video", str(white), "--url", serve(Scripted(Response(broken)))]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(one_line(out)) == FRAME
+    assert one_line(err) == f"fer: {white}: Broken at 3 s. (undecodable_video)"
+
+
+def test_a_refused_film_costs_no_file(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "out"
+    out.write_text("before")
+    url = serve(Scripted(refused(415, "unsupported_media_type")))
+    assert main(["video", str(white), "-o", str(out), "--url", url]) == 1
+    assert out.read_text() == "before"
+
+
+def test_a_film_that_is_not_there(fer: Any, tmp_path: Path, capsys: Capture) -> None:
+    assert fer("video", tmp_path / "missing.mp4") == 1
+    assert one_line(capsys.readouterr().err) == f"fer: {tmp_path / 'missing.mp4'}: No such file or directory"
+
+
+# --- watch -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A false ffmpeg first on the PATH: plays the photo, as often as the file `times` says."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    path = folder / "ffmpeg"
+    path.write_text(f"""#!{sys.executable}
+import pathlib, sys, time
+pathlib.Path({str(tmp_path / "arguments")!r}).write_text(" ".join(sys.argv[1:]))
+picture = {part(PHOTO.read_bytes())!r}
+for _ in range(int(pathlib.Path({str(tmp_path / "times")!r}).read_text())):
+    sys.stdout.buffer.write(picture)
+    sys.stdout.flush()
+    time.sleep(0.1)
+sys.exit("the cable was pulled" if pathlib.Path({str(tmp_path / "broken")!r}).exists() else 0)
+""")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "times").write_text("3")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def test_watching(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
+    assert fer("watch", "--input", "rtsp://camera.example/1", "--fps", "7") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert 1 <= len(lines) <= 3
+    assert all(line.endswith(" %") for line in lines)
+    asked = (ffmpeg / "arguments").read_text()
+    assert "-i rtsp://camera.example/1" in asked
+    assert "fps=7," in asked
+
+
+def test_watching_as_json(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
+    assert fer("watch", "--input", "rtsp://camera.example/1", "--json", "--max-faces", "1") == 0
+    assert all(len(json.loads(line)["faces"]) == 1 for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_camera_that_breaks(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
+    (ffmpeg / "broken").touch()
+    assert fer("watch", "--input", "rtsp://camera.example/1") == 1
+    out, err = capsys.readouterr()
+    assert out
+    assert one_line(err) == "fer: ffmpeg stopped: the cable was pulled"
+
+
+def test_no_camera(fer: Any, capsys: Capture) -> None:
+    assert fer("watch", "--input", "missing.mp4") == 1
+    assert one_line(capsys.readouterr().err) == "fer: there is no file missing.mp4"
+
+
+def test_no_ffmpeg(fer: Any, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert fer("watch", "--input", "rtsp://camera.example/1") == 1
+    assert "ffmpeg is not installed" in one_line(capsys.readouterr().err)
+
+
+def test_watching_nobody(ffmpeg: Path, nowhere: str, capsys: Capture) -> None:
+    assert main(["watch", "--input", "rtsp://camera.example/1", "--url", nowhere, "--retries", "0"]) == 3
+    assert "nobody answers" in one_line(capsys.readouterr().err)
+
+
+# --- the process -------------------------------------------------------------------------------
+
+
+def start(*arguments: str, **named: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "fer_client", *arguments], env=ENVIRONMENT, text=True, **named)
+
+
+def test_ctrl_c_is_quiet(ffmpeg: Path, url: str) -> None:
+    (ffmpeg / "times").write_text("1000")
+    environment = {**ENVIRONMENT, "PATH": os.environ["PATH"]}
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "fer_client", "watch", "--input", "rtsp://camera.example/1", "--url", url],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline().endswith(" %\n")
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate(timeout=30)
+    assert (watching.returncode, err) == (130, "")
+
+
+def test_ctrl_c_while_photos_are_under_way(serve: Serve, white: Path) -> None:
+    reached = threading.Event()
+
+    class Slow(Scripted):
+        async def reply(self, request: Request, send: Send) -> None:
+            reached.set()
+            await request.receive()
+            await request.receive()
+
+    asking = start("predict", str(white), "--url", serve(Slow()), stderr=subprocess.PIPE)
+    assert reached.wait(30)
+    asking.send_signal(signal.SIGINT)
+    _, err = asking.communicate(timeout=30)
+    assert (asking.returncode, err) == (130, "")
+
+
+def test_a_reader_that_goes_is_no_error(url: str, white: Path) -> None:
+    asking = start("predict", *[str(white)] * 50, "--url", url, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert asking.stdout is not None
+    assert asking.stdout.readline()
+    asking.stdout.close()
+    asking.stdout = None
+    _, err = asking.communicate(timeout=60)
+    assert err == ""
+    assert asking.returncode == 141
+
+
+def on_terminal(*arguments: str) -> tuple[str, bytes]:
+    """What goes to stdout, a pipe, and to stderr, a terminal."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    asking = start(*arguments, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    # Reading fails once nobody holds the other end.
+    with suppress(OSError):
+        while piece := os.read(ours, 4096):
+            said += piece
+    os.close(ours)
+    out, _ = asking.communicate(timeout=60)
+    assert asking.returncode == 0
+    return out, said
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+def test_a_bar_for_many_photos_on_a_terminal(url: str, white: Path, photos: int) -> None:
+    out, said = on_terminal("predict", *[str(white)] * photos, "--url", url)
+    assert len(out.splitlines()) == photos
+    assert (b"/3 [" in said) is (photos == 3)
+
+
+def test_a_films_bar_goes_by_its_time(serve: Serve, white: Path) -> None:
+    url = serve(Scripted(Response(film({**FRAME, "time_s": 2.0}, SUMMARY))))
+    out, said = on_terminal("video", str(white), "--from", "1", "--to", "5", "--url", url)
+    assert len(out.splitlines()) == 2
+    assert b"25%" in said
+    assert b"1.00/4.00 [" in said
+
+
+def test_importing_it_takes_none_of_the_services_libraries() -> None:
+    code = (
+        "import sys, fer_client.cli.main;"
+        "heavy = {'cv2', 'numpy', 'onnxruntime', 'tensorflow', 'fastapi', 'pydantic', 'service'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,396 @@
+"""fer.v1 from the client's side: credits, the newest frame, and what it does when a session ends."""
+
+import asyncio
+import json
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from fer_client import AsyncClient, BadAnswer, Client, FrameRefused, ServiceError, StreamResult, Unreachable
+from fer_client.flow import Flow
+from tests.client.conftest import PHOTO, Serve, problem
+from tests.client.test_results import answer, face
+
+GREETING = {"type": "session.created", "session_id": "s", "credits": 2}
+
+Answers = list[StreamResult | FrameRefused]
+Ask = Callable[..., Answers]
+
+
+def ask(url: str, frames: Iterable[bytes], *, retries: int = 3, key: str | None = None, **options: Any) -> Answers:
+    with Client(url, retries=retries, key=key) as client:
+        return list(client.stream(frames, **options))
+
+
+def ask_async(
+    url: str, frames: Iterable[bytes], *, retries: int = 3, key: str | None = None, **options: Any
+) -> Answers:
+    async def source() -> AsyncIterator[bytes]:
+        pictures = iter(frames)
+        # In a thread, for a source that waits.
+        while (frame := await asyncio.to_thread(next, pictures, None)) is not None:
+            yield frame
+
+    async def collect() -> Answers:
+        async with AsyncClient(url, retries=retries, key=key) as client:
+            return [said async for said in client.stream(source(), **options)]
+
+    return asyncio.run(collect())
+
+
+@pytest.fixture(params=[ask, ask_async], ids=["sync", "async"])
+def watch(request: pytest.FixtureRequest) -> Ask:
+    asking: Ask = request.param
+    return asking
+
+
+class Session:
+    """A false service: `behave` gets each session that is opened, and frames are numbered from 1 in each."""
+
+    def __init__(self, behave: Callable[["Session", WebSocket], Any]):
+        self._behave = behave
+        self.opened = 0
+        self.headers: list[dict[str, str]] = []
+        self.said: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            return
+        socket = WebSocket(scope, receive, send)
+        self.opened += 1
+        self.headers.append(dict(socket.headers))
+        with suppress(WebSocketDisconnect):
+            await self._behave(self, socket)
+
+    async def greet(self, socket: WebSocket, credits: int = 2) -> None:
+        await socket.accept(subprotocol="fer.v1")
+        await socket.send_json({**GREETING, "credits": credits})
+
+    async def frame(self, socket: WebSocket) -> tuple[int, bytes] | None:
+        """The next frame's number and file; None at the client's goodbye, which is answered."""
+        while True:
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message["code"])
+            if message.get("bytes") is not None:
+                magic, number, _ = struct.unpack_from(">4sId", message["bytes"])
+                assert magic == b"FER1"
+                return number, message["bytes"][16:]
+            self.said.append(json.loads(message["text"]))
+            if self.said[-1]["type"] == "session.close":
+                await socket.send_json({"type": "session.closed", "reason": "", "frames": {}})
+                await socket.close(1000)
+                return None
+
+
+def result(number: int, **changes: Any) -> dict[str, Any]:
+    return {**answer(faces=[face()]), "type": "result", "frame_id": number, "age_ms": 1.0, **changes}
+
+
+async def answering(session: Session, socket: WebSocket) -> None:
+    await session.greet(socket)
+    while (taken := await session.frame(socket)) is not None:
+        await socket.send_json(result(taken[0]))
+
+
+# --- the real service --------------------------------------------------------------------------
+
+
+def test_each_frame_is_answered(watch: Ask, url: str, white: Path) -> None:
+    arrived = threading.Event()
+
+    def frames() -> Iterator[bytes]:
+        yield PHOTO.read_bytes()
+        # Sent while the first is analysed: two credits.
+        yield b"no picture"
+        arrived.wait(0.5)
+        yield PHOTO.read_bytes()
+
+    answers = watch(url, frames(), explain="gradcam", max_faces=1)
+    results = [said for said in answers if isinstance(said, StreamResult)]
+    assert results
+    assert results[-1].faces[0].explanations
+    assert results[-1].frame == PHOTO.read_bytes()
+    assert all(said.error.code == "unsupported_media_type" for said in answers if isinstance(said, FrameRefused))
+
+
+def test_a_refused_frame_is_told_and_the_stream_goes_on(watch: Ask, url: str) -> None:
+    def frames() -> Iterator[bytes]:
+        yield b"no picture"
+        time.sleep(0.5)
+        yield PHOTO.read_bytes()
+
+    refused, found = watch(url, frames())
+    assert isinstance(refused, FrameRefused)
+    assert (refused.frame_id, refused.error.code) == (1, "unsupported_media_type")
+    assert isinstance(found, StreamResult)
+    assert len(found.faces) == 1
+
+
+def test_a_bad_option_ends_it(watch: Ask, url: str) -> None:
+    def frames() -> Iterator[bytes]:
+        while True:
+            yield b"picture"
+            time.sleep(0.05)
+
+    with pytest.raises(ServiceError) as caught:
+        watch(url, frames(), max_faces=51)
+    assert caught.value.code == "invalid_option"
+
+
+def test_no_frames_no_answers(watch: Ask, url: str) -> None:
+    assert watch(url, []) == []
+
+
+def test_what_the_source_raises_is_raised(watch: Ask, url: str) -> None:
+    def frames() -> Iterator[bytes]:
+        yield PHOTO.read_bytes()
+        raise RuntimeError("the camera fell down")
+
+    with pytest.raises(RuntimeError, match="fell down"):
+        watch(url, frames())
+
+
+# --- credits -----------------------------------------------------------------------------------
+
+
+def test_a_frame_waits_for_a_credit_and_the_newest_wins() -> None:
+    flow = Flow()
+    flow.offer(b"0")
+    assert flow.next_message() is None
+    flow.greet(2)
+    sent = [flow.next_message()]
+    for frame in (b"1", b"2", b"3", b"4"):
+        flow.offer(frame)
+        sent.append(flow.next_message())
+    assert [message and message[16:] for message in sent] == [b"0", b"1", None, None, None]
+    assert flow.settle(1) == b"0"
+    newest = flow.next_message()
+    assert newest is not None
+    assert newest[:8] == b"FER1\x00\x00\x00\x03"
+    assert newest[16:] == b"4"
+    assert flow.next_message() is None
+
+
+def test_credits_come_back_once() -> None:
+    flow = Flow()
+    flow.greet(1)
+    flow.offer(b"0")
+    flow.next_message()
+    for _ in range(2):
+        flow.settle(1)
+    flow.settle(99)
+    flow.offer(b"1")
+    assert flow.next_message() is not None
+    flow.offer(b"2")
+    assert flow.next_message() is None
+
+
+def test_it_is_done_when_all_is_answered() -> None:
+    flow = Flow()
+    flow.greet(1)
+    flow.offer(b"0")
+    flow.end()
+    assert not flow.done
+    flow.next_message()
+    assert not flow.done
+    flow.hear(json.dumps({"type": "dropped", "frame_id": 1, "reason": "stale"}))
+    assert flow.done
+    assert flow.next_message() == '{"type": "session.close"}'
+    assert flow.next_message() is None
+
+
+def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
+    most = 0
+
+    async def slow(session: Session, socket: WebSocket) -> None:
+        nonlocal most
+        await session.greet(socket, credits=2)
+        waiting: list[int] = []
+        while True:
+            try:
+                taken = await asyncio.wait_for(session.frame(socket), 0.1)
+            except TimeoutError:
+                if waiting:
+                    await socket.send_json(result(waiting.pop(0)))
+                continue
+            if taken is None:
+                return
+            waiting.append(taken[0])
+            most = max(most, len(waiting))
+
+    def frames() -> Iterator[bytes]:
+        for number in range(40):
+            yield str(number).encode()
+            time.sleep(0.01)
+
+    answers = watch(serve(Session(slow)), frames())
+    assert most == 2
+    last = answers[-1]
+    assert isinstance(last, StreamResult)
+    assert last.frame == b"39"
+    assert len(answers) < 40
+
+
+# --- how sessions begin and end ----------------------------------------------------------------
+
+
+def test_the_options_and_the_key_are_told(watch: Ask, serve: Serve) -> None:
+    session = Session(answering)
+    watch(serve(session), [b"0"], key="s3cret", explain="gradcam", max_faces=None)
+    assert session.headers[0]["sec-websocket-protocol"].split(", ") == ["fer.v1", "s3cret"]
+    assert session.headers[0]["authorization"] == "Bearer s3cret"
+    assert session.said[0] == {"type": "session.update", "explain": "gradcam"}
+    assert session.said[-1] == {"type": "session.close"}
+
+
+@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4408, 4409])
+def test_a_session_that_ends_is_followed_by_a_new_one(watch: Ask, serve: Serve, code: int) -> None:
+    async def ending_once(session: Session, socket: WebSocket) -> None:
+        if session.opened > 1:
+            await answering(session, socket)
+            return
+        await session.greet(socket)
+        await session.frame(socket)
+        await socket.close(code, "later")
+
+    def frames() -> Iterator[bytes]:
+        yield b"0"
+        while session.opened < 2:
+            time.sleep(0.01)
+        yield b"1"
+
+    session = Session(ending_once)
+    (only,) = watch(serve(session), frames())
+    assert isinstance(only, StreamResult)
+    assert only.frame == b"1"
+    assert session.opened == 2
+
+
+def test_a_service_that_stays_full_is_given_up(watch: Ask, serve: Serve) -> None:
+    async def full(session: Session, socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close(1013, "all streams are taken")
+
+    session = Session(full)
+    with pytest.raises(ServiceError, match="all streams are taken") as caught:
+        watch(serve(session), [b"0"], retries=1)
+    assert (caught.value.code, caught.value.status) == ("overloaded", 503)
+    assert session.opened == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (1009, ServiceError, "body_too_large"),
+        (4401, ServiceError, "unauthorized"),
+        (4429, ServiceError, "rate_limited"),
+        (1002, BadAnswer, "close code 1002"),
+        (1008, BadAnswer, "close code 1008"),
+    ],
+)
+def test_some_ends_are_final(watch: Ask, serve: Serve, code: int, kind: type[Exception], words: str) -> None:
+    async def refusing(session: Session, socket: WebSocket) -> None:
+        await session.greet(socket)
+        await socket.close(code, "no")
+
+    session = Session(refusing)
+    with pytest.raises(kind, match=words):
+        watch(serve(session), [b"0"])
+    assert session.opened == 1
+
+
+def test_a_denied_handshake_is_the_services_problem(watch: Ask, serve: Serve) -> None:
+    async def denying(_: Session, socket: WebSocket) -> None:
+        await socket.send_denial_response(JSONResponse(problem(401, "unauthorized", "A key is needed."), 401))
+
+    session = Session(denying)
+    with pytest.raises(ServiceError, match="A key is needed") as caught:
+        watch(serve(session), [b"0"])
+    assert caught.value.status == 401
+    assert session.opened == 1
+
+
+def test_a_busy_handshake_is_tried_again(watch: Ask, serve: Serve) -> None:
+    async def busy_once(session: Session, socket: WebSocket) -> None:
+        if session.opened > 1:
+            await answering(session, socket)
+            return
+        headers = {"Retry-After": "1"}
+        await socket.send_denial_response(JSONResponse(problem(503, "overloaded"), 503, headers))
+
+    began = time.monotonic()
+    assert len(watch(serve(Session(busy_once)), [b"0"])) == 1
+    assert time.monotonic() - began >= 1
+
+
+def test_something_else_answers(watch: Ask, serve: Serve) -> None:
+    async def page(_: Session, socket: WebSocket) -> None:
+        await socket.send_denial_response(PlainTextResponse("a page", 404))
+
+    with pytest.raises(BadAnswer, match="answered 404 to the handshake of a stream"):
+        watch(serve(Session(page)), [b"0"])
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("hello", "is no JSON"),
+        ("[]", "is no JSON object"),
+        ('{"type": "hello"}', "did not begin with session.created"),
+        ('{"type": "session.created"}', "did not begin with session.created"),
+    ],
+)
+def test_a_greeting_that_is_none(watch: Ask, serve: Serve, message: str, words: str) -> None:
+    async def other(_: Session, socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(message)
+        await socket.receive()
+
+    with pytest.raises(BadAnswer, match=words):
+        watch(serve(Session(other)), [b"0"])
+
+
+def test_nobody_answers(watch: Ask, nowhere: str) -> None:
+    with pytest.raises(Unreachable, match=f"nobody answers at {nowhere}"):
+        watch(nowhere, [b"0"], retries=0)
+
+
+def test_messages_of_a_newer_service_are_passed_over(watch: Ask, serve: Serve) -> None:
+    async def newer(session: Session, socket: WebSocket) -> None:
+        await session.greet(socket)
+        await socket.send_json({"type": "weather", "sunny": True})
+        while (taken := await session.frame(socket)) is not None:
+            await socket.send_json(result(taken[0], mood="new"))
+
+    (only,) = watch(serve(Session(newer)), [b"0"])
+    assert isinstance(only, StreamResult)
+    assert only.raw["mood"] == "new"
+
+
+def test_who_leaves_early_stops_the_source(serve: Serve) -> None:
+    taken = 0
+
+    def frames() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"0"
+            time.sleep(0.01)
+
+    session = Session(answering)
+    with Client(serve(session)) as client, closing(client.stream(frames())) as answers:
+        next(answers)
+    time.sleep(0.2)
+    before = taken
+    time.sleep(0.2)
+    assert taken == before
