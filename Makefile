@@ -22,7 +22,7 @@ TEST_READY     := .venv/.test
 TRAINING_READY := .venv-training/.training
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format ci train figures export evaluate receipt openapi lock image up clean
+.PHONY: help run test check format ci train figures export evaluate receipt web openapi lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ receipt: $(TRAINING_READY) ## all that is said of MODEL made again from file and
 	$(TRAINING) -m training receipt --data "$(DATA)" --model "$(MODEL)" \
 		$(addprefix --votes ,$(or $(VOTES),$(wildcard $(dir $(DATA))fer2013new.csv))) $(if $(CHECK),--check)
 
+web: node_modules/.package-lock.json ## fetch what "Run it in this browser" needs (npm); the page works without
+	npm run --silent vendor
+
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents
 
@@ -74,7 +77,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-uv .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-uv node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -104,6 +107,10 @@ $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 
 .venv-training/.test: requirements/test.txt $(TRAINING_READY)
 	$(install)
+
+# npm writes this file last. Nothing but the lock's own files, and none of their scripts.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
 
 # --- locks -----------------------------------------------------------------------------------------
 

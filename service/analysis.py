@@ -92,18 +92,15 @@ class Analyzer:
 
     def analyse(self, body: bytes, options: Options) -> Analysis:
         """An image file's bytes to its faces. Raises the problems of `images.decode` and InvalidOption."""
+        self.check_target(options.target)
         targets = self._targets(options)
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
         watch.lap("decode")
         return self._read(image, options, targets, watch)
 
-    def check(self, options: Options) -> None:
-        """Before a video's first frame, what `analyse_image` would refuse. Raises InvalidOption."""
-        self._targets(options)
-
     def analyse_image(self, image: images.Image, options: Options) -> Analysis:
-        """An image that is decoded already, such as a video's frame. Raises InvalidOption."""
+        """An image that is decoded already, such as a video's frame, with a target that was checked."""
         return self._read(image, options, self._targets(options), _Stopwatch())
 
     def _read(self, image: images.Image, options: Options, targets: tuple[str, ...], watch: _Stopwatch) -> Analysis:
@@ -129,11 +126,15 @@ class Analyzer:
         )
         return Analysis(image.size_wh, faces, watch.laps)
 
+    def check_target(self, target: str) -> None:
+        """Raises InvalidOption for a label that the model does not have."""
+        labels = self._classifier.contract.labels
+        if target not in ("top", "all", *labels):
+            raise InvalidOption(f"target is {target!r}; it takes top, all, {', '.join(labels)}.")
+
     def _targets(self, options: Options) -> tuple[str, ...]:
         """The labels to explain; "top" stays a word until the probabilities are known."""
         labels = self._classifier.contract.labels
-        if options.target not in ("top", "all", *labels):
-            raise InvalidOption(f"target is {options.target!r}; it takes top, all, {', '.join(labels)}.")
         if options.explain == "none":
             return ()
         return labels if options.target == "all" else (options.target,)

@@ -17,10 +17,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from service import faces
 from service.analysis import Analyzer
 from service.classifier import EmotionClassifier
 from service.context import Context
-from service.envelope import Envelope, render
+from service.envelope import Envelope, render, security_headers
 from service.faces import FaceDetector
 from service.problems import Problem
 from service.routes import operations, predict, stream, video
@@ -31,6 +32,8 @@ from service.workers import WorkerPool
 log = logging.getLogger("service")
 
 WEB = Path(__file__).parent / "web"
+# ONNX Runtime for browsers, which `make web` fetches; without it the page leaves out what needs it.
+RUNTIME = WEB / "vendor" / "ort.wasm.bundle.min.mjs"
 
 
 class State(TypedDict):
@@ -63,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         context = Context(
             settings=settings,
             contract=classifier.contract,
+            model_file=classifier.file,
             analyzer=Analyzer(FaceDetector(), classifier, max_pixels=settings.max_pixels),
             pool=pool,
         )
@@ -87,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, render)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, headers=security_headers(wasm=RUNTIME.exists()))
     return app
 
 
@@ -101,6 +105,14 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return FileResponse(WEB / "docs.html")
+
+    @app.get("/page.json", include_in_schema=False)
+    async def abilities() -> dict[str, str | None]:
+        return {"runtime": f"static/{RUNTIME.relative_to(WEB)}" if RUNTIME.exists() else None}
+
+    @app.get("/cascade.xml", include_in_schema=False)
+    async def cascade() -> Response:
+        return FileResponse(faces.FILE)
 
     app.mount("/static", StaticFiles(directory=WEB), name="static")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")

@@ -60,6 +60,8 @@ class EmotionClassifier:
         if not path.is_file():
             raise ModelError(f"{path} does not exist; train a model with `make train` or set FER_MODEL.")
         content = path.read_bytes()
+        # Kept as it was read: what is handed out is what runs, whatever happens to the file.
+        self.file = content
         self._session = _open(content, path, threads)
         self.contract = _read_contract(self._session, content, path)
         self.warm_up_ms = self._warm_up(path)

@@ -21,6 +21,7 @@ class Context:
 
     settings: Settings
     contract: Contract
+    model_file: bytes
     analyzer: Analyzer
     pool: WorkerPool
     draining: asyncio.Event = field(default_factory=asyncio.Event)

@@ -15,14 +15,18 @@ from service.problems import MEDIA_TYPE, Internal, InvalidOption, MalformedBody,
 
 log = logging.getLogger("service")
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-    "connect-src 'self' ws: wss:; style-src 'self'; script-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+
+def security_headers(*, wasm: bool) -> dict[str, str]:
+    """Headers of every answer; `wasm`: WebAssembly may be compiled, which a page that runs the model itself needs."""
+    scripts = "'self' 'wasm-unsafe-eval'" if wasm else "'self'"
+    return {
+        "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        f"connect-src 'self' ws: wss:; style-src 'self'; script-src {scripts}; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def render(request: Request, error: Exception) -> Response:
@@ -53,8 +57,8 @@ def as_problem(error: Exception) -> Problem:
 class Envelope:
     """ASGI middleware: gives every request an id, and every answer that id and the security headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,10 +75,12 @@ class Envelope:
                 begun = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 # Pages are asked for again (their ETag makes that cheap), or an upgrade would mix old modules with new.
-                headers["Cache-Control"] = "no-store" if scope["path"].startswith("/v1/") else "no-cache"
+                # A result is nobody's to keep.
+                kept = "etag" in headers or not scope["path"].startswith("/v1/")
+                headers["Cache-Control"] = "no-cache" if kept else "no-store"
             await send(message)
 
         try:

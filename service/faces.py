@@ -10,7 +10,7 @@ import cv2
 from service.images import Box, Grey
 
 NAME = "haar_frontalface_default"
-_FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 
 # The cascade's own window, in pixels; the image is shrunk until the smallest wanted face is this wide.
 WINDOW_PX = 24
@@ -45,7 +45,7 @@ class FaceDetector:
     @property
     def _cascade(self) -> cv2.CascadeClassifier:
         if not hasattr(self._local, "cascade"):
-            self._local.cascade = cv2.CascadeClassifier(str(_FILE))
+            self._local.cascade = cv2.CascadeClassifier(str(FILE))
         cascade: cv2.CascadeClassifier = self._local.cascade
         return cascade
 
@@ -80,5 +80,5 @@ def _scaled(box: Sequence[int], factor: float, width: int, height: int) -> Box:
 
 
 def _count_stages() -> int:
-    storage = cv2.FileStorage(str(_FILE), cv2.FILE_STORAGE_READ)
+    storage = cv2.FileStorage(str(FILE), cv2.FILE_STORAGE_READ)
     return int(storage.getFirstTopLevelNode().getNode("stageNum").real())

@@ -45,6 +45,9 @@ Smoothing = Annotated[
 ]
 
 
+Target = Annotated[str, Field(description="the label to explain: `top`, `all`, or one of the model's labels")]
+
+
 class PredictOptions(_In):
     """Query options of the predict endpoints; an unknown one is refused."""
 
@@ -52,7 +55,7 @@ class PredictOptions(_In):
     heatmap: Literal["map", "overlay"] = Field(
         "map", description="`map`: grey PNG of the crop's size in the model; `overlay`: JPEG of the face in colour"
     )
-    target: str = Field("top", description="the label to explain: `top`, `all`, or one of the model's labels")
+    target: Target = "top"
     max_faces: MaxFaces = 10
     min_face_px: MinFacePx = None
     crop: Literal["detect", "whole"] = Field(
@@ -74,6 +77,7 @@ class StreamOptions(_In):
 
     explain: Explain = "none"
     explain_every: PositiveInt = Field(1, description="explain every n-th frame that is analysed")
+    target: Target = "top"
     max_faces: MaxFaces = 10
     min_face_px: MinFacePx = None
     smoothing: Smoothing = 0.0
@@ -84,7 +88,7 @@ class StreamOptions(_In):
     def options(self, analysed: int) -> Options:
         """Options for the frame after `analysed` others."""
         explain = self.explain if analysed % self.explain_every == 0 else "none"
-        return Options(explain=explain, max_faces=self.max_faces, min_face_px=self.min_face_px)
+        return Options(explain=explain, target=self.target, max_faces=self.max_faces, min_face_px=self.min_face_px)
 
 
 class VideoOptions(PredictOptions):

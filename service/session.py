@@ -106,6 +106,7 @@ class Session:
                 raise Closing(1000, "closed by the client")
             changes = command.model_dump(exclude={"type"}, exclude_unset=True)
             self._alive.check_max_faces(changes.get("max_faces", self._options.max_faces))
+            self._alive.analyzer.check_target(changes.get("target", self._options.target))
         except Problem as problem:
             await self._refuse(None, problem)
         else:

@@ -77,7 +77,7 @@ async def predict_video(
 ) -> StreamingResponse:
     """Answers while it decodes. An error after the first line is the last line; all before it stands."""
     alive.check_max_faces(options.max_faces)
-    alive.analyzer.check(options.options())
+    alive.analyzer.check_target(options.target)
     viewing = Viewing(await read_video(request, alive.settings), options, alive)
     place.callback(viewing.close)
     results = await viewing.open()

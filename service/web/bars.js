@@ -1,24 +1,35 @@
 /** One bar a label, in the model's order: places that stay put are easier to read than a ranking that jumps. */
 
+import { colourOf } from "./colours.js";
 import { percent } from "./format.js";
 
 const NOTHING = "–";
 
 export class Bars {
   #list;
+  #onPick;
   #rows = new Map();
 
-  /** @param {HTMLUListElement} list */
-  constructor(list) {
+  /**
+   * @param {HTMLUListElement} list
+   * @param {(label: string) => void} [onPick] a label was pressed; without it labels are words alone
+   */
+  constructor(list, onPick) {
     this.#list = list;
+    this.#onPick = onPick;
   }
 
   /** @param {string[]} labels */
   set labels(labels) {
     if (labels.join() === [...this.#rows.keys()].join()) return;
-    this.#rows = new Map(labels.map((label) => [label, row(label)]));
+    this.#rows = new Map(labels.map((label, i) => [label, row(label, colourOf(i), this.#onPick)]));
     this.#list.style.setProperty("--longest", Math.max(...labels.map((label) => label.length)));
     this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+  }
+
+  /** @param {string} picked the label whose button stays pressed, or none of them */
+  set picked(picked) {
+    for (const [label, { name }] of this.#rows) name.ariaPressed = String(label === picked);
   }
 
   /** @param {Record<string, number>} shares @param {string} [top] the label to bring out */
@@ -47,13 +58,11 @@ export class Bars {
   }
 }
 
-function row(label) {
+function row(label, colour, onPick) {
   const item = document.createElement("li");
-  const [name, meter, fill, value] = ["name", "meter", "fill", "value"].map((part) => {
-    const element = document.createElement("span");
-    element.className = part;
-    return element;
-  });
+  const name = onPick ? pick(label, onPick) : part("span", "name");
+  const [meter, fill, value] = ["meter", "fill", "value"].map((kind) => part("span", kind));
+  item.style.setProperty("--hue", colour);
   name.textContent = name.title = label; // a long one is cut off
   value.textContent = NOTHING;
   meter.append(fill);
@@ -68,7 +77,24 @@ function row(label) {
     meter.setAttribute(attribute, given);
   }
   // The meter says both to a screen reader; once is enough.
-  name.ariaHidden = value.ariaHidden = "true";
+  value.ariaHidden = "true";
+  if (!onPick) name.ariaHidden = "true";
   item.append(name, meter, value);
-  return { item, meter, fill, value };
+  return { item, name, meter, fill, value };
+}
+
+/** A label to press: its surface covers the whole row. */
+function pick(label, onPick) {
+  const button = part("button", "name");
+  button.type = "button";
+  button.ariaLabel = `Heatmap of ${label}`;
+  button.ariaPressed = "false";
+  button.addEventListener("click", () => onPick(label));
+  return button;
+}
+
+function part(tag, kind) {
+  const element = document.createElement(tag);
+  element.className = kind;
+  return element;
 }

@@ -2,8 +2,7 @@
 
 import { Problem } from "./problem.js";
 
-const LONGEST_SIDE = 640; // enough for a face across the room; more would only cost time
-const JPEG_QUALITY = 0.8;
+export const LONGEST_SIDE = 640; // enough for a face across the room; more would only cost time
 
 const PROBLEMS = {
   NotFoundError: ["No camera was found", "Connect one and try again, or choose a picture instead."],
@@ -26,18 +25,18 @@ function asProblem(error) {
  * Asks for the camera and plays it in `video`.
  * @param {HTMLVideoElement} video
  * @param {AbortSignal} signal someone may press Stop while the browser still asks
+ * @param {string | null} deviceId of the camera that was chosen; another is taken where it is gone
  */
-export async function openCamera(video, signal) {
+export async function openCamera(video, signal, deviceId) {
   if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
     throw new Problem(
       "The browser gives no camera to this address",
       "Cameras need a secure page: open this one over https, or as http://localhost on the machine that serves it.",
     );
   }
-  const wanted = { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" };
   let media;
   try {
-    media = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    media = await mediaOf(deviceId);
     if (!signal.aborted) {
       video.srcObject = media;
       await video.play();
@@ -53,24 +52,39 @@ export async function openCamera(video, signal) {
   return new Camera(video, media);
 }
 
+async function mediaOf(deviceId) {
+  if (deviceId) {
+    try {
+      return await ask({ deviceId: { exact: deviceId } }); // a mere wish is not always heard
+    } catch (error) {
+      if (error.name !== "OverconstrainedError") throw error;
+    }
+  }
+  return ask({ facingMode: "user" });
+}
+
+const ask = (which) =>
+  navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...which }, audio: false });
+
 function release(media, video) {
   media?.getTracks().forEach((track) => track.stop());
   video.srcObject = null;
 }
 
-/** @typedef {{bitmap: ImageBitmap, jpeg: ArrayBuffer, capturedAt: number}} Frame milliseconds of performance.now() */
+/** @typedef {{bitmap: ImageBitmap, capturedAt: number}} Frame milliseconds of performance.now() */
 
 class Camera {
   #video;
   #media;
-  #canvas = document.createElement("canvas");
 
   constructor(video, media) {
     this.#video = video;
     this.#media = media;
     const [track] = media.getVideoTracks();
     // People know their own face from the mirror; what a rear camera sees must stay as it is.
-    this.mirrored = track.getSettings().facingMode !== "environment";
+    const settings = track.getSettings();
+    this.mirrored = settings.facingMode !== "environment";
+    this.deviceId = settings.deviceId;
   }
 
   /** @param {() => void} callback the camera went away by itself (unplugged, permission withdrawn) */
@@ -89,18 +103,9 @@ class Camera {
     });
   }
 
-  /**
-   * The frame in view: the bitmap to paint when its answer comes, and the JPEG to send.
-   * @returns {Promise<Frame>}
-   */
+  /** The frame in view: the bitmap to paint when its answer comes. @returns {Promise<Frame>} */
   async grab(capturedAt) {
-    const bitmap = await createImageBitmap(this.#video);
-    const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-    this.#canvas.width = Math.round(bitmap.width * scale);
-    this.#canvas.height = Math.round(bitmap.height * scale);
-    this.#canvas.getContext("2d").drawImage(bitmap, 0, 0, this.#canvas.width, this.#canvas.height);
-    const file = await new Promise((resolve) => this.#canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
-    return { bitmap, jpeg: await file.arrayBuffer(), capturedAt };
+    return { bitmap: await createImageBitmap(this.#video), capturedAt };
   }
 
   stop() {

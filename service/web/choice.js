@@ -11,12 +11,17 @@ export class Choice {
 
   /** @param {object[]} faces largest first @returns {number} index of the face to show, 0 where in doubt */
   find(faces) {
-    if (!this.#face || faces.length === 0) return 0;
+    const found = this.look(faces);
+    if (this.#face && found >= 0) this.#face = faces[found];
+    return Math.max(0, found);
+  }
+
+  /** The index of the chosen face among others, without following it there; -1 where it is not. */
+  look(faces) {
+    if (faces.length === 0) return -1;
+    if (!this.#face) return 0;
     const tracked = faces.findIndex((face) => face.track_id !== null && face.track_id === this.#face.track_id);
-    const found = tracked >= 0 ? tracked : nearest(faces, this.#face.box);
-    if (found < 0) return 0;
-    this.#face = faces[found];
-    return found;
+    return tracked >= 0 ? tracked : nearest(faces, this.#face.box);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Heatmaps in colour: the server's grey maps through inferno, a perceptually even colour map. */
+/** Heatmaps in colour: grey maps through inferno, a perceptually even colour map. */
 
 /** Every fifteenth entry of matplotlib's inferno (CC0), from black to pale yellow. */
 const INFERNO = (
@@ -30,26 +30,38 @@ function opacity(share) {
 }
 
 /**
- * The heatmap of the label that a face was given, as a small coloured canvas; null where there is none.
- * @param {{emotion: string, explanations: {target: string, media_type: string, data: string}[]}} face
+ * The heatmap of one label for a face, as a small coloured canvas; null where there is none.
+ * @param {{emotion: string, explanations: {target: string, media_type: string, data: string}[],
+ *   heatmaps?: Record<string, import("./pixels.js").Grey>}} face `heatmaps`: of a face that this browser has read
+ * @param {string} target a label, or "top" for the one that the face was given
  */
-export async function heatmapOf(face) {
-  const explanation = face.explanations.find(({ target }) => target === face.emotion) ?? face.explanations[0];
-  if (!explanation) return null;
-  const bytes = Uint8Array.from(atob(explanation.data), (character) => character.charCodeAt(0));
-  const grey = await createImageBitmap(new Blob([bytes], { type: explanation.media_type }));
-  const canvas = document.createElement("canvas");
-  canvas.width = grey.width;
-  canvas.height = grey.height;
+export async function heatmapOf(face, target) {
+  const label = target === "top" ? face.emotion : target;
+  if (face.heatmaps) return coloured(face.heatmaps[label]);
+  const explanation = face.explanations.find((one) => one.target === label);
+  return explanation ? coloured(await decode(explanation)) : null;
+}
+
+/** The server's grey PNG as pixels. @returns {Promise<import("./pixels.js").Grey>} */
+async function decode({ data, media_type: type }) {
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], { type }));
+  const { width, height } = picture;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(grey, 0, 0);
-  grey.close();
-  const image = context.getImageData(0, 0, canvas.width, canvas.height);
-  for (let at = 0; at < image.data.length; at += 4) {
-    image.data.set(PALETTE[image.data[at]], at);
-    image.data[at + 3] *= softness(at / 4, canvas);
-  }
-  context.putImageData(image, 0, 0);
+  context.drawImage(picture, 0, 0);
+  picture.close();
+  return { data: context.getImageData(0, 0, width, height).data.filter((_, at) => at % 4 === 0), width, height };
+}
+
+function coloured({ data, width, height }) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const image = new ImageData(width, height);
+  data.forEach((grey, at) => {
+    image.data.set(PALETTE[grey], 4 * at);
+    image.data[4 * at + 3] *= softness(at, canvas);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
 

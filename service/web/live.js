@@ -1,64 +1,64 @@
-/** A live session: the camera's frames to the stream, as fast as answers come back and no faster. */
+/** A live session: the camera's frames to what reads them, as fast as answers come back and no faster. */
 
 import { openCamera } from "./camera.js";
-import { Stream } from "./stream.js";
 
 /**
- * @typedef {import("./stream.js").Listener & {onCameraEnded: () => void}} LiveListener
+ * @typedef {import("./stream.js").Stream | import("./local.js").LocalStream} FrameReader
  */
 
 export class Live {
-  #listener;
-  #options;
+  #onCameraEnded;
+  #open;
   #abort = new AbortController();
   #camera = null;
-  #stream = null;
+  /** @type {FrameReader | null} */
+  #reader = null;
 
   /**
-   * @param {LiveListener} listener
-   * @param {object} options the stream's configuration
+   * @param {() => FrameReader} open called once the camera is there
+   * @param {() => void} onCameraEnded
    */
-  constructor(listener, options) {
-    this.#listener = listener;
-    this.#options = options;
+  constructor(open, onCameraEnded) {
+    this.#open = open;
+    this.#onCameraEnded = onCameraEnded;
   }
 
-  get mirrored() {
-    return this.#camera?.mirrored ?? true;
+  /** What the camera's picture should be by default, and which camera it is. */
+  get camera() {
+    return this.#camera;
   }
 
   /** Raises Problem. @returns {Promise<boolean>} false where stop() came first */
-  async start(video) {
-    this.#camera = await openCamera(video, this.#abort.signal);
+  async start(video, deviceId) {
+    this.#camera = await openCamera(video, this.#abort.signal, deviceId);
     if (this.#camera === null) return false;
-    this.#camera.onended = () => this.#listener.onCameraEnded();
-    this.#stream = new Stream(this.#listener, this.#options);
+    this.#camera.onended = this.#onCameraEnded;
+    this.#reader = this.#open();
     this.#run();
     return true;
   }
 
   update(options) {
-    this.#options = { ...this.#options, ...options };
-    this.#stream?.update(options);
+    this.#reader?.update(options);
   }
 
   wake() {
-    this.#stream?.wake();
+    this.#reader?.wake();
   }
 
   stop() {
     this.#abort.abort();
     this.#camera?.stop();
-    this.#stream?.end();
+    this.#reader?.end();
   }
 
   async #run() {
     const { signal } = this.#abort;
     while (!signal.aborted) {
       const capturedAt = await this.#camera.nextFrame();
-      if (signal.aborted || document.hidden || !this.#stream.hasCredit) continue;
+      if (signal.aborted || document.hidden || !this.#reader.hasCredit) continue;
       try {
-        this.#stream.send(await this.#camera.grab(capturedAt));
+        await this.#reader.send(await this.#camera.grab(capturedAt));
       } catch {
         // A camera that is just going away has no frame to give; the next one tells.
       }

@@ -1,15 +1,23 @@
-/** The page: wires the camera, the stream and pictures to the view and the panel. */
+/** The page: its modes, and what they have to do with each other. */
 
-import { Choice } from "./choice.js";
-import { percent } from "./format.js";
-import { heatmapOf, paintScale } from "./heatmap.js";
+import { Cameras } from "./cameras.js";
+import { isFilm, watchFiles } from "./files.js";
+import { Film } from "./film.js";
+import { FPS, linesOfBrowser, linesOfServer } from "./filmreader.js";
+import { History } from "./history.js";
 import { Live } from "./live.js";
+import { LocalReader, LocalStream } from "./local.js";
 import { describeModel, fetchJson, wireAbout } from "./model.js";
 import { Notice } from "./notice.js";
-import { Overlay } from "./overlay.js";
-import { openPicture, predict, watchFiles } from "./picture.js";
+import { openPicture, pixelsOf, predict } from "./picture.js";
+import { Player, clock } from "./player.js";
 import { Problem } from "./problem.js";
-import { Reading } from "./reading.js";
+import { Raw } from "./raw.js";
+import { asCsv, asJson, asWebVtt, caption } from "./records.js";
+import { SaveMenu } from "./save.js";
+import { Stage, summary } from "./stage.js";
+import { Stream } from "./stream.js";
+import { Timeline } from "./timeline.js";
 import { Timing } from "./timing.js";
 
 // Of frames 640 pixels wide: a face at arm's length to a step back. Half the time of looking for every smaller one.
@@ -17,23 +25,38 @@ const LIVE_FACE_PX = 54;
 const ANNOUNCE_MS = 3000; // a screen reader cannot follow every frame
 
 const byId = (id) => document.getElementById(id);
-const video = byId("camera");
-const heatmapSwitch = byId("heatmap");
+const camera = byId("camera");
+const mirrorSwitch = byId("mirror");
+const localSwitch = byId("local");
 const notice = new Notice();
-const overlay = new Overlay(byId("view"));
 const timing = new Timing();
-const choice = new Choice();
-const reading = new Reading(chooseFace);
+const history = new History();
+const timeline = new Timeline(byId("timeline"), byId("timeline-text"));
+const raw = new Raw();
+const stage = new Stage(() => live?.update(stage.explanation), shown);
+const player = new Player(byId("film"), showFilm);
+const cameras = new Cameras(byId("cameras"), () => startLive(byId("cameras")));
 
 /** @type {Live | null} */
 let live = null;
-/** @type {AbortController | null} the picture under way */
-let upload = null;
-let cropMargin = 0;
-let largestBody;
+/** @type {AbortController | null} the file under way */
+let reading = null;
+/** @type {File | null} the file that is shown */
+let file = null;
+/** @type {Film | null} */
+let film = null;
+/** @type {object | null} the last answer, as it came */
+let answer = null;
+/** @type {LocalReader | null} where this browser can run the model */
+let local = null;
+/** @type {boolean | null} what the person wants, over what the camera suggests */
+let mirrored = null;
+let limits = null;
 let announcedAt = 0;
 
-// --- modes: idle, asking (for the camera), live, reading (a picture), picture ----------------------
+const isLocal = () => local !== null && localSwitch.checked;
+
+// --- modes: idle, asking (for the camera), live, reading (a file), picture, film -------------------
 
 /** Shows the parts that belong to a mode: those whose data-in names it. */
 function enter(mode, waiting = "") {
@@ -45,15 +68,16 @@ function enter(mode, waiting = "") {
 /** Ends whatever runs and empties view and panel. */
 function reset() {
   live?.stop();
-  upload?.abort();
-  live = upload = null;
-  choice.choose(null);
-  overlay.show(null);
-  reading.clear();
+  reading?.abort();
+  live = reading = file = film = null;
+  player.close();
+  stage.clear();
+  answered(null);
+  history.clear();
+  timeline.clear();
   timing.clear();
   notice.clear();
   byId("empty").hidden = true;
-  byId("view").ariaLabel = "Nothing is shown yet";
 }
 
 function goIdle(focus = true) {
@@ -63,85 +87,75 @@ function goIdle(focus = true) {
   if (focus) byId("start").focus({ preventScroll: true });
 }
 
-// --- a scene on view and panel ---------------------------------------------------------------------
-
-/** @returns {Promise<import("./overlay.js").Scene>} */
-async function sceneOf(result, picture, mirrored) {
-  return {
-    picture,
-    size: result.image,
-    faces: result.faces,
-    heatmaps: await Promise.all(result.faces.map(heatmapOf)),
-    cropMargin,
-    chosen: choice.find(result.faces),
-    mirrored,
-  };
+function fail(error, title) {
+  goIdle();
+  notice.show(error instanceof Problem ? error : new Problem(title, String(error)));
 }
 
-function show(scene) {
-  byId("stage").style.setProperty("--aspect", scene.size.width / scene.size.height);
-  overlay.show(scene);
-  reading.show(scene);
-  const text = summary(scene);
-  byId("view").ariaLabel = text;
-  announce(text);
+function answered(result) {
+  answer = result;
+  raw.show(result);
 }
 
-function summary({ faces, chosen }) {
-  if (faces.length === 0) return "No face in view";
-  const { emotion, confidence } = faces[chosen];
-  return `${faces.length === 1 ? "One face" : `${faces.length} faces`}, ${emotion} ${percent(confidence)}`;
-}
-
-function announce(text) {
+function shown(scene) {
   const now = performance.now();
-  if (now - announcedAt < ANNOUNCE_MS && live) return;
+  if (live && now - announcedAt < ANNOUNCE_MS) return;
   announcedAt = now;
-  byId("announcer").textContent = text;
-}
-
-function chooseFace(index) {
-  const { scene } = overlay;
-  if (!scene?.faces[index]) return;
-  choice.choose(scene.faces[index]);
-  show({ ...scene, chosen: index });
+  if (!film) byId("announcer").textContent = summary(scene);
 }
 
 // --- live ------------------------------------------------------------------------------------------
 
-async function startLive() {
+/** @param {HTMLElement} [focus] what asked for it, where that stays in view */
+async function startLive(focus) {
   reset();
   enter("asking", "Your browser asks whether this page may use the camera.");
   byId("stop").focus({ preventScroll: true });
-  const session = new Live(listener(() => live === session), { explain: explainOption(), min_face_px: LIVE_FACE_PX });
+  const session = new Live(
+    () => (isLocal() ? new LocalStream(told, local, LIVE_FACE_PX) : new Stream(told, { ...stage.explanation, min_face_px: LIVE_FACE_PX })),
+    () => live === session && fail(new Problem("The camera went away", "It was unplugged or taken from this page. Open it again.")),
+  );
+  const told = listener(() => live === session);
   live = session;
   try {
-    if (!(await session.start(video))) return;
-    video.classList.toggle("mirrored", session.mirrored);
+    if (!(await session.start(camera, cameras.chosen))) return;
+    mirror();
+    await cameras.refresh(session.camera.deviceId);
+    if (live !== session) return;
     enter("live");
+    focus?.focus({ preventScroll: true });
   } catch (error) {
-    goIdle();
-    notice.show(error instanceof Problem ? error : new Problem("The camera did not start", String(error)));
+    if (live === session) fail(error, "The camera did not start");
   }
+}
+
+const isMirrored = () => mirrored ?? live?.camera?.mirrored ?? true;
+
+function mirror() {
+  mirrorSwitch.checked = isMirrored();
+  camera.classList.toggle("mirrored", isMirrored());
 }
 
 /** What a live session tells; `current` is false once another has taken its place. */
 function listener(current) {
   let newest = 0;
   return {
-    onSession(session) {
-      cropMargin = session.model.crop_margin;
-      reading.labels = session.labels;
+    onSession({ model, labels }) {
+      if (!current()) return;
+      stage.cropMargin = model.crop_margin;
+      stage.labels = labels;
       notice.clear("stream");
     },
     async onResult(result, frame) {
-      const scene = await sceneOf(result, frame.bitmap, live?.mirrored ?? true);
+      const scene = await stage.sceneOf(result, frame.bitmap, isMirrored());
       if (!current() || result.frame_id < newest) {
         frame.bitmap.close();
         return;
       }
       newest = result.frame_id;
-      show(scene);
+      stage.show({ ...scene, mirrored: isMirrored() });
+      answered(result);
+      remember(result, scene.chosen);
       timing.add(frame.capturedAt, result);
       notice.clear("frame");
     },
@@ -154,18 +168,20 @@ function listener(current) {
         action: again ? ["Try now", () => live?.wake()] : undefined,
       });
     },
-    onCameraEnded() {
-      if (!current()) return;
-      goIdle();
-      notice.show(new Problem("The camera went away", "It was unplugged or taken from this page. Open it again."));
-    },
   };
+}
+
+function remember({ faces }, chosen) {
+  // Half a minute of heatmaps would be megabytes.
+  const plain = faces.map(({ explanations, heatmaps, ...face }) => face);
+  history.add({ atMs: performance.now(), faces: plain, chosen });
+  timeline.show(history, stage.labels);
 }
 
 /** The plain camera picture: without answers there is nothing to draw on it. */
 function showUnread() {
-  overlay.show(null);
-  reading.clear();
+  stage.empty();
+  answered(null);
   timing.clear();
 }
 
@@ -177,6 +193,8 @@ function troubleOf(kind, detail) {
       return new Problem("The server is full", "Every live place is taken. Trying again every few seconds.");
     case "refused":
       return new Problem("The server refuses this stream", detail);
+    case "local":
+      return new Problem("This browser could not run the model", detail);
     default:
       return new Problem("A frame could not be read", detail);
   }
@@ -184,28 +202,47 @@ function troubleOf(kind, detail) {
 
 // --- pictures --------------------------------------------------------------------------------------
 
-async function readPicture(file) {
-  reset();
+async function readPicture(given) {
+  begin(given, "Reading the picture…");
   timing.clear("picture");
-  enter("reading", "Reading the picture…");
-  upload = new AbortController();
-  const { signal } = upload;
+  const { signal } = reading;
   const sentAt = performance.now();
   try {
-    const [picture, result] = await Promise.all([openPicture(file), predict(file, largestBody, signal)]);
-    const scene = await sceneOf(result, picture, false);
+    const [picture, result] = await (isLocal() ? readHere(given) : Promise.all([openPicture(given), predict(given, limits?.max_body_bytes, signal)]));
+    const scene = await stage.sceneOf(result, picture, false);
     if (signal.aborted) return;
     enter("picture");
-    show(scene);
+    stage.show(scene);
+    answered(result);
     timing.add(sentAt, result);
     byId("empty").textContent = emptyText(scene);
     byId("empty").hidden = byId("empty").textContent === "";
     byId("back").focus({ preventScroll: true });
   } catch (error) {
-    if (signal.aborted) return;
-    goIdle();
-    notice.show(error instanceof Problem ? error : new Problem("The picture could not be shown", String(error)));
+    if (!signal.aborted) fail(error, "The picture could not be shown");
   }
+}
+
+function begin(given, words) {
+  reset();
+  enter("reading", words);
+  file = given;
+  reading = new AbortController();
+}
+
+async function readSample() {
+  try {
+    const response = await fetch(byId("sample").querySelector("img").src);
+    readPicture(new File([await response.blob()], "sample.jpg", { type: "image/jpeg" }));
+  } catch (error) {
+    fail(error, "The portrait could not be fetched");
+  }
+}
+
+async function readHere(given) {
+  const picture = await openPicture(given);
+  if (!picture) throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that only others know.");
+  return [picture, await local.read(pixelsOf(picture))];
 }
 
 function emptyText({ picture, faces }) {
@@ -215,35 +252,153 @@ function emptyText({ picture, faces }) {
   return picture ? "" : "The server has read this picture, but your browser cannot show it.";
 }
 
+// --- films -----------------------------------------------------------------------------------------
+
+async function readFilm(given) {
+  begin(given, "Opening the film…");
+  const { signal } = reading;
+  const mine = new Film(FPS);
+  try {
+    const source = await player.open(given);
+    if (signal.aborted) return;
+    film = mine;
+    const lines = isLocal() ? linesOfBrowser(source, local, signal) : linesOfServer(given, limits?.max_video_bytes, signal);
+    for await (const line of lines) {
+      if (signal.aborted) return;
+      if (line.type === "error") throw new Problem(line.title, line.detail);
+      filmRead(line);
+    }
+    if (mine.summary === null) throw new Problem("The film's end is missing", "The server stopped before it had read all of it.");
+  } catch (error) {
+    if (signal.aborted) return;
+    if (mine.moments.length === 0) fail(error, "The film could not be read");
+    else filmBroke(error);
+  }
+}
+
+function filmRead(line) {
+  film.add(line);
+  if (document.body.dataset.mode !== "film") {
+    enter("film");
+    byId("play").focus({ preventScroll: true });
+    byId("empty").hidden = player.shown;
+    byId("empty").textContent = "Your browser cannot play this film; this is what was read in it.";
+    player.start();
+  }
+  if (!player.shown || player.durationS === 0) player.duration = film.readS;
+  answered(line);
+  paintStrip();
+  byId("film-state").textContent = film.summary ? outcome(film.summary) : `Reading: ${progress()}`;
+  if (film.moments.length === 1 || film.summary) showFilm(player.timeS);
+}
+
+function filmBroke(error) {
+  const { title, detail } = error instanceof Problem ? error : new Problem("The server does not answer", "Look whether it is running, then try again.");
+  notice.show(new Problem(title, `${detail} What was read before is kept.`));
+  byId("film-state").textContent = `Stopped: ${progress()}`;
+}
+
+const progress = () => `${clock(film.readS)} of ${clock(player.durationS)}, ${film.moments.length} frames`;
+
+function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
+  const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
+  return [`${frames} frames of ${clock(durationS)} read`, ...faces].join("; ");
+}
+
+function paintStrip() {
+  player.paint(film.moments, (faces) => stage.look(faces), stage.labels, 1 / FPS);
+}
+
+async function showFilm(timeS) {
+  if (!film || document.body.dataset.mode !== "film") return;
+  const faces = film.facesAt(timeS) ?? [];
+  const size = player.shown ? player.size : extent(film.moments);
+  stage.show(await stage.sceneOf({ image: size, faces }, player.shown ? byId("film") : null, false));
+  byId("caption").textContent = faces.map(caption).join(", ");
+}
+
+/** As much of a film's frame as its faces take up. */
+function extent(moments) {
+  const boxes = moments.flatMap(({ faces }) => faces.map(({ box }) => box));
+  const reach = (of) => Math.max(1, ...boxes.map(of));
+  return { width: reach(({ x, width }) => x + width), height: reach(({ y, height }) => y + height) };
+}
+
+// --- what can be kept ------------------------------------------------------------------------------
+
+const JSON_TYPE = "application/json";
+const text = (content, type) => new Blob([content], { type });
+
+function choices() {
+  const items = [];
+  if (stage.scene) items.push(["Picture of the view (PNG)", "view.png", () => stage.snapshot()]);
+  if (film) {
+    const lines = () => [...film.moments, ...(film.summary ? [film.summary] : [])];
+    items.push(
+      ["The film's readings (JSON)", "film.json", () => text(asJson(lines()), JSON_TYPE)],
+      ["The film's readings (CSV)", "film.csv", () => text(asCsv(film.moments, stage.labels), "text/csv")],
+      ["The film's captions (WebVTT)", "film.vtt", () => text(asWebVtt(film.moments, player.durationS), "text/vtt")],
+    );
+    return items;
+  }
+  const result = answer;
+  if (result) {
+    items.push(
+      ["This reading (JSON)", "reading.json", () => text(asJson(result), JSON_TYPE)],
+      ["This reading (CSV)", "reading.csv", () => text(asCsv([{ index: 0, time_s: 0, faces: result.faces }], stage.labels), "text/csv")],
+    );
+  }
+  if (live && history.instants.length > 0) {
+    items.push(
+      ["The last 30 seconds (JSON)", "last-30-s.json", () => text(asJson(history.moments), JSON_TYPE)],
+      ["The last 30 seconds (CSV)", "last-30-s.csv", () => text(asCsv(history.moments, stage.labels), "text/csv")],
+    );
+  }
+  return items;
+}
+
 // --- wiring ----------------------------------------------------------------------------------------
 
-const explainOption = () => (heatmapSwitch.checked ? "gradcam" : "none");
+const readFile = (given) => (isFilm(given) ? readFilm(given) : readPicture(given));
+
+/** Says where pixels go, and reads again what is shown. */
+function whereChanged() {
+  for (const part of document.querySelectorAll("[data-where]")) part.hidden = (part.dataset.where === "browser") !== isLocal();
+  if (live) startLive(localSwitch);
+  else if (file) readFile(file);
+}
 
 byId("host").textContent = location.host;
-byId("start").addEventListener("click", startLive);
+byId("start").addEventListener("click", () => startLive());
+byId("sample").addEventListener("click", readSample);
 byId("stop").addEventListener("click", () => goIdle());
 byId("back").addEventListener("click", () => goIdle());
-byId("view").addEventListener("click", (event) => chooseFace(overlay.faceAt(event)));
 for (const button of document.querySelectorAll(".choose")) button.addEventListener("click", () => byId("file").click());
-heatmapSwitch.addEventListener("change", () => {
-  overlay.showsHeat = heatmapSwitch.checked;
-  live?.update({ explain: explainOption() });
+mirrorSwitch.addEventListener("change", () => {
+  mirrored = mirrorSwitch.checked;
+  mirror();
+  stage.mirror(mirrored);
 });
+localSwitch.addEventListener("change", whereChanged);
 document.addEventListener("visibilitychange", () => !document.hidden && live?.wake());
 // Leaving the page, or keeping it for the back button, must not keep the camera on.
 window.addEventListener("pagehide", () => goIdle(false));
-watchFiles({ input: byId("file"), curtain: byId("drop") }, readPicture, (problem) => notice.show(problem));
+watchFiles({ input: byId("file"), curtain: byId("drop") }, readFile, (problem) => notice.show(problem));
+new SaveMenu(choices);
 wireAbout();
-paintScale(byId("heat-scale"));
-overlay.showsHeat = heatmapSwitch.checked; // browsers restore a switch over a reload
-reading.clear();
+timeline.clear();
 
-const [model, limits] = await Promise.all([fetchJson("v1/model"), fetchJson("v1/limits")]);
-largestBody = limits?.max_body_bytes;
+const [model, given, abilities] = await Promise.all(["v1/model", "v1/limits", "page.json"].map(fetchJson));
+limits = given;
 if (model) {
-  cropMargin = model.crop_margin;
-  reading.labels = model.labels;
+  stage.cropMargin = model.crop_margin;
+  stage.labels = model.labels;
   describeModel(model);
+  if (abilities?.runtime) {
+    local = new LocalReader(abilities.runtime, model);
+    byId("local-choice").hidden = false;
+    whereChanged(); // browsers restore a switch over a reload
+  }
 } else {
   notice.show(new Problem("The server does not answer", "It may still be starting. Reload the page in a moment."));
 }

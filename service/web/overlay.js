@@ -12,7 +12,7 @@ const GAP = 8;
 
 /**
  * @typedef {object} Scene
- * @property {ImageBitmap | null} picture null where the browser cannot show what the server could read
+ * @property {ImageBitmap | HTMLVideoElement | null} picture null where the browser cannot show what the server could read
  * @property {{width: number, height: number}} size what the boxes refer to
  * @property {object[]} faces of a Result
  * @property {(HTMLCanvasElement | null)[]} heatmaps one for each face
@@ -27,6 +27,7 @@ export class Overlay {
   /** @type {Scene | null} */
   #scene = null;
   #showsHeat = true;
+  #blur = new OffscreenCanvas(16, 12); // so small that enlarging it blurs it
 
   /** @param {HTMLCanvasElement} canvas as large as its container, whatever it shows */
   constructor(canvas) {
@@ -46,9 +47,20 @@ export class Overlay {
 
   /** @param {Scene | null} scene its picture belongs to the overlay now; null clears the view */
   show(scene) {
-    if (this.#scene?.picture !== scene?.picture) this.#scene?.picture?.close();
+    const before = this.#scene?.picture;
+    if (before instanceof ImageBitmap && before !== scene?.picture) before.close();
     this.#scene = scene;
     this.#paint();
+  }
+
+  /** What is shown, without the empty space around the picture. @returns {Promise<Blob>} PNG */
+  snapshot() {
+    const ratio = window.devicePixelRatio;
+    const whole = this.#placement()({ x: 0, y: 0, ...this.#scene.size });
+    const [x, y, width, height] = [whole.x, whole.y, whole.width, whole.height].map((value) => Math.round(value * ratio));
+    const copy = new OffscreenCanvas(width, height);
+    copy.getContext("2d").drawImage(this.#canvas, -x, -y);
+    return copy.convertToBlob({ type: "image/png" });
   }
 
   /** The index of the face under a pointer, or -1. */
@@ -95,6 +107,7 @@ export class Overlay {
     const { picture, size, faces, heatmaps, cropMargin, chosen } = this.#scene;
     const place = this.#placement();
     context.imageSmoothingQuality = "high";
+    this.#surround(picture);
     this.#draw(picture, place({ x: 0, y: 0, ...size }));
     if (this.#showsHeat) {
       faces.forEach(({ box }, i) => this.#draw(heatmaps[i], place(cropOf(box, cropMargin))));
@@ -103,6 +116,18 @@ export class Overlay {
     for (const face of faces) if (face !== faces[chosen]) this.#mark(place(face.box), face.emotion, PLAIN, OTHER_PX);
     const face = faces[chosen];
     if (face) this.#mark(place(face.box), `${face.emotion} ${percent(face.confidence)}`, ACCENT, CHOSEN_PX);
+  }
+
+  /** What the picture leaves over of the view takes its colours, out of focus and dimmed. */
+  #surround(picture) {
+    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    if (!picture) return;
+    const context = this.#blur.getContext("2d");
+    context.imageSmoothingQuality = "high"; // else a few pixels stand for all, and flicker
+    context.drawImage(picture, 0, 0, this.#blur.width, this.#blur.height);
+    this.#draw(this.#blur, { x: 0, y: 0, width, height });
+    this.#context.fillStyle = "rgb(7 9 11 / 68%)";
+    this.#context.fillRect(0, 0, width, height);
   }
 
   #draw(image, { x, y, width, height }) {

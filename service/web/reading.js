@@ -1,6 +1,7 @@
 /** The panel's reading: the chosen face's expression in words and bars, and the other faces to choose from. */
 
 import { Bars } from "./bars.js";
+import { colourOf } from "./colours.js";
 import { percent } from "./format.js";
 
 const THUMBNAIL_PX = 72;
@@ -16,10 +17,14 @@ export class Reading {
   #confidence = byId("confidence");
   #note = byId("note");
   #faces = byId("faces");
-  #bars = new Bars(byId("bars"));
+  #bars;
 
-  /** @param {(index: number) => void} onChoose a face was pressed */
-  constructor(onChoose) {
+  /**
+   * @param {(index: number) => void} onChoose a face was pressed
+   * @param {(label: string) => void} onPick a label was pressed
+   */
+  constructor(onChoose, onPick) {
+    this.#bars = new Bars(byId("bars"), onPick);
     this.#faces.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (button) onChoose([...this.#faces.children].indexOf(button));
@@ -29,6 +34,11 @@ export class Reading {
   /** @param {string[]} labels in the model's order */
   set labels(labels) {
     this.#bars.labels = labels;
+  }
+
+  /** @param {string} target the label whose heatmap is shown, or "top" */
+  set target(target) {
+    this.#bars.picked = target;
   }
 
   /** @param {import("./overlay.js").Scene} scene */
@@ -70,15 +80,29 @@ export class Reading {
     [...this.#faces.children].forEach((button, i) => {
       button.ariaPressed = String(i === chosen);
       button.querySelector("span").textContent = `${faces[i].emotion} ${percent(faces[i].confidence)}`;
+      showColumns(button.querySelector(".columns"), Object.values(faces[i].emotions));
+      button.ariaDescription = inWords(faces[i].emotions);
       paintThumbnail(button.querySelector("canvas"), scene, faces[i].box);
     });
   }
 }
 
+const inWords = (emotions) => Object.entries(emotions).map(([label, share]) => `${label} ${percent(share)}`).join(", ");
+
+/** A small bar for each share, in the order and the colours of the large ones. */
+function showColumns(parent, shares) {
+  while (parent.children.length < shares.length) {
+    const column = document.createElement("i");
+    column.style.setProperty("--hue", colourOf(parent.children.length));
+    parent.append(column);
+  }
+  [...parent.children].forEach((column, i) => (column.style.transform = `scaleY(${shares[i]})`));
+}
+
 function remark({ plausible, quality }) {
   return [
-    plausible.length > 1 ? `Not clear: ${plausible.slice(1).join(", ")} would be plausible too.` : "",
-    quality.warnings.length > 0 ? `The face is ${quality.warnings.join(" and ")}, so be careful with this.` : "",
+    plausible.length > 1 ? `Could also be ${plausible.slice(1).join(", ")}.` : "",
+    quality?.warnings.length > 0 ? `The face is ${quality.warnings.join(" and ")}: trust it less.` : "",
   ].join(" ");
 }
 
@@ -87,13 +111,16 @@ function faceButton() {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = THUMBNAIL_PX;
   button.type = "button";
-  button.append(canvas, document.createElement("span"));
+  const columns = document.createElement("div");
+  columns.className = "columns";
+  columns.ariaHidden = "true";
+  button.append(canvas, document.createElement("span"), columns);
   return button;
 }
 
 function paintThumbnail(canvas, { picture, size, mirrored }, { x, y, width, height }) {
   if (!picture) return;
-  const scale = picture.width / size.width;
+  const scale = (picture.videoWidth ?? picture.width) / size.width;
   const context = canvas.getContext("2d");
   const flip = mirrored ? -1 : 1;
   context.setTransform(flip, 0, 0, 1, mirrored ? THUMBNAIL_PX : 0, 0);

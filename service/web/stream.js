@@ -1,6 +1,7 @@
 /** The fer.v1 client: one WebSocket, frames out only while it holds a credit, one answer for each. */
 
 import { address, socketAddress } from "./address.js";
+import { LONGEST_SIDE } from "./camera.js";
 
 const PROTOCOL = "fer.v1";
 const HEADER_BYTES = 16;
@@ -9,6 +10,7 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 const FULL_RETRY_MS = 8000;
 const GRACE_MS = 5000; // over the server's own deadline, before silence counts as gone
 const GOODBYE_MS = 1000;
+const JPEG_QUALITY = 0.8;
 
 /** Close codes after which asking again would get the same answer. */
 const REFUSALS = new Map([
@@ -25,7 +27,7 @@ const RENEWALS = new Set([4408, 4409]);
 
 /**
  * @typedef {import("./camera.js").Frame} Frame
- * @typedef {object} Listener
+ * @typedef {object} Listener what a stream tells, this one's and the browser's own
  * @property {(session: object) => void} onSession the server's session.created
  * @property {(result: object, frame: Frame) => void} onResult the frame's bitmap belongs to the listener now
  * @property {(kind: "gone" | "full" | "refused" | "rejected", detail: string) => void} onTrouble
@@ -45,6 +47,7 @@ export class Stream {
   #retryTimer = 0;
   #silenceTimer = 0;
   #patienceMs = 20000;
+  #encoder = new Encoder();
 
   /**
    * @param {Listener} listener
@@ -57,7 +60,7 @@ export class Stream {
   }
 
   get hasCredit() {
-    return this.#credits > 0;
+    return !this.#ended && this.#credits > 0;
   }
 
   /** Changes the configuration now and for every later connection. */
@@ -67,15 +70,17 @@ export class Stream {
   }
 
   /** Sends a frame and keeps it until its answer arrives. @param {Frame} frame */
-  send(frame) {
-    if (!this.hasCredit) {
-      frame.bitmap.close(); // the connection was lost while the frame was encoded
+  async send(frame) {
+    const jpeg = await this.#encoder.encode(frame.bitmap);
+    // While the frame was encoded the connection may have been lost, or the page hidden.
+    if (!this.hasCredit || document.hidden) {
+      frame.bitmap.close();
       return;
     }
     this.#credits -= 1;
     this.#frameId += 1;
     this.#sent.set(this.#frameId, frame);
-    this.#socket.send(packed(this.#frameId, frame));
+    this.#socket.send(packed(this.#frameId, frame.capturedAt, jpeg));
     this.#listen();
   }
 
@@ -214,8 +219,23 @@ export class Stream {
   }
 }
 
+/** Frames as JPEG, at most as large as the server needs them. */
+class Encoder {
+  #canvas = document.createElement("canvas");
+
+  /** @param {ImageBitmap} bitmap @returns {Promise<ArrayBuffer>} */
+  async encode(bitmap) {
+    const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+    this.#canvas.width = Math.round(bitmap.width * scale);
+    this.#canvas.height = Math.round(bitmap.height * scale);
+    this.#canvas.getContext("2d").drawImage(bitmap, 0, 0, this.#canvas.width, this.#canvas.height);
+    const file = await new Promise((resolve) => this.#canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
+    return file.arrayBuffer();
+  }
+}
+
 /** The frame as one message: the header, big-endian, then the JPEG. */
-function packed(frameId, { capturedAt, jpeg }) {
+function packed(frameId, capturedAt, jpeg) {
   const message = new Uint8Array(HEADER_BYTES + jpeg.byteLength);
   const header = new DataView(message.buffer);
   header.setUint32(0, MAGIC);

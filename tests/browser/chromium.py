@@ -18,6 +18,8 @@ EXECUTABLE = Path("/usr/bin/chromium")
 # A name that leads to this machine but is no "localhost": what a page without https gets.
 INSECURE_HOST = "insecure.test"
 
+PATIENCE_MS = 90_000  # the cores may be busy with a training
+
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -27,14 +29,14 @@ _FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
 
 
-def launch(playwright: "Playwright", camera: Path | None = None) -> "Browser":
-    """Chromium that allows its camera; `camera` is a .mjpeg to play in it, by default it beeps and blinks."""
-    flags = [*_FLAGS, f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"]
+def launch(playwright: "Playwright", camera: Path | None = None, cameras: int = 1) -> "Browser":
+    """Chromium that allows its cameras; `camera` is a .mjpeg to play in it, by default they beep and blink."""
+    devices = f"--use-fake-device-for-media-stream=device-count={cameras}"
+    flags = [*_FLAGS, devices, f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"]
     if camera is not None:
         flags.append(f"--use-file-for-fake-video-capture={camera.resolve()}")
     return playwright.chromium.launch(executable_path=EXECUTABLE, args=flags)
@@ -52,6 +54,15 @@ def camera_from_clip(clip: Path, to: Path) -> Path:
     """A video file as a camera."""
     fit = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:(ow-iw)/2:(oh-ih)/2"
     return _mjpeg(["-i", str(clip)], f"fps=30,{fit}", to)
+
+
+def film_from_photo(photo: Path, to: Path) -> Path:
+    """Two seconds of a square portrait's upper half, as WebM, which every Chromium plays."""
+    filters = "crop=iw:iw*3/4:0:0,scale=480:360"
+    source = ["-loop", "1", "-framerate", "25", "-t", "2", "-i", str(photo)]
+    encoding = ["-vf", filters, "-c:v", "libvpx", "-b:v", "800k", "-deadline", "realtime", "-pix_fmt", "yuv420p"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoding, str(to)], check=True)
+    return to
 
 
 def _mjpeg(source: list[str], filters: str, to: Path) -> Path:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser import chromium
-from tests.browser.chromium import ROOT, Server
+from tests.browser.chromium import PATIENCE_MS, ROOT, Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
@@ -32,7 +32,7 @@ def playwright() -> Iterator["Playwright"]:
         yield playwright
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def model() -> Path:
     path = Path(os.environ.get("FER_MODEL", ROOT / "models" / "emotion.onnx"))
     if not path.exists():
@@ -40,7 +40,7 @@ def model() -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(model, tmp_path_factory.mktemp("server") / "log")
     server.start()
@@ -57,7 +57,7 @@ def small_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ffmpeg() -> None:
     if shutil.which("ffmpeg") is None:
         pytest.skip("needs ffmpeg, which makes the camera's film (apt-get install ffmpeg)")
@@ -69,13 +69,15 @@ def photo() -> Path:
     return ROOT / "tests" / "data" / "astronaut.jpg"
 
 
+@pytest.fixture(scope="session")
+def portrait_camera(ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return chromium.camera_from_photo(photo, tmp_path_factory.mktemp("camera") / "photo.mjpeg")
+
+
 @pytest.fixture(scope="module")
-def browser(
-    playwright: "Playwright", ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator["Browser"]:
+def browser(playwright: "Playwright", portrait_camera: Path) -> Iterator["Browser"]:
     """Its camera shows the smiling portrait."""
-    camera = chromium.camera_from_photo(photo, tmp_path_factory.mktemp("camera") / "photo.mjpeg")
-    browser = chromium.launch(playwright, camera)
+    browser = chromium.launch(playwright, portrait_camera)
     yield browser
     browser.close()
 
@@ -93,6 +95,19 @@ def smiling_browser(
     browser.close()
 
 
+@pytest.fixture(scope="module")
+def two_cameras(playwright: "Playwright") -> Iterator["Browser"]:
+    browser = chromium.launch(playwright, cameras=2)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def film(ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds with one smiling face."""
+    return chromium.film_from_photo(photo, tmp_path_factory.mktemp("film") / "film.webm")
+
+
 @pytest.fixture
 def visit(browser: "Browser", server: Server) -> Iterator[Visit]:
     """visit(script=…, url=…, width=…, browser=…, news=…): a page that must stay quiet and must ask no other host."""
@@ -104,7 +119,7 @@ def visit(browser: "Browser", server: Server) -> Iterator[Visit]:
     ) -> "Page":
         page = browser.new_context(viewport={"width": width, "height": 800}).new_page()
         pages.append(page)
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
         page.on(
             "console",

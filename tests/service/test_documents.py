@@ -24,6 +24,7 @@ def test_openapi_is_valid_and_complete() -> None:
         "/v1/predict",
         "/v1/predict/video",
         "/v1/model",
+        "/v1/model/file",
         "/v1/limits",
         "/livez",
         "/readyz",

@@ -1,8 +1,14 @@
 """Pages, descriptions, health, and what is around every answer."""
 
+import hashlib
+from pathlib import Path
+
+import pytest
 from fastapi.testclient import TestClient
 
+import service.app
 from service.app import create_app
+from service.faces import FILE
 from service.settings import Settings
 from tests.service.conftest import LABELS
 from tests.service.test_predict import assert_problem
@@ -30,6 +36,38 @@ def test_the_model_describes_itself(client: TestClient) -> None:
     assert model["metrics"] == {"accuracy": 1.0}
     assert model["explanation"] == {"method": "gradcam", "layer": "pixels", "width": 2, "height": 2}
     assert model["calibration"] == {"temperature": 1.0, "plausible_threshold": 0.2}
+
+
+def test_the_model_can_be_had(client: TestClient, model_path: Path) -> None:
+    answer = client.get("/v1/model/file")
+    assert hashlib.sha256(answer.content).hexdigest() == client.get("/v1/model").json()["sha256"]
+    assert answer.content == model_path.read_bytes()
+    assert answer.headers["cache-control"] == "no-cache"
+    again = client.get("/v1/model/file", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/v1/model/file", headers={"if-none-match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_wasm_is_allowed_only_where_it_is_served(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: bool
+) -> None:
+    runtime = tmp_path / "vendor" / "ort.wasm.bundle.min.mjs"
+    if present:
+        runtime.parent.mkdir()
+        runtime.touch()
+    monkeypatch.setattr(service.app, "WEB", tmp_path)
+    monkeypatch.setattr(service.app, "RUNTIME", runtime)
+    with TestClient(create_app(settings)) as client:
+        answer = client.get("/page.json")
+    policy = answer.headers["content-security-policy"]
+    assert ("'wasm-unsafe-eval'" in policy) is present
+    assert "'unsafe-eval'" not in policy
+    assert answer.json() == {"runtime": "static/vendor/ort.wasm.bundle.min.mjs" if present else None}
+
+
+def test_the_cascade_is_the_detectors(client: TestClient) -> None:
+    assert client.get("/cascade.xml").content == FILE.read_bytes()
 
 
 def test_limits_are_the_settings(client: TestClient, settings: Settings) -> None:

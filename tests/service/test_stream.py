@@ -115,6 +115,16 @@ def test_a_session_is_configured_at_any_time(client: TestClient, photo: bytes) -
         assert explained == [1, 0, 1, 0]
 
 
+def test_the_heatmap_of_any_label(client: TestClient, photo: bytes) -> None:
+    with session(client) as (socket, _):
+        for target, explained in {"top": ["bright"], "dark": ["dark"], "all": list(LABELS)}.items():
+            socket.send_json({"type": "session.update", "explain": "gradcam", "target": target})
+            assert socket.receive_json()["configuration"]["target"] == target
+            socket.send_bytes(photo)
+            [face] = socket.receive_json()["faces"]
+            assert [one["target"] for one in face["explanations"]] == explained
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -128,6 +138,7 @@ def test_a_session_is_configured_at_any_time(client: TestClient, photo: bytes) -
         {"smoothing": 1.1},
         {"smoothing": float("nan")},
         {"smoothing": True},
+        {"target": "bored"},
     ],
 )
 def test_a_bad_option_is_an_error_and_the_session_goes_on(

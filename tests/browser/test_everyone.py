@@ -1,0 +1,110 @@
+"""For everyone: phones, the keyboard alone, and what axe finds in each state, light and dark."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from tests.browser.acts import OPEN_CAMERA, by_file, expect, go_live
+from tests.browser.chromium import ROOT
+from tests.browser.conftest import Visit
+from tests.browser.test_film import fake
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def test_nothing_is_wider_than_a_phone(visit: Visit, photo: Path) -> None:
+    page = visit(width=360)
+
+    def width() -> int:
+        return int(page.evaluate("document.documentElement.scrollWidth"))
+
+    assert width() == 360
+    go_live(page)
+    assert width() == 360
+    page.get_by_role("button", name="Stop").click()
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    assert width() == 360
+    page.get_by_role("button", name="Model").click()
+    assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+
+
+def test_the_keyboard_is_enough(visit: Visit) -> None:
+    page = visit()
+    start = page.get_by_role("button", name=OPEN_CAMERA)
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if start.evaluate("button => button === document.activeElement"):
+            break
+    expect(start).to_be_focused()
+    assert start.evaluate("button => getComputedStyle(button).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator("#confidence")).not_to_be_empty()
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(start).to_be_focused()
+    expect(start).to_be_visible()
+
+
+def serious_faults(page: "Page") -> list[str]:
+    """What axe finds to be in the way of people, with the elements at fault."""
+    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
+    return [
+        f"{fault['id']}: {', '.join(node['html'] for node in fault['nodes'])}"
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+def idle(page: "Page", photo: Path, film: Path) -> None:
+    expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
+
+
+def live(page: "Page", photo: Path, film: Path) -> None:
+    go_live(page)
+
+
+def picture(page: "Page", photo: Path, film: Path) -> None:
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    page.get_by_text("What came back, as JSON").click()
+    page.locator("#save summary").click()
+
+
+def in_film(page: "Page", photo: Path, film: Path) -> None:
+    fake(page, film)
+    expect(page.locator("#film-state")).to_contain_text("frames of")
+
+
+def about(page: "Page", photo: Path, film: Path) -> None:
+    page.get_by_role("button", name="Model").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def trouble(page: "Page", photo: Path, film: Path) -> None:
+    fail = "async () => { throw new DOMException('', 'NotFoundError'); }"
+    page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {fail}; }}")
+    page.get_by_role("button", name=OPEN_CAMERA).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@pytest.mark.parametrize("state", [idle, live, picture, in_film, about, trouble])
+def test_axe_finds_nothing_serious(
+    visit: Visit, photo: Path, film: Path, state: Callable[["Page", Path, Path], None]
+) -> None:
+    if not AXE.exists():
+        pytest.skip("needs axe-core (make web, which needs npm)")
+    page = visit(AXE.read_text())
+    page.emulate_media(reduced_motion="reduce")  # movement would leave colours half way
+    state(page, photo, film)
+    for scheme, width in product(SCHEMES, (1200, 360)):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 800})
+        assert serious_faults(page) == [], (scheme, width)

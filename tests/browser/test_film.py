@@ -1,0 +1,224 @@
+"""Films: read line by line while they come, played with their faces, sought, saved, and half read."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.acts import DROP, alert, by_event, by_file, choose, expect, in_javascript, saved, until
+from tests.browser.conftest import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+FPS = 5
+
+# The page's fetch of a film answers with what the test says, when the test says it.
+SLOW_SERVER = """
+const ask = window.fetch;
+window.fetch = async (url, options) => {
+    if (!String(url).includes("v1/predict/video")) return ask(url, options);
+    window.asked = {url: String(url), size: options.body.size};
+    const {readable, writable} = new TransformStream();
+    const writer = writable.getWriter();
+    const bytes = new TextEncoder();
+    window.say = (text) => void writer.write(bytes.encode(text)).catch(() => {});
+    window.finish = () => void writer.close().catch(() => {});
+    window.cut = () => void writer.abort("the network went away");
+    return new Response(readable, {headers: {"Content-Type": "application/x-ndjson"}});
+};
+"""
+
+
+def a_face(label: str, x: int, track_id: int = 1) -> dict[str, Any]:
+    emotions = {name: 0.9 if name == label else 0.1 / 6 for name in LABELS}
+    return {
+        "box": {"x": x, "y": 60, "width": 80, "height": 80},
+        "detection": {"detector": "haar_frontalface_default", "weight": 4.0},
+        "emotion": label,
+        "confidence": 0.9,
+        "uncertain": False,
+        "plausible": [label],
+        "emotions": emotions,
+        "quality": {"sharpness": 900.0, "brightness": 0.5, "warnings": []},
+        "track_id": track_id,
+        "explanations": [],
+    }
+
+
+def frame(index: int) -> dict[str, Any]:
+    """Neutral in the first second, happy in the second; the face moves 20 pixels from frame to frame."""
+    label = "neutral" if index < FPS else "happy"
+    return {"type": "frame", "index": index, "time_s": index / FPS, "faces": [a_face(label, 20 + 20 * index)]}
+
+
+SUMMARY = {
+    "type": "summary",
+    "duration_s": 2.0,
+    "frames_read": 50,
+    "frames_analysed": 2 * FPS,
+    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.8, "mean": dict.fromkeys(LABELS, 1 / 7), "dominant": "happy"}],
+}
+
+
+def lines(*given: dict[str, Any]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in given)
+
+
+def a_film() -> str:
+    return lines(*(frame(index) for index in range(2 * FPS)), SUMMARY)
+
+
+def fake(page: "Page", film: Path) -> None:
+    """Gives the page a film, and the page an answer to it."""
+    page.route("**/v1/predict/video*", lambda route: route.fulfill(content_type="application/x-ndjson", body=a_film()))
+    by_file(page, film)
+
+
+def seek(page: "Page", time_s: float) -> None:
+    page.get_by_role("slider", name="Place in the film").evaluate(
+        "(seek, time) => { seek.value = time; seek.dispatchEvent(new Event('input')); }", str(time_s)
+    )
+
+
+def test_a_film_plays_with_its_labels(visit: Visit, film: Path) -> None:
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")  # it waits to be started
+    fake(page, film)
+    expect(page.locator("#film-state")).to_have_text("10 frames of 0:02 read; face 1 mostly happy (0:00 to 0:01)")
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    expect(page.locator("#caption")).to_have_text("face 1: neutral")
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("#caption")).to_have_text("face 1: happy")
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.get_by_role("button", name="Play")).to_be_visible()  # at its end
+    page.get_by_role("button", name="Back").click()
+    assert page.locator("#film").evaluate("video => video.currentSrc === '' || video.readyState === 0")
+
+
+def test_the_strip_has_the_labels_colours_and_leads_there(visit: Visit, film: Path) -> None:
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")
+    fake(page, film)
+    expect(page.locator("#film-state")).to_contain_text("read")
+    colours = """strip => {
+        const {data} = strip.getContext("2d").getImageData(0, strip.height / 2, strip.width, 1);
+        return [0.25, 0.75].map((share) => [...data.slice(4 * Math.round(share * strip.width)).slice(0, 3)].join());
+    }"""
+    first, second = page.locator("#strip").evaluate(colours)
+    bars = "all => all.map(one => getComputedStyle(one).backgroundColor.replace(/[^\\d,]/g, ''))"
+    by_label = dict(zip(LABELS, page.locator("#bars .fill").evaluate_all(bars), strict=True))
+    assert (first, second) == (by_label["neutral"], by_label["happy"])
+    bounds = page.locator("#strip").bounding_box()
+    assert bounds
+    page.mouse.click(bounds["x"] + 0.8 * bounds["width"], bounds["y"] + bounds["height"] / 2)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.get_by_role("slider", name="Place in the film").press("Home")
+    expect(page.locator("#emotion")).to_have_text("neutral")
+
+
+def test_boxes_move_between_frames(visit: Visit) -> None:
+    page = visit()
+    read = f"""async () => {{
+        const {{Film}} = await import("/static/film.js");
+        const film = new Film({FPS});
+        for (const line of {json.dumps([frame(1), frame(2), frame(4)])}) film.add(line);
+        const at = (time) => film.facesAt(time)?.[0]?.box.x ?? null;
+        return [0.1, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8, 1.05, 1.2].map(at);
+    }}"""
+    # Before the first frame it is where that has it; after the last one it stays for one and a half intervals.
+    assert page.evaluate(read) == pytest.approx([40, 40, 45, 50, 60, 80, 100, 100, None])
+
+
+def test_faces_are_shown_while_the_film_is_read(visit: Visit, film: Path) -> None:
+    page = visit(SLOW_SERVER)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, film)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    assert page.evaluate("asked.url").endswith(f"/v1/predict/video?fps={FPS}")
+    assert page.evaluate("asked.size") == film.stat().st_size
+    whole = lines(frame(0), frame(1), frame(2))
+    # A line may come in pieces.
+    page.evaluate("text => say(text)", whole[:-40])
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    expect(page.locator("#film-state")).to_have_text("Reading: 0:00 of 0:02, 2 frames")
+    page.evaluate("text => say(text)", whole[-40:])
+    expect(page.locator("#film-state")).to_have_text("Reading: 0:00 of 0:02, 3 frames")
+    page.evaluate("text => say(text)", lines(SUMMARY))
+    page.evaluate("finish()")
+    expect(page.locator("#film-state")).to_contain_text("10 frames of 0:02 read")
+
+
+def test_what_came_before_an_error_is_kept(visit: Visit, film: Path) -> None:
+    page = visit(SLOW_SERVER)
+    page.emulate_media(reduced_motion="reduce")
+    problem = {"type": "error", "title": "The film is damaged", "detail": "Nothing can be read after 0.4 s."}
+    ends = {
+        f"say({json.dumps(lines(problem))})": "The film is damaged",
+        "cut()": "does not answer",
+        "finish()": "end is missing",
+    }
+    for end, words in ends.items():
+        page.evaluate("delete window.asked")
+        by_file(page, film)
+        until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+        page.evaluate("text => say(text)", lines(frame(0), frame(1)))
+        expect(page.locator("#emotion")).to_have_text("neutral")
+        page.evaluate(end)
+        expect(alert(page)).to_contain_text(words)
+        expect(alert(page)).to_contain_text("What was read before is kept")
+        expect(page.locator("#film-state")).to_have_text("Stopped: 0:00 of 0:02, 2 frames")
+        expect(page.locator("#emotion")).to_have_text("neutral")
+
+
+def test_a_film_that_is_refused_is_explained(visit: Visit, film: Path) -> None:
+    page = visit(news=True)
+    refusal = {"title": "This kind of file is not taken", "detail": "This is text."}
+    page.route("**/v1/predict/video*", lambda route: route.fulfill(status=415, json=refusal))
+    by_file(page, film)
+    expect(alert(page)).to_contain_text("This kind of file is not taken")
+    expect(page.locator("#consent")).to_be_visible()
+
+
+def test_a_film_that_the_browser_cannot_play_is_still_shown(visit: Visit) -> None:
+    page = visit()
+    page.route("**/v1/predict/video*", lambda route: route.fulfill(content_type="application/x-ndjson", body=a_film()))
+    choose(page, "film.avi", b"RIFF....AVI LIST", "video/x-msvideo")
+    expect(page.get_by_text("Your browser cannot play this film")).to_be_visible()
+    expect(page.get_by_role("button", name="Play")).to_be_disabled()
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    seek(page, 1.5)
+    expect(page.locator("#emotion")).to_have_text("happy")
+
+
+def test_a_film_can_be_saved(visit: Visit, film: Path) -> None:
+    page = visit()
+    fake(page, film)
+    expect(page.locator("#film-state")).to_contain_text("read")
+    assert json.loads(saved(page, "readings (JSON)")[1]) == [json.loads(line) for line in a_film().splitlines()]
+    rows = list(csv.DictReader(io.StringIO(saved(page, "readings (CSV)")[1].decode())))
+    assert [row["emotion"] for row in rows] == ["neutral"] * FPS + ["happy"] * FPS
+    name, captions = saved(page, "captions (WebVTT)")
+    assert name == "film.vtt"
+    first, second = captions.decode().split("\n\n")[1:]
+    assert first == "00:00:00.000 --> 00:00:01.000\nface 1: neutral"
+    assert second.startswith("00:00:01.000 --> 00:00:02.")
+    assert second.strip().endswith("face 1: happy")
+
+
+def drop(page: "Page", film: Path) -> None:
+    by_event(page, in_javascript(film), DROP, film.name, "video/mp4")
+
+
+@pytest.mark.parametrize("give", [by_file, drop])
+def test_the_server_reads_a_film(visit: Visit, film: Path, give: Callable[["Page", Path], None]) -> None:
+    """With nothing between page and service."""
+    page = visit()
+    give(page, film)
+    expect(page.locator("#film-state")).to_contain_text("frames of 0:02 read")
+    expect(page.locator("#emotion")).to_have_text("happy")

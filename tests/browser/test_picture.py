@@ -1,0 +1,180 @@
+"""Pictures: by file, drop and paste; what is shown of them, and what is said when one cannot be read."""
+
+import base64
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from tests.browser.acts import (
+    DROP,
+    OPEN_CAMERA,
+    alert,
+    by_event,
+    by_file,
+    choose,
+    expect,
+    in_javascript,
+    pixels,
+    saved,
+    shares,
+)
+from tests.browser.chromium import Server
+from tests.browser.conftest import Visit
+from tests.service.conftest import METADATA, brightness_network
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+
+def by_drop(page: "Page", photo: Path) -> None:
+    by_event(page, in_javascript(photo), DROP)
+
+
+def by_paste(page: "Page", photo: Path) -> None:
+    by_event(page, in_javascript(photo), "ClipboardEvent('paste', {clipboardData: data, bubbles: true})")
+
+
+@pytest.mark.parametrize("give", [by_file, by_drop, by_paste])
+def test_a_picture_is_read(visit: Visit, photo: Path, give: Callable[["Page", Path], None]) -> None:
+    page = visit()
+    give(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.get_by_role("img", name="One face, happy")).to_be_visible()
+    assert max(shares(page), key=lambda label: shares(page)[label]) == "happy"
+    assert sum(shares(page).values()) == pytest.approx(1, abs=0.01)
+    page.get_by_role("button", name="Back").click()
+    expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
+
+
+def test_other_labels_are_shown_as_the_model_has_them(visit: Visit, photo: Path, tmp_path: Path) -> None:
+    # Numbers are the keys that JavaScript would put in an order of its own.
+    labels = ["10", "unimpressed-or-otherwise-engaged", "9"]
+    model = tmp_path / "other.onnx"
+    model.write_bytes(brightness_network({**METADATA, "labels": json.dumps(labels)}))
+    server = Server(model, tmp_path / "log")
+    server.start()
+    try:
+        page = visit(url=server.url(), width=400)
+        expect(page.locator("#bars").get_by_role("meter")).to_have_count(len(labels))
+        by_file(page, photo)
+        expect(page.locator("#emotion")).to_have_text(re.compile("|".join(labels)))
+        assert list(shares(page)) == labels
+        assert max(shares(page).values()) > 0.5
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        expect(page.get_by_role("meter", name=labels[1])).to_be_visible()
+    finally:
+        server.stop()
+
+
+def test_the_sample_is_read_for_who_has_no_camera(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("button", name="Read this portrait").click()
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.get_by_role("button", name="Read this portrait")).to_be_hidden()
+
+
+def test_the_heatmap_is_painted_on_the_face(visit: Visit, photo: Path) -> None:
+    page = visit()
+    by_file(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    with_heat = pixels(page)
+    page.get_by_role("switch", name="Heatmap").click()
+    without = pixels(page)
+    # The face takes about a hundredth of the view; the heatmap part of it.
+    changed = (with_heat != without).any(axis=1).mean()
+    assert 0.002 < changed < 0.05
+    page.get_by_role("switch", name="Heatmap").click()
+    assert np.array_equal(pixels(page), with_heat)
+
+
+def test_each_label_has_its_heatmap_without_asking_again(visit: Visit, photo: Path) -> None:
+    page = visit()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "predict" in request.url else None)
+    by_file(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.get_by_role("button", name="Heatmap of happy").click()
+    happy = pixels(page)
+    page.get_by_role("button", name="Heatmap of sad").click()
+    expect(page.locator("#heat-target")).to_have_text("of sad")
+    page.wait_for_timeout(200)
+    assert 0.001 < (pixels(page) != happy).any(axis=1).mean() < 0.05
+    page.get_by_role("button", name="Heatmap of happy").click()
+    page.wait_for_timeout(200)
+    assert np.array_equal(pixels(page), happy)
+    assert len(asked) == 1
+
+
+def test_the_answer_can_be_seen_copied_and_saved(visit: Visit, photo: Path) -> None:
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answers: list[dict[str, Any]] = []
+
+    def keep(route: "Route") -> None:
+        response = route.fetch()
+        answers.append(response.json())
+        route.fulfill(response=response)
+
+    page.route("**/v1/predict*", keep)
+    by_file(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    [answer] = answers
+    page.get_by_text("What came back, as JSON").click()
+    expect(page.locator("#raw-text")).to_contain_text(answer["request_id"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == answer
+    assert json.loads(saved(page, "This reading (JSON)")[1]) == answer
+    [row] = csv.DictReader(io.StringIO(saved(page, "This reading (CSV)")[1].decode()))
+    [face] = answer["faces"]
+    assert (int(row["x"]), int(row["width"])) == (face["box"]["x"], face["box"]["width"])
+    assert float(row["happy"]) == pytest.approx(face["emotions"]["happy"], abs=1e-6)
+
+
+def test_a_bad_file_is_explained_and_the_page_goes_on(visit: Visit, photo: Path) -> None:
+    page = visit(news=True)
+    for body, message in {
+        b"this is no picture": "text; send one of",
+        b"": "it is empty",
+        photo.read_bytes()[:20_000]: "damaged or cut short",
+    }.items():
+        choose(page, "photo.jpg", body)
+        expect(alert(page)).to_contain_text(message)
+    by_file(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(alert(page)).to_be_hidden()
+
+
+def test_a_file_over_the_limit_stays_here(visit: Visit) -> None:
+    page = visit()
+    page.wait_for_load_state("networkidle")
+    by_event(page, "new Uint8Array(11 * 2 ** 20)", DROP)
+    expect(alert(page)).to_contain_text("11.0 MB; this server takes 10.0 MB")
+
+
+def test_no_face_is_an_answer(visit: Visit) -> None:
+    page = visit()
+    draw = """() => {
+        const canvas = Object.assign(document.createElement("canvas"), {width: 200, height: 100});
+        return canvas.toDataURL("image/png").split(",")[1];
+    }"""
+    choose(page, "empty.png", base64.b64decode(page.evaluate(draw)), "image/png")
+    expect(page.get_by_text("No face was found in this picture")).to_be_visible()
+    expect(page.locator("#note")).to_contain_text("It helps to")
+
+
+def test_words_of_the_server_are_text(visit: Visit, photo: Path) -> None:
+    page = visit(news=True)
+    markup = "<img src=x onerror=document.title='bad'>"
+    page.route("**/v1/predict*", lambda route: route.fulfill(status=422, json={"title": markup, "detail": markup}))
+    by_file(page, photo)
+    expect(alert(page)).to_contain_text(markup)
+    assert alert(page).locator("img").count() == 0
+    expect(page).to_have_title("Facial expression recognition")
