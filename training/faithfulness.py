@@ -10,6 +10,7 @@ not scattered pixels, which are filled in without loss.
 """
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import onnx
-import onnxruntime
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,6 +28,7 @@ from scipy.stats import rankdata
 from tqdm import tqdm
 
 from service import images
+from service.classifier import EmotionClassifier
 from training.dataset import SIZE
 from training.figures import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL
 
@@ -35,9 +36,9 @@ Explain = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Faces uint8 (n, 48, 48, 1) to probabilities (n, classes) and heatmaps float32 (n, classes, h, w)."""
 
 BATCH = 256
-SHARES = tuple(step / 10 for step in range(11))
-# ROAD needs pixels to fill in from, so not all may go.
-ROAD_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+# Those of Rong et al.: ROAD needs pixels to fill in from, so not all may go. With all of them changed every order is
+# the same, so the other curves lose nothing by ending there too.
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 # Insertion starts from this: eyes and mouth are gone, light and dark halves are not.
 BLUR_PIXELS = 6.0
 # Rong et al. add noise of a hundredth of the grey scale, so that what was filled in cannot be told by its smoothness.
@@ -145,46 +146,31 @@ def compare(explain: Explain, faces: np.ndarray, answers: np.ndarray, by_name: d
     Areas are means over the shares, so 0..1 like a probability; leads are differences of them, positive where ours is
     the more faithful, with a bootstrap interval over faces.
     """
-    curves: dict[str, dict[str, list[float]]] = {name: {} for name in CURVES}
-    areas: dict[str, dict[str, np.ndarray]] = {name: {} for name in CURVES}
     jobs = [(curve, name) for curve in CURVES for name in by_name]
+    result: dict[str, dict[str, dict]] = {key: {curve: {} for curve in CURVES} for key in ("curves", "area", "lead")}
+    areas = {}
     for curve, name in tqdm(jobs, desc="faithfulness", unit="curve"):
-        found = _curve(explain, faces, answers, by_name[name], curve)
-        shares = _shares(curve)
-        curves[curve][name] = found.mean(1).tolist()
-        areas[curve][name] = np.trapezoid(found, shares, axis=0) / (shares[-1] - shares[0])
-    return {
-        "shares": {curve: list(_shares(curve)) for curve in CURVES},
-        "curves": curves,
-        "area": {curve: {name: float(area.mean()) for name, area in areas[curve].items()} for curve in CURVES},
-        "lead": {
-            curve: {
-                name: _lead(_BETTER[curve] * (areas[curve]["ours"] - area))
-                for name, area in areas[curve].items()
-                if name != "ours"
-            }
-            for curve in CURVES
-        },
-    }
-
-
-def _shares(curve: str) -> tuple[float, ...]:
-    return ROAD_SHARES if curve.startswith("road") else SHARES
+        heights = _curve(explain, faces, answers, by_name[name], curve)
+        areas[name] = np.trapezoid(heights, SHARES, axis=0) / (SHARES[-1] - SHARES[0])
+        result["curves"][curve][name] = heights.mean(1).tolist()
+        result["area"][curve][name] = float(areas[name].mean())
+        if name != "ours":
+            result["lead"][curve][name] = _lead(_BETTER[curve] * (areas["ours"] - areas[name]))
+    return {"shares": list(SHARES), **result}
 
 
 def _curve(explain: Explain, faces: np.ndarray, answers: np.ndarray, places: np.ndarray, curve: str) -> np.ndarray:
     """Probability of the unchanged face's answer (shares, n) as the share of changed pixels grows."""
-    blurred = gaussian_filter(faces[..., 0].astype(np.float32), (0, BLUR_PIXELS, BLUR_PIXELS))
     found = []
-    for share in _shares(curve):
-        first = (places < round(share * SIZE * SIZE)).reshape(-1, SIZE, SIZE)
+    for share in SHARES:
+        count = round(share * SIZE * SIZE)
+        chosen = (places >= SIZE * SIZE - count if curve == "road_coldest" else places < count).reshape(-1, SIZE, SIZE)
         if curve == "deletion":
-            changed = greyed(faces, first)
+            changed = greyed(faces, chosen)
         elif curve == "insertion":
-            changed = np.where(first, faces[..., 0], np.rint(blurred))[..., None].astype(np.uint8)
+            changed = np.where(chosen[..., None], faces, blurred(faces))
         else:
-            last = (places >= SIZE * SIZE - round(share * SIZE * SIZE)).reshape(-1, SIZE, SIZE)
-            changed = imputed(faces, first if curve == "road" else last)
+            changed = imputed(faces, chosen)
         found.append(_in_batches(explain, changed)[0][np.arange(len(faces)), answers])
     return np.stack(found)
 
@@ -192,6 +178,12 @@ def _curve(explain: Explain, faces: np.ndarray, answers: np.ndarray, places: np.
 def greyed(faces: np.ndarray, removed: np.ndarray) -> np.ndarray:
     """Faces uint8 (n, 48, 48, 1) with the pixels of a mask (n, 48, 48) in each face's own mean grey."""
     return np.where(removed[..., None], np.rint(faces.mean((1, 2, 3), keepdims=True)).astype(np.uint8), faces)
+
+
+def blurred(faces: np.ndarray) -> np.ndarray:
+    """Faces uint8 (n, 48, 48, 1) without what is finer than BLUR_PIXELS."""
+    smooth = gaussian_filter(faces.astype(np.float32), (0, BLUR_PIXELS, BLUR_PIXELS, 0))
+    return np.rint(smooth).astype(np.uint8)
 
 
 def _lead(differences: np.ndarray) -> dict:
@@ -259,22 +251,19 @@ def _neighbours(height: int, width: int) -> sparse.csr_array:
 def randomisation(model: Path, faces: np.ndarray, answers: np.ndarray, maps: np.ndarray) -> dict:
     """How like their true selves the answers' maps (n, h, w) stay as ever more layers' weights are shuffled.
 
-    From the linear layer down, each level on top of those before. An empty map is like no other: its correlation
-    counts as 0. `between_faces` is what two true maps of different faces have in common, which a network that knows
-    the face has to beat.
+    From the linear layer down, each level on top of those before. `between_faces` is what two true maps of different
+    faces have in common.
     """
     graph = onnx.load(model)
-    levels = list(layers(graph))
-    alike: dict[str, list[float]] = {level: [] for level in levels}
+    alike: dict[str, list[float]] = {level: [] for level in layers(graph)}
     for seed in tqdm(range(SHUFFLES), desc="shuffled weights", unit="seed"):
-        for level, explain in shuffled(graph, seed):
-            found = _in_batches(explain, faces)[1][np.arange(len(faces)), answers]
-            alike[level].append(rank_correlation(maps, found))
+        for level, heatmaps in shuffled(graph, seed, faces):
+            alike[level].append(rank_correlation(maps, heatmaps[np.arange(len(faces)), answers]))
     return {
         "faces": len(faces),
         "seeds": SHUFFLES,
         "between_faces": rank_correlation(maps, np.roll(maps, 1, axis=0)),
-        "levels": [{"shuffled_down_to": level, "rank_correlation": float(np.mean(alike[level]))} for level in levels],
+        "levels": [{"shuffled_down_to": level, "rank_correlation": float(np.mean(alike[level]))} for level in alike],
     }
 
 
@@ -291,24 +280,20 @@ def layers(graph: onnx.ModelProto) -> dict[str, list[onnx.TensorProto]]:
     return parts
 
 
-def shuffled(graph: onnx.ModelProto, seed: int) -> Iterator[tuple[str, Explain]]:
-    """For each level of the cascade its name and the network as it is then; only its heatmaps are of use."""
+def shuffled(graph: onnx.ModelProto, seed: int, faces: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each level of the cascade with the heatmaps (n, classes, h, w) that the network gives then."""
     random = np.random.default_rng(seed)
     changed = onnx.ModelProto()
     changed.CopyFrom(graph)
-    for level, tensors in layers(changed).items():
-        for tensor in tensors:
-            values = onnx.numpy_helper.to_array(tensor)
-            mixed = random.permutation(values.ravel()).reshape(values.shape)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(mixed, tensor.name))
-        yield level, _explain(changed)
-
-
-def _explain(graph: onnx.ModelProto) -> Explain:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return lambda faces: tuple(session.run(["probabilities", "heatmaps"], {"faces": faces}))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "shuffled.onnx"
+        for level, tensors in layers(changed).items():
+            for tensor in tensors:
+                values = onnx.numpy_helper.to_array(tensor)
+                mixed = random.permutation(values.ravel()).reshape(values.shape)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(mixed, tensor.name))
+            onnx.save(changed, file)
+            yield level, EmotionClassifier(file).classify(faces).heatmaps
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
@@ -319,7 +304,7 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.divide((first * second).sum(1), below, out=np.zeros(len(one)), where=below > 0).mean())
 
 
-# --- pictures ----------------------------------------------------------------------------------
+# --- picture -----------------------------------------------------------------------------------
 
 
 _DELETION = "share of pixels in the face's mean grey (%)\nfaithful maps keep the curve low"
@@ -344,14 +329,14 @@ def figure(result: dict) -> Figure:
             axis.set_title(title)
             axis.set_xlabel(across)
         _levels(axes[1, 1], result["randomisation"])
-        return drawn
+    return drawn
 
 
 def _panel(axis: Axes, result: dict, curves: dict[str, str]) -> None:
     """Curves, each in its own kind of line, for every order; the legend gives their mean heights."""
     heights: dict[str, list[str]] = {}
+    shares = 100 * np.array(result["shares"])
     for curve, line in curves.items():
-        shares = 100 * np.array(result["shares"][curve])
         for name, values in result["curves"][curve].items():
             axis.plot(shares, 100 * np.array(values), line, color=_COLOURS[name], lw=2.4 if name == "ours" else 1.6)
             heights.setdefault(name, []).append(f"{100 * result['area'][curve][name]:.1f}")
@@ -364,24 +349,24 @@ def _panel(axis: Axes, result: dict, curves: dict[str, str]) -> None:
     }
     marks = [Line2D([], [], color=_COLOURS[name], lw=2.4) for name in heights]
     axis.legend(marks, [f"{words[name]}: {', '.join(found)}" for name, found in heights.items()], title="mean height")
-    axis.set_ylim(0, 100)
+    # Room for the legend above the curves.
+    axis.set_ylim(0, 112)
+    axis.set_yticks(range(0, 101, 20))
     axis.set_ylabel("probability of the answer (%)")
     axis.yaxis.grid(True)
 
 
 def _levels(axis: Axes, found: dict) -> None:
     """Rank correlation with the true maps as the cascade goes down."""
-    levels = found["levels"]
-    names = [level["shuffled_down_to"].replace("_", " ") for level in levels]
-    values = [level["rank_correlation"] for level in levels]
-    bars = axis.barh(range(len(levels)), values, 0.6, color=BLUE)
-    axis.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=8, color=SOFT)
-    axis.axvline(MAX_RANK_CORRELATION, color=RED, lw=1.2, label=f"most allowed at the end: {MAX_RANK_CORRELATION}")
-    axis.axvline(found["between_faces"], color=INK, lw=1.2, ls=":", label="two faces' true maps")
+    names = [level["shuffled_down_to"].replace("_", " ") for level in found["levels"]]
+    values = [level["rank_correlation"] for level in found["levels"]]
+    bars = axis.barh([names[0], *(f"down to {name}" for name in names[1:])], values, 0.6, color=BLUE)
+    axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axis.axvline(0, color=INK, lw=0.8)
-    axis.set_yticks(range(len(levels)), [names[0], *(f"down to {name}" for name in names[1:])])
+    axis.axvline(found["between_faces"], color=INK, lw=1.2, ls=":", label="two different faces' true maps")
+    axis.axvline(MAX_RANK_CORRELATION, color=RED, lw=1.2, label=f"most allowed at the end: {MAX_RANK_CORRELATION}")
     axis.invert_yaxis()
-    axis.set_xlim(min(-0.1, *(value - 0.1 for value in values)), 1)
-    axis.set_xlabel(f"rank correlation with the true maps; {found['faces']} faces, {found['seeds']} shuffles")
-    axis.legend(fontsize=8.5, loc="lower right", frameon=True, framealpha=1, edgecolor="white")
+    axis.set_xlim(min(-0.15, *(value - 0.15 for value in values)), 1)
+    axis.set_xlabel(f"rank correlation with the true maps;\n{found['faces']} faces, {found['seeds']} shuffles")
+    axis.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="white")
     axis.set_title("Weights shuffled from the top")
