@@ -181,10 +181,10 @@ def _figures(options: argparse.Namespace) -> None:
         skipped.append(f"samples and class balance: {options.data} does not exist")
     if (options.run / BEST).exists():
         made += figures.of_training(story(options.run), options.out)
-    elif options.model.exists():
-        made += figures.of_training(evaluate.story(options.model), options.out)
+    elif options.model.exists() and (told := evaluate.story(options.model)):
+        made += figures.of_training(told, options.out)
     else:
-        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} exists")
+        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} tells of them")
     if data and options.model.exists():
         made += figures.of_model(options.model, data, options.out)
     else:

@@ -19,7 +19,7 @@ def render(figures: dict) -> str:
         prose.FER2013_DATA if known else _other_data(model),
         _copies(figures["duplicates"]) if "duplicates" in figures else "",
         f"Note: {model['data']['note']}." if model["data"]["note"] else "",
-        _recipe(training, model),
+        _recipe(training, model) if training else "",
         prose.FER2013_LIMITS if known else prose.OTHER_LIMITS,
         _origin(model),
     ]

@@ -78,7 +78,7 @@ def describe(model: Path) -> dict:
     body = model.read_bytes()
     words = {entry.key: entry.value for entry in onnx.load_from_string(body).metadata_props}
     # The service needs the rest, and has refused by now; these are for the card.
-    for key in ("parameters", "multiply_adds", "training", "offsets"):
+    for key in ("parameters", "multiply_adds"):
         if key not in words:
             raise ValueError(f"{model} carries no {key!r} metadata; export it with `make export`.")
     numbers = {key: float(words[key]) for key in ("temperature", "plausible_threshold", "crop_margin")}
@@ -89,8 +89,8 @@ def describe(model: Path) -> dict:
         "sha256": hashlib.sha256(body).hexdigest(),
         "bytes": len(body),
         "labels": json.loads(words["labels"]),
-        "offsets": json.loads(words["offsets"]),
-        # Files once said nothing of it, when it was always FER-2013.
+        # Files once said nothing of either: no class was raised, and it was always FER-2013.
+        "offsets": json.loads(words["offsets"]) if "offsets" in words else [0.0] * len(json.loads(words["labels"])),
         "data": json.loads(words["data"]) if "data" in words else {"name": FER2013, "note": ""},
         **counts,
         **numbers,
@@ -98,15 +98,17 @@ def describe(model: Path) -> dict:
     }
 
 
-def story(model: Path) -> dict:
-    """How the file's weights came about (`train.story`), as its metadata tells."""
+def story(model: Path) -> dict | None:
+    """How the file's weights came about (`train.story`), as its metadata tells; None where it does not."""
     words = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
-    return dict(json.loads(words["training"]))
+    return dict(json.loads(words["training"])) if "training" in words else None
 
 
-def training_of(model: Path) -> dict:
+def training_of(model: Path) -> dict | None:
     """Its story, with each epoch's figures summed up."""
     told = story(model)
+    if told is None:
+        return None
     history = told.pop("history")
     return told | {"seconds": sum(epoch["seconds"] for epoch in history), "epochs": len(history)}
 

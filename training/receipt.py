@@ -46,7 +46,8 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
     evaluate.write(found, folder)
     pictures = folder / FOLDER
     figures.of_data(data, pictures)
-    figures.of_training(evaluate.story(model), pictures)
+    if story := evaluate.story(model):
+        figures.of_training(story, pictures)
     figures.of_model(model, data, pictures)
     public = found["splits"]["PublicTest"]
     drawn = {

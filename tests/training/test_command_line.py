@@ -88,7 +88,10 @@ def test_figures_say_what_they_skip(run: Path, csv_path: Path, capsys: pytest.Ca
     assert main(["figures", "--data", str(csv_path), "--partial"]) == 0
     captured = capsys.readouterr()
     assert captured.out.split() == ["models/figures/samples.png", "models/figures/balance.png"]
-    assert "skipped network and curves: neither runs/default/best.npz nor models/emotion.onnx exists" in captured.err
+    assert (
+        "skipped network and curves: neither runs/default/best.npz nor models/emotion.onnx tells of them"
+        in captured.err
+    )
     assert "skipped confusion matrix, report and heatmaps: models/emotion.onnx does not exist" in captured.err
     assert main(["figures", "--run", str(run), "--out", "figures"]) == 0
     captured = capsys.readouterr()

@@ -63,6 +63,18 @@ def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Datase
         evaluate.evaluate(model, data, "PublicTest")
 
 
+def test_a_file_that_tells_nothing_of_its_training_is_measured(model: Path, data: Dataset) -> None:
+    graph = onnx.load(model)
+    words = {entry.key: entry.value for entry in graph.metadata_props if entry.key not in ("training", "offsets")}
+    del graph.metadata_props[:]
+    onnx.helper.set_model_props(graph, words)
+    onnx.save(graph, model)
+    found = evaluate.evaluate(model, data, "PublicTest")
+    assert found["training"] is None
+    assert found["model"]["offsets"] == [0.0] * 7
+    assert "## Recipe" not in (model.parent / "MODEL_CARD.md").read_text()
+
+
 def test_a_file_without_its_size_is_named(model: Path) -> None:
     graph = onnx.load(model)
     del graph.metadata_props[:]
