@@ -2,14 +2,25 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from training import duplicates, evaluate, receipt
+from training import duplicates, evaluate, faithfulness, figures, receipt
 from training.__main__ import main
 from training.dataset import Dataset
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Few pictures and few shuffles: what they show is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "GALLERY_PAIRS", 1)
+        patch.setattr(faithfulness, "SHUFFLES", 1)
+        patch.setattr(receipt, "EXPLAINED_FACES", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
