@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 import uvicorn
 from starlette.requests import Request
@@ -60,14 +59,6 @@ def url(settings: Settings) -> Iterator[str]:
     """The real service."""
     with served(create_app(settings)) as (url, _):
         yield url
-
-
-@pytest.fixture
-def films(url: str) -> str:
-    """The real service, where it reads films."""
-    if "/v1/predict/video" not in httpx2.get(f"{url}/openapi.json").json()["paths"]:
-        pytest.skip("needs a service that reads films")
-    return url
 
 
 @pytest.fixture

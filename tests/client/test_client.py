@@ -135,23 +135,23 @@ def test_what_the_service_says_of_itself(url: str) -> None:
         assert client.limits().raw["queue"] == 32
 
 
-def test_a_film(films: str, clip: Path) -> None:
-    for said, error in both(films, clip, fps=5, to_s=0.9, max_faces=1):
+def test_a_film(url: str, clip: Path) -> None:
+    for said, error in both(url, clip, fps=5, to_s=0.9, max_faces=1):
         assert error is None
         *frames, summary = said
         assert isinstance(summary, VideoSummary)
         assert summary.frames_analysed == len(frames) == 5
         assert [track.track_id for track in summary.tracks] == [1]
         assert all(isinstance(frame, VideoFrame) and len(frame.faces) == 1 for frame in frames)
-    with Client(films) as client:
+    with Client(url) as client:
         header, *rows = csv.reader(client.video_text(clip, format="csv", fps=5, to_s=0.9))
         assert header[:2] == ["index", "time_s"]
         assert len(rows) == 5
         assert next(client.video_text(clip, format="webvtt")) == "WEBVTT"
 
 
-def test_what_is_no_film(films: str) -> None:
-    for said, error in both(films, PHOTO):
+def test_what_is_no_film(url: str) -> None:
+    for said, error in both(url, PHOTO):
         assert said == []
         assert isinstance(error, ServiceError)
         assert error.code == "unsupported_media_type"

@@ -40,9 +40,9 @@ def test_many_photos(here: Path, url: str, capsys: pytest.CaptureFixture[str]) -
     assert "unsupported_media_type" in said[1]
 
 
-def test_moving_pictures(here: Path, films: str, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_moving_pictures(here: Path, url: str, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip.rename(here / "clip.mp4")
-    run(MOVING, films)
+    run(MOVING, url)
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("0.0 (Face(")
     assert said[-2].startswith("(VideoTrack(")

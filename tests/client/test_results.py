@@ -30,8 +30,6 @@ def test_they_mirror_the_services_document(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["VideoFrame", "VideoSummary", "VideoTrack"])
 def test_the_lines_of_a_film_mirror_it_too(name: str) -> None:
-    if name not in SCHEMAS:
-        pytest.skip("needs a service that reads films")
     assert members(getattr(results, name)) == set(SCHEMAS[name]["properties"]) - {"type"}
 
 
