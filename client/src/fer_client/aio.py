@@ -225,6 +225,7 @@ class _Sender:
             async for frame in frames:
                 self.flow.offer(frame)
                 await self._push()
+        # Whatever the caller's frames raise is raised again where the answers are read.
         except Exception as error:
             self.failure = error
         self.flow.end()

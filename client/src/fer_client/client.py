@@ -215,6 +215,7 @@ class _Sender:
                         return
                     self._flow.offer(frame)
                     self._push()
+        # Whatever the caller's frames raise is raised again where the answers are read.
         except Exception as error:
             self.failure = error
         with self._lock:
