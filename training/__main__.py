@@ -87,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=int, help="passes over the training faces")
     train.add_argument("--rate", type=float, dest="learning_rate", help="largest learning rate")
+    train.add_argument(
+        "--size",
+        type=_training_size,
+        dest="sizes",
+        metavar="PIXELS",
+        help="training size in all epochs, a multiple of 8 (default: small faces first, which cost half as much)",
+    )
     train.add_argument("--seed", type=int, help="decides every random draw")
     train.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     train.set_defaults(command=_train)
@@ -196,11 +203,18 @@ def _figures(options: argparse.Namespace) -> None:
         print(f"skipped {reason}", file=sys.stderr)
 
 
+def _training_size(text: str) -> tuple[tuple[float, int], ...]:
+    """The recipe's `sizes` of one size for all epochs."""
+    if not text.isdecimal() or not 16 <= int(text) <= 96 or int(text) % 8:
+        raise argparse.ArgumentTypeError(f"{text} is no multiple of 8 from 16 to 96")
+    return ((1.0, int(text)),)
+
+
 def _train(options: argparse.Namespace) -> None:
     from training.teacher import teach
     from training.train import CHECKPOINT, Recipe, Trainer, read_checkpoint
 
-    names = ("epochs", "learning_rate", "seed")
+    names = ("epochs", "learning_rate", "sizes", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     checkpoint = options.run / CHECKPOINT
     if not options.resume and checkpoint.exists():

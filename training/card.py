@@ -248,6 +248,7 @@ def _recipe(training: dict, model: dict) -> str:
             f"; for the first {recipe['soft_until']:.0%} of the epochs {recipe['soft_share']:.0%} of each target is "
             f"the joint answer of {training['soft']}."
         )
+    excite = " with squeeze and excitation" if recipe.get("squeeze") else ""
     mirror = ""
     if recipe["mirror_from"] < 1:
         mirror = (
@@ -257,7 +258,7 @@ def _recipe(training: dict, model: dict) -> str:
     return f"""
 ## Recipe
 
-A residual network (widths {widths}) of 3x3 convolutions after a 6x6 stem with stride 2, batch norm,
+A residual network (widths {widths}) of 3x3 convolutions{excite} after a 6x6 stem with stride 2, batch norm,
 global average pooling and one linear layer, trained from {start}. SGD with Nesterov momentum
 {recipe["momentum"]}, batch {recipe["batch"]}, rate {recipe["learning_rate"]} with warm-up and cosine to
 zero over {recipe["epochs"]} epochs, weight decay {recipe["weight_decay"]} (decoupled). Targets are the data's labels

@@ -7,6 +7,8 @@ import numpy as np
 from keras import layers
 
 HEATMAP_LAYER = "features"
+# In the names of all that squeezes and excites.
+EXCITE = "_excite"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class Shape:
     blocks: tuple[int, int] = (2, 2)
     # The linear layer reads both stages' last maps, not the second's alone, so that heatmaps are twice as fine.
     fine: bool = False
+    # Squeeze and excitation (Hu et al. 2018) in every block: channels of the hidden layer are a block's by this
+    # number; 0 for none.
+    squeeze: int = 0
 
 
 @keras.saving.register_keras_serializable(package="fer")
@@ -57,6 +62,7 @@ def build(shape: Shape) -> keras.Model:
                 x,
                 width,
                 stride=2 if block == 0 else 1,
+                squeeze=shape.squeeze,
                 name=f"stage{stage}_block{block + 1}",
                 out=HEATMAP_LAYER if last and not shape.fine else None,
             )
@@ -83,7 +89,7 @@ def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "o
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_norm")(x)
 
 
-def _residual(x, width: int, *, stride: int, name: str, out: str | None):
+def _residual(x, width: int, *, stride: int, squeeze: int, name: str, out: str | None):
     """Two 3x3 convolutions beside a shortcut (He et al. 2015); starts out as the shortcut alone."""
     shortcut = x
     if stride != 1 or x.shape[-1] != width:
@@ -91,11 +97,22 @@ def _residual(x, width: int, *, stride: int, name: str, out: str | None):
     y = _conv(x, width, kernel=3, stride=stride, name=f"{name}_a")
     y = layers.ReLU(name=f"{name}_a_relu")(y)
     y = _conv(y, width, kernel=3, stride=1, name=f"{name}_b", gamma="zeros")
+    if squeeze:
+        y = _excite(y, width // squeeze, name=f"{name}{EXCITE}")
     return layers.ReLU(name=out or f"{name}_relu")(layers.Add(name=f"{name}_add")([y, shortcut]))
 
 
+def _excite(x, hidden: int, *, name: str):
+    """Each channel times 0 to 2, by what all channels hold on average; times 1 to begin with."""
+    means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
+    weights = layers.Dense(hidden, activation="relu", kernel_initializer="he_normal", name=f"{name}_a")(means)
+    weights = layers.Dense(x.shape[-1], activation="sigmoid", kernel_initializer="zeros", name=f"{name}_b")(weights)
+    # Twice one half: a network that was trained without this part is the same network with it.
+    return layers.Multiply(name=f"{name}_times")([x, layers.Rescaling(2.0, name=f"{name}_double")(weights)])
+
+
 def multiply_adds(shape: Shape) -> int:
-    """Multiply-adds of convolutions and the linear layer for one face of `shape.size` pixels."""
+    """Multiply-adds of convolutions and linear layers for one face of `shape.size` pixels."""
     model = build(shape)
     sizes = keras.Model(
         model.inputs, [layer.output for layer in model.layers if isinstance(layer, layers.Conv2D)]
@@ -105,7 +122,8 @@ def multiply_adds(shape: Shape) -> int:
         int(np.prod(size[1:3])) * int(np.prod(layer.kernel.shape))
         for layer, size in zip(convolutions, sizes, strict=True)
     )
-    return spatial + int(np.prod(model.get_layer("logits").kernel.shape))
+    linear = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
+    return spatial + sum(int(np.prod(layer.kernel.shape)) for layer in linear)
 
 
 def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:

@@ -55,9 +55,12 @@ class Recipe:
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)
     fine: bool = True
+    squeeze: int = 4
 
     def shape(self, classes: int) -> network.Shape:
-        return network.Shape(classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine)
+        return network.Shape(
+            classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine, squeeze=self.squeeze
+        )
 
     def size_at(self, epoch: int) -> int:
         """Training size in pixels for an epoch counted from 0."""
@@ -69,7 +72,8 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        values: dict[str, Any] = json.loads(text)
+        # Recipes once said nothing of what was not there yet.
+        values: dict[str, Any] = {"squeeze": 0} | json.loads(text)
         values["sizes"] = tuple(tuple(pair) for pair in values["sizes"])
         values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**values)
@@ -126,12 +130,15 @@ class Trainer:
         """Begin with the best weights of another run instead of random ones.
 
         Raises ValueError where that run's network has other parts. A linear layer that reads more
-        maps than it did there begins without an eye for them.
+        maps than it did there begins without an eye for them, and what squeezes and excites begins
+        without effect where it was not there.
         """
         model, _, _ = load_best(folder)
         given = {variable.path: variable.numpy() for variable in model.variables}
         for variable in self.model.variables:
             value = given.get(variable.path)
+            if value is None and network.EXCITE in variable.path:
+                continue
             if value is None or value.shape[1:] != variable.shape[1:] or len(value) > variable.shape[0]:
                 raise ValueError(f"{folder / BEST} is of another network: {variable.path} does not fit.")
             variable.assign(np.pad(value, [(0, variable.shape[0] - len(value))] + [(0, 0)] * (value.ndim - 1)))

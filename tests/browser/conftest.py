@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SHARED_CLIP = ROOT.parent / "shared" / "media" / "videos" / "neutral_to_smile.mp4"
 # What Chromium itself logs for an answer of 4xx and for a connection that fails: news, not a mistake of the page's.
 NETWORK_NEWS = ("Failed to load resource", "WebSocket connection to", "net::ERR_")
+# What it logs when a page that is stopped, reloaded or left has a connection still under way: never a mistake.
+LEFT_EARLY = "WebSocket is closed before the connection is established."
 
 Visit = Callable[..., "Page"]
 
@@ -125,7 +127,9 @@ def visit(browser: "Browser", server: Server) -> Iterator[Visit]:
             "console",
             lambda message: (
                 complaints.append(f"console: {message.text}")
-                if message.type in ("error", "warning") and not (news and message.text.startswith(NETWORK_NEWS))
+                if message.type in ("error", "warning")
+                and not (news and message.text.startswith(NETWORK_NEWS))
+                and not message.text.endswith(LEFT_EARLY)
                 else None
             ),
         )

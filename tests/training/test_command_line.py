@@ -59,8 +59,16 @@ def test_a_run_is_not_overwritten_or_changed(run: Path, csv_path: Path, capsys: 
     arguments = ["train", "--data", csv_path, "--partial", "--run", run]
     assert "exists: pass --resume to go on" in failed(arguments, capsys)
     assert "was begun with epochs 4" in failed([*arguments, "--resume", "--epochs", "5"], capsys)
+    assert "was begun with sizes ((1.0, 48),)" in failed([*arguments, "--resume", "--size", "24"], capsys)
     more = ["--resume", "--teacher", run]
     assert "leave out --votes, --teacher and --from" in failed([*arguments, *more], capsys)
+
+
+@pytest.mark.parametrize("size", ["40.5", "44", "8", "many"])
+def test_a_training_size_that_the_network_cannot_halve_thrice(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--size", size])
+    assert f"argument --size: {size} is no multiple of 8 from 16 to 96" in capsys.readouterr().err
 
 
 def test_resuming_a_finished_run_does_nothing(run: Path, csv_path: Path, tmp_path: Path) -> None:

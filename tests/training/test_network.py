@@ -43,9 +43,16 @@ def test_fine_features_are_both_stages_maps() -> None:
     assert [shape for _, shape, _ in network.outline(shape)][-4:] == [(6, 6, 8), (12, 12, 14), (14,), (7,)]
 
 
-@pytest.mark.parametrize("fine", [False, True])
-def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split], fine: bool) -> None:
-    model = network.build(replace(TINY, fine=fine))
+def test_squeeze_and_excitation_is_two_linear_layers_for_each_block() -> None:
+    shape = replace(TINY, squeeze=4)
+    assert network.multiply_adds(shape) == network.multiply_adds(TINY) + 2 * (8 * 2 + 2 * 8)
+    added = network.build(shape).count_params() - network.build(TINY).count_params()
+    assert added == 2 * (8 * 2 + 2 + 2 * 8 + 8)
+
+
+@pytest.mark.parametrize(("fine", "squeeze"), [(False, 0), (True, 0), (True, 2)])
+def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split], fine: bool, squeeze: int) -> None:
+    model = network.build(replace(TINY, fine=fine, squeeze=squeeze))
     logits, features = model(splits["PublicTest"].faces)
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)
@@ -60,8 +67,9 @@ def test_scaling_is_a_layer_that_evens_out_light() -> None:
 
 
 def test_outline_counts_every_parameter() -> None:
-    outline = network.outline(TINY)
-    assert sum(parameters for _, _, parameters in outline) == network.build(TINY).count_params()
+    shape = replace(TINY, squeeze=2)
+    outline = network.outline(shape)
+    assert sum(parameters for _, _, parameters in outline) == network.build(shape).count_params()
     assert outline[0] == ("faces", (48, 48, 1), 0)
     assert outline[-1][1] == (7,)
     assert outline[-3][1] == (6, 6, 8)

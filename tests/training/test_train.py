@@ -217,11 +217,11 @@ def test_a_run_begins_with_the_weights_of_another(uninterrupted: Path, data: Dat
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_a_finer_network_begins_with_the_answers_of_the_coarse_one(data: Dataset, tmp_path: Path) -> None:
-    coarse = replace(RECIPE, epochs=1, fine=False)
+def test_a_finer_network_that_excites_begins_with_the_answers_of_the_coarse_one(data: Dataset, tmp_path: Path) -> None:
+    coarse = replace(RECIPE, epochs=1, fine=False, squeeze=0)
     Trainer(coarse, data, None).run(tmp_path)
     before, _, _ = load_best(tmp_path)
-    finer = Trainer(replace(RECIPE, fine=True), data, None)
+    finer = Trainer(replace(RECIPE, fine=True, squeeze=2), data, None)
     finer.start_from(tmp_path)
     wanted, found = predict(before, data.public_test.faces), predict(finer.model, data.public_test.faces)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
