@@ -209,6 +209,16 @@ def test_mirror_images_are_asked_for_the_same_answer(data: Dataset) -> None:
     assert gap_after_training(30.0) < 0.8 * gap_after_training(0.0)
 
 
+def test_what_was_not_asked_for_mirror_images_is_not_kept_as_the_best(data: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(replace(RECIPE, mirror_from=0.5), data, None)
+    # As if an epoch before had been better than any can be.
+    trainer.progress.best_accuracy = 2.0
+    trainer.run(tmp_path)
+    words, _ = read_checkpoint(tmp_path / BEST)
+    assert words["epoch"] == 2
+    assert trainer.progress.best_accuracy <= 1
+
+
 def test_a_run_begins_with_the_weights_of_another(uninterrupted: Path, data: Dataset) -> None:
     before, _, _ = load_best(uninterrupted)
     same = Trainer(RECIPE, data, None)
