@@ -252,7 +252,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _receipt(options: argparse.Namespace) -> None:
-    from training import duplicates, receipt
+    from training import receipt
+    from training.studies import duplicates
 
     dataset = _load(options)
     votes = load_votes(options.votes, dataset) if options.votes else None

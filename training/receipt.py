@@ -15,19 +15,9 @@ import matplotlib as mpl
 import numpy as np
 
 from service.classifier import EmotionClassifier
-from training import (
-    agreement,
-    card,
-    duplicates,
-    evaluate,
-    faithfulness,
-    figures,
-    metrics,
-    quantise,
-    robustness,
-    slices,
-)
+from training import card, evaluate, figures, metrics, quantise
 from training.dataset import SPLITS, Dataset
+from training.studies import agreement, duplicates, faithfulness, robustness, slices
 
 Votes = tuple[np.ndarray, ...]
 """FER+'s by split, float32 (n, 10) each."""

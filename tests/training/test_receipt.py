@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import duplicates, evaluate, faithfulness, figures, receipt
+from training import evaluate, figures, receipt
 from training.__main__ import main
 from training.dataset import Dataset
+from training.studies import duplicates, faithfulness
 
 
 @pytest.fixture(scope="module", autouse=True)

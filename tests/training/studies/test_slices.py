@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training import metrics, slices
+from training import metrics
+from training.studies import slices
 
 
 def faces_of(greys: list[int]) -> np.ndarray:

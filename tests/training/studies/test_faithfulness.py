@@ -13,8 +13,8 @@ from scipy.sparse.linalg import spsolve
 
 from service import images
 from service.classifier import EmotionClassifier
-from training import faithfulness
 from training.dataset import Dataset
+from training.studies import faithfulness
 
 
 def corner(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from service.images import Box
-from training import robustness
 from training.dataset import load
+from training.studies import robustness
 
 MARGIN = -0.04
 
@@ -184,7 +184,7 @@ def test_overlap() -> None:
 
 
 def test_real_faces_are_found_and_cut_much_as_they_were(fer2013: Path) -> None:
-    faces = load(fer2013, cache_dir=Path(__file__).parents[2] / ".cache").training.faces[:40]
+    faces = load(fer2013, cache_dir=Path(__file__).parents[3] / ".cache").training.faces[:40]
     cut, rows = robustness.recut(faces, MARGIN)
     assert 20 <= len(rows) == len(cut)
     assert cut.dtype == np.uint8

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from training import agreement, metrics
+from training import metrics
 from training.dataset import LABELS, VOTE_COLUMNS
+from training.studies import agreement
 
 
 def votes_of(**counts: int) -> list[int]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training import duplicates
 from training.dataset import LABELS, Dataset, Split
+from training.studies import duplicates
 
 # Rows of the three splits below.
 TRAINING, PUBLIC, PRIVATE = 6, 5, 3
