@@ -89,7 +89,9 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "parameters": str(model.count_params()),
                 "multiply_adds": str(multiply_adds),
-                "training": json.dumps(train.story(run)),
+                "training": json.dumps(
+                    train.story(run) | {"mirror_difference_unoriented": _between_sides(run, data, calibration)}
+                ),
             },
         )
         onnx.checker.check_model(graph, full_check=True)
@@ -115,6 +117,17 @@ def _metrics(probabilities: np.ndarray, data: Dataset) -> dict:
     """PublicTest, which chose the epoch and the temperature, so rather kind. PrivateTest comes later and elsewhere."""
     found = metrics.measure(probabilities, data.public_test.labels, data.labels)
     return {"split": "PublicTest"} | {key: found[key] for key in ("accuracy", "macro_f1", "nll", "ece", "recall")}
+
+
+def _between_sides(run: Path, data: Dataset, calibration: Calibration) -> float:
+    """Mean absolute difference of a probability between a face and its mirror image, were none oriented.
+
+    Of the very same network. It is what a face may jump by whose halves are as bright as each other.
+    """
+    model, _, _ = train.load_best(run, oriented=False)
+    faces = data.public_test.faces
+    one, other = (calibration.apply(train.predict(model, side)) for side in (faces, faces[:, :, ::-1]))
+    return float(np.abs(one - other).mean())
 
 
 # --- graph -------------------------------------------------------------------------------------

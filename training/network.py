@@ -42,15 +42,47 @@ class Standardise(layers.Layer):
         return centred / (deviation + 8.0)
 
 
-def build(shape: Shape) -> keras.Model:
+@keras.saving.register_keras_serializable(package="fer")
+class Orient(layers.Layer):
+    """Scaled faces (n, h, w, 1), mirrored where the faces themselves, 0..255, are brighter on the right; and which.
+
+    A face and its mirror image become the same picture, so they get the same answer, which costs nothing
+    (canonicalisation, Kaba et al. 2023). Asking it of the network by a penalty cost a point of accuracy.
+    """
+
+    def call(self, scaled, faces):
+        # Sums of whole numbers, which no order of adding them rounds: with equal halves nothing is turned.
+        faces = keras.ops.cast(faces, "float32")
+        middle = keras.ops.shape(faces)[2] // 2
+        left = keras.ops.sum(faces[:, :, :middle], axis=(1, 2, 3), keepdims=True)
+        right = keras.ops.sum(faces[:, :, -middle:], axis=(1, 2, 3), keepdims=True)
+        return _turn(scaled, left < right), left < right
+
+
+@keras.saving.register_keras_serializable(package="fer")
+class TurnBack(layers.Layer):
+    """Maps (n, h, w, channels) of those that `Orient` has mirrored, mirrored again, for heatmaps that fit the face."""
+
+    def call(self, maps, mirrored):
+        return _turn(maps, mirrored)
+
+
+def _turn(x, mirrored):
+    return keras.ops.where(mirrored, x[:, :, ::-1], x)
+
+
+def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
     """A residual network from faces (n, h, w, 1), 0..255, to (logits, features).
 
     `features` is the last map before pooling; a logit is linear in its mean, which is what makes
     Grad-CAM a plain product (see `training.export`). Height and width are free while training,
-    in multiples of 8.
+    in multiples of 8. `oriented` is how it is served: see `Orient`. It learns from both sides of faces,
+    whichever is brighter, and has the same weights either way.
     """
     faces = keras.Input((None, None, 1), name="faces")
     x = Standardise(name="scaling")(faces)
+    if oriented:
+        x, mirrored = Orient(name="orient")(x, faces)
     # 6x6 by stride 2 is space-to-depth followed by 3x3: full-size maps would cost more than they give.
     x = _conv(x, shape.widths[0], kernel=6, stride=2, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
@@ -71,6 +103,8 @@ def build(shape: Shape) -> keras.Model:
         # Each pixel of the coarse map four times: the mean over the joint map is the mean over each of its parts.
         coarse = layers.UpSampling2D(2, interpolation="nearest", name="finer")(stages[-1])
         x = layers.Concatenate(name=HEATMAP_LAYER)([coarse, stages[-2]])
+    if oriented:
+        x = TurnBack(name="turned_back")(x, mirrored)
     pooled = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(shape.classes, name="logits")(pooled)
     return keras.Model(faces, [logits, x], name="emotion")

@@ -198,17 +198,18 @@ def quantise(model: Path, faces: np.ndarray, variant: str, out: Path) -> None:
 
 
 def body(graph: onnx.ModelProto) -> list[str]:
-    """Names of the nodes from the first convolution to what is pooled, the last first."""
+    """Names of the nodes from the first convolution to what is pooled last, the last first."""
     # In a graph's order a node comes after all that it needs.
     nodes = list(graph.graph.node)
     convolved: set[str] = set()
     for node in nodes:
         if node.op_type == "Conv" or convolved & {*node.input}:
             convolved.update(node.output)
-    pool = next((n for n in nodes if n.op_type in ("ReduceMean", "GlobalAveragePool") and convolved & {*n.input}), None)
-    if pool is None:
+    # Blocks that weigh their channels pool as well; the last to pool is the one that the linear layer reads.
+    pools = [n for n in nodes if n.op_type in ("ReduceMean", "GlobalAveragePool") and convolved & {*n.input}]
+    if not pools:
         raise ValueError("the graph has no pooling after a convolution; quantise what `make export` wrote.")
-    needed, found = {*pool.input}, []
+    needed, found = {*pools[-1].input}, []
     for node in reversed(nodes):
         if needed & {*node.output}:
             needed.update(node.input)

@@ -32,7 +32,7 @@ def teach(data: Dataset, runs: Sequence[Path], votes: tuple[np.ndarray, ...] | N
         training.append(np.log(targets.read_votes(votes[0], weights)))
         public.append(np.log(targets.read_votes(votes[1], weights)))
     for run in tqdm(runs, desc="teachers", unit="network", disable=not runs):
-        model, _, words = train.load_best(run)
+        model, _, words = train.load_best(run, oriented=False)
         if words["data_sha256"] != data.sha256:
             raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
         names.append(f"network {train.fingerprint(value.numpy() for value in model.variables)}")

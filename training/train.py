@@ -43,13 +43,12 @@ class Recipe:
     soft_share: float = 0.5
     # Share of the epochs that soft targets have a say in. Votes alone teach quickly, but not FER-2013's own habits:
     # where voters mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would
-    # call fear), so they wanted an end (0.66). A network beside them (`training.teacher`) has those habits.
+    # call fear), so they wanted an end (0.66). A network beside them (`training.teacher`) has those habits; labels
+    # alone at the end were then learnt by heart (run 5).
     soft_until: float = 1.0
-    # From this share of the epochs on, half of each batch is the mirror image of the other half, and the answers'
-    # symmetric Kullback-Leibler divergence is added to the loss, times the penalty. Only what was asked is kept as
-    # the best. Rates are low by then: a penalty of 1 over the last tenth left a difference of 0.023 (from 0.026).
-    mirror_from: float = 0.86
-    mirror_penalty: float = 3.0
+    # From this share of the epochs on, augmentation has this strength: faces are seen as they are more often.
+    ease_from: float = 0.2
+    eased: float = 0.4
     average_decay: float = 0.998
     # Training size in pixels by share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
@@ -67,14 +66,14 @@ class Recipe:
         """Training size in pixels for an epoch counted from 0."""
         return next(size for until, size in self.sizes if epoch < until * self.epochs)
 
-    def mirrored_at(self, epoch: int) -> bool:
-        """Whether an epoch counted from 0 asks for the same answer for mirror images."""
-        return epoch >= self.mirror_from * self.epochs
+    def strength_at(self, epoch: int) -> float:
+        """Strength of augmentation for an epoch counted from 0."""
+        return self.eased if epoch >= self.ease_from * self.epochs else 1.0
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
         # Recipes once said nothing of what was not there yet.
-        values: dict[str, Any] = {"squeeze": 0} | json.loads(text)
+        values: dict[str, Any] = {"squeeze": 0, "eased": 1.0} | json.loads(text)
         values["sizes"] = tuple(tuple(pair) for pair in values["sizes"])
         values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
         return cls(**values)
@@ -100,7 +99,7 @@ class Trainer:
     """A network, its averaged twin and the optimiser, trained one step at a time.
 
     `average` holds the exponential moving average of every weight, batch statistics included; it is
-    what is evaluated, kept and exported.
+    what is evaluated, kept and exported, with `network.Orient` before it.
     """
 
     def __init__(self, recipe: Recipe, data: Dataset, soft: Soft | None):
@@ -112,7 +111,7 @@ class Trainer:
         self.steps_per_epoch = max(1, len(data.training) // recipe.batch)
         shape = recipe.shape(len(data.labels))
         self.model = network.build(shape)
-        self.average = network.build(shape)
+        self.average = network.build(shape, oriented=True)
         self.average.set_weights(self.model.get_weights())
         self.optimiser = keras.optimizers.SGD(
             learning_rate=0.0, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
@@ -162,24 +161,16 @@ class Trainer:
         return self.soft_targets if softened else self.label_targets
 
     @tf.function(reduce_retracing=False)
-    def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor) -> tf.Tensor:
-        return augment(faces, size, tf.stack([self.recipe.seed, step]))
+    def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor, strength: float) -> tf.Tensor:
+        return augment(faces, size, tf.stack([self.recipe.seed, step]), strength)
 
     @tf.function(jit_compile=True)
     def _update(
-        self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor, mirrored: bool
+        self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if mirrored:
-            faces, wanted = tf.concat([faces, faces[:, :, ::-1]], 0), tf.concat([wanted, wanted], 0)
         with tf.GradientTape() as tape:
             logits, _ = self.model(faces, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
-            if mirrored:
-                logits, others = tf.split(logits, 2)
-                gap = (tf.nn.softmax(logits) - tf.nn.softmax(others)) * (
-                    tf.nn.log_softmax(logits) - tf.nn.log_softmax(others)
-                )
-                loss += self.recipe.mirror_penalty * tf.reduce_mean(tf.reduce_sum(gap, 1))
         gradients = tape.gradient(loss, self.model.trainable_variables)
         self.optimiser.learning_rate.assign(rate)
         self.optimiser.apply(gradients)
@@ -188,20 +179,22 @@ class Trainer:
         return loss, tf.argmax(logits, 1)
 
     def step(self, rows: np.ndarray, size: int) -> None:
-        """One batch of `rows` of the training split at `size` pixels; of half of them where mirror images count."""
+        """One batch of `rows` of the training split at `size` pixels."""
         number = self.progress.step
-        mirrored = self.recipe.mirrored_at(number // self.steps_per_epoch)
-        if mirrored:
-            rows = rows[: len(rows) // 2]
+        epoch = number // self.steps_per_epoch
         # Typed values, not Python numbers: those would be compiled in, once for each step.
-        faces = self._augment(tf.constant(self.data.training.faces[rows]), size, tf.constant(number, tf.int32))
+        faces = self._augment(
+            tf.constant(self.data.training.faces[rows]),
+            size,
+            tf.constant(number, tf.int32),
+            self.recipe.strength_at(epoch),
+        )
         decay = min(self.recipe.average_decay, (1 + number) / (10 + number))
         loss, answers = self._update(
             faces,
             tf.constant(self.targets_at(number)[rows], tf.float32),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
-            mirrored,
         )
         self.progress.loss_sum += float(loss)
         self.progress.right_sum += float(np.mean(answers.numpy() == self.data.training.labels[rows]))
@@ -255,7 +248,7 @@ class Trainer:
         )
         progress.loss_sum = progress.right_sum = progress.seconds = 0.0
         (folder / HISTORY).write_text(json.dumps(progress.history, indent=1) + "\n")
-        if accuracy > progress.best_accuracy or self.recipe.mirrored_at(epoch - 1) > self.recipe.mirrored_at(epoch - 2):
+        if accuracy > progress.best_accuracy:
             progress.best_accuracy = accuracy
             self._write(folder / BEST, self._average_arrays(), epoch=epoch)
         tqdm.write(f"epoch {epoch}: PublicTest accuracy {accuracy:.4f}, loss {loss:.4f}")
@@ -313,11 +306,11 @@ def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     return {"labels": list(LABELS)} | words, arrays
 
 
-def load_best(folder: Path) -> tuple[keras.Model, Recipe, dict]:
-    """The averaged network that was best on PublicTest, its recipe and the file's words."""
+def load_best(folder: Path, *, oriented: bool = True) -> tuple[keras.Model, Recipe, dict]:
+    """The averaged network that was best on PublicTest, as it is served (see `network.build`); recipe; words."""
     words, arrays = read_checkpoint(folder / BEST)
     recipe = Recipe.from_json(words["recipe"])
-    model = network.build(recipe.shape(len(words["labels"])))
+    model = network.build(recipe.shape(len(words["labels"])), oriented=oriented)
     for i, variable in enumerate(model.variables):
         variable.assign(arrays[f"average/{i}"])
     return model, recipe, words

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.augmentation import BRIGHTNESS, GAIN, JPEG_SHARE, _coarsen, _compress, augment
+from training.augmentation import BRIGHTNESS, COARSE_PROBABILITY, GAIN, JPEG_SHARE, _coarsen, _compress, augment
 from training.dataset import Split
 
 
@@ -34,6 +34,23 @@ def test_faces_of_a_batch_are_changed_each_in_its_own_way(splits: dict[str, Spli
     assert np.ptp(changed(same, 48, 1), axis=0).max() > 5
 
 
+def test_without_strength_faces_are_mirrored_and_nothing_else(splits: dict[str, Split]) -> None:
+    faces = splits["Training"].faces
+    out = augment(tf.constant(faces), 48, tf.constant([7, 0]), 0.0).numpy()
+    as_it_is, mirrored = (np.abs(out - given).max((1, 2, 3)) < 0.01 for given in (faces, faces[:, :, ::-1]))
+    assert (as_it_is | mirrored).all()
+    assert 0.25 < mirrored.mean() < 0.75
+
+
+def test_more_strength_changes_more(splits: dict[str, Split]) -> None:
+    # Smooth faces: of noise, a shift by a pixel is as different as one by ten.
+    faces = tf.image.resize(tf.image.resize(splits["Training"].faces, (6, 6)), (48, 48)).numpy()
+    seed = tf.constant([7, 0])
+    bare, *rest = (augment(tf.constant(faces), 48, seed, strength).numpy() for strength in (0.0, 0.2, 0.5, 1.0))
+    changes = [float(np.abs(out - bare).mean()) for out in rest]
+    assert 0 < 1.5 * changes[0] < changes[1] < changes[2]
+
+
 def test_a_grey_face_only_changes_its_brightness() -> None:
     out = changed(np.full((16, 48, 48, 1), 128, np.uint8), 48, 3)
     assert np.ptp(out, axis=(1, 2, 3)).max() < 1e-3
@@ -43,7 +60,7 @@ def test_a_grey_face_only_changes_its_brightness() -> None:
 
 def test_the_first_faces_of_a_batch_are_poor_jpegs(splits: dict[str, Split]) -> None:
     faces = tf.constant(splits["Training"].faces[:16], tf.float32)
-    out = _compress(faces).numpy()
+    out = _compress(faces, JPEG_SHARE).numpy()
     count = int(JPEG_SHARE * 16)
     assert count >= 1
     assert np.abs(out - faces.numpy())[:count].mean((1, 2, 3)).min() > 1
@@ -52,7 +69,7 @@ def test_the_first_faces_of_a_batch_are_poor_jpegs(splits: dict[str, Split]) -> 
 
 def test_some_faces_have_the_detail_of_half_their_size(splits: dict[str, Split]) -> None:
     faces = tf.constant(splits["Training"].faces, tf.float32)
-    coarse = _coarsen(faces, tf.constant([7, 1])).numpy()
+    coarse = _coarsen(faces, tf.constant([7, 1]), COARSE_PROBABILITY).numpy()
     changed_ones = np.abs(coarse - faces.numpy()).max((1, 2, 3)) > 0
     assert 0.05 < changed_ones.mean() < 0.6
     halves = tf.image.resize(tf.nn.avg_pool2d(faces, 2, 2, "VALID"), (48, 48)).numpy()

@@ -50,9 +50,29 @@ def test_squeeze_and_excitation_is_two_linear_layers_for_each_block() -> None:
     assert added == 2 * (8 * 2 + 2 + 2 * 8 + 8)
 
 
+def test_an_oriented_network_sees_the_brighter_half_on_the_left(splits: dict[str, Split]) -> None:
+    faces = splits["PublicTest"].faces.copy()
+    faces[::2, :, :24] //= 2
+    faces[1::2, :, 24:] //= 2
+    shape = replace(TINY, fine=True)
+    plain, oriented = network.build(shape), network.build(shape, oriented=True)
+    oriented.set_weights(plain.get_weights())
+    turned = faces.copy()
+    turned[::2] = faces[::2, :, ::-1]
+    wanted, maps = (output.numpy() for output in plain(turned))
+    maps[::2] = maps[::2, :, ::-1]
+    logits, features = oriented(faces)
+    np.testing.assert_allclose(logits, wanted, atol=1e-5)
+    np.testing.assert_allclose(features, maps, atol=1e-4)
+    others, mirrored = oriented(faces[:, :, ::-1])
+    np.testing.assert_allclose(others, logits, atol=1e-5)
+    np.testing.assert_allclose(mirrored[:, :, ::-1], features, atol=1e-4)
+    assert np.abs(plain(faces)[0] - wanted)[::2].max() > 1e-3
+
+
 @pytest.mark.parametrize(("fine", "squeeze"), [(False, 0), (True, 0), (True, 2)])
 def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split], fine: bool, squeeze: int) -> None:
-    model = network.build(replace(TINY, fine=fine, squeeze=squeeze))
+    model = network.build(replace(TINY, fine=fine, squeeze=squeeze), oriented=True)
     logits, features = model(splits["PublicTest"].faces)
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training.dataset import Dataset, Split
 from training.targets import Soft
@@ -171,8 +172,6 @@ def test_score_by_hand() -> None:
         """Logits (0, brightness in the corner)."""
 
         def __call__(self, faces: np.ndarray, training: bool) -> tuple:
-            import tensorflow as tf
-
             corner = tf.cast(faces[:, 0, 0, 0], tf.float32)
             return tf.stack([tf.zeros_like(corner), corner], axis=1), None
 
@@ -193,30 +192,29 @@ def test_soft_targets_have_a_say_until_their_time_is_over(data: Dataset) -> None
         np.testing.assert_allclose(softened.targets_at(step).sum(1), 1, rtol=1e-5)
 
 
-def test_mirror_images_are_asked_for_the_same_answer(data: Dataset) -> None:
-    recipe = replace(RECIPE, mirror_from=0.5, mirror_penalty=30.0)
-    assert [recipe.mirrored_at(epoch) for epoch in (0, 1)] == [False, True]
-    rows = np.arange(len(data.training))
+def test_augmentation_eases_from_its_time_on(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, ease_from=0.5, eased=0.25)
+    assert [recipe.strength_at(epoch) for epoch in (0, 1)] == [1.0, 0.25]
+    seen = []
 
-    def gap_after_training(penalty: float) -> float:
-        trainer = Trainer(replace(recipe, mirror_from=0.0, mirror_penalty=penalty), data, None)
-        for _ in range(12):
-            trainer.step(rows, 24)
-        faces = data.public_test.faces
-        both = [trainer.model(given, training=False)[0].numpy() for given in (faces, faces[:, :, ::-1])]
-        return float(np.abs(both[0] - both[1]).mean() / np.abs(both[0]).mean())
+    def note(faces: tf.Tensor, _size: int, _step: tf.Tensor, strength: float) -> tf.Tensor:
+        seen.append(strength)
+        return tf.cast(faces, tf.float32)
 
-    assert gap_after_training(30.0) < 0.8 * gap_after_training(0.0)
+    trainer = Trainer(recipe, data, None)
+    monkeypatch.setattr(trainer, "_augment", note)
+    for _ in range(recipe.epochs * trainer.steps_per_epoch):
+        trainer.step(np.arange(21), 48)
+    assert seen == [1.0] * trainer.steps_per_epoch + [0.25] * trainer.steps_per_epoch
 
 
-def test_what_was_not_asked_for_mirror_images_is_not_kept_as_the_best(data: Dataset, tmp_path: Path) -> None:
-    trainer = Trainer(replace(RECIPE, mirror_from=0.5), data, None)
-    # As if an epoch before had been better than any can be.
-    trainer.progress.best_accuracy = 2.0
-    trainer.run(tmp_path)
-    words, _ = read_checkpoint(tmp_path / BEST)
-    assert words["epoch"] == 2
-    assert trainer.progress.best_accuracy <= 1
+def test_the_average_that_is_kept_takes_a_face_and_its_mirror_image_for_one(run: Path, data: Dataset) -> None:
+    faces = data.public_test.faces
+    gaps = []
+    for oriented in (True, False):
+        model, _, _ = load_best(run, oriented=oriented)
+        gaps.append(np.abs(predict(model, faces) - predict(model, faces[:, :, ::-1])).max())
+    assert gaps[0] < 1e-4 < 1e-2 < gaps[1]
 
 
 def test_a_run_begins_with_the_weights_of_another(uninterrupted: Path, data: Dataset) -> None:
@@ -230,7 +228,7 @@ def test_a_run_begins_with_the_weights_of_another(uninterrupted: Path, data: Dat
 def test_a_finer_network_that_excites_begins_with_the_answers_of_the_coarse_one(data: Dataset, tmp_path: Path) -> None:
     coarse = replace(RECIPE, epochs=1, fine=False, squeeze=0)
     Trainer(coarse, data, None).run(tmp_path)
-    before, _, _ = load_best(tmp_path)
+    before, _, _ = load_best(tmp_path, oriented=False)
     finer = Trainer(replace(RECIPE, fine=True, squeeze=2), data, None)
     finer.start_from(tmp_path)
     wanted, found = predict(before, data.public_test.faces), predict(finer.model, data.public_test.faces)
