@@ -397,7 +397,8 @@ if (model) {
   if (abilities?.runtime) {
     local = new LocalReader(abilities.runtime, model);
     byId("local-choice").hidden = false;
-    whereChanged(); // browsers restore a switch over a reload
+    // Browsers restore a switch over a reload; where it is off, what was given meanwhile is already on its way.
+    if (isLocal()) whereChanged();
   }
 } else {
   notice.show(new Problem("The server does not answer", "It may still be starting. Reload the page in a moment."));

@@ -14,6 +14,7 @@ import pytest
 
 from tests.browser.acts import (
     DROP,
+    LOCAL,
     OPEN_CAMERA,
     alert,
     by_event,
@@ -110,6 +111,25 @@ def test_each_label_has_its_heatmap_without_asking_again(visit: Visit, photo: Pa
     page.wait_for_timeout(200)
     assert np.array_equal(pixels(page), happy)
     assert len(asked) == 1
+
+
+def test_a_picture_given_before_all_is_known_is_read_once(visit: Visit, photo: Path) -> None:
+    held = """const ask = window.fetch, known = new Promise((resolve) => (window.know = resolve));
+        window.fetch = async (url, ...more) => {
+            if (!String(url).endsWith("page.json")) return ask(url, ...more);
+            await known;
+            return new Response('{"runtime": "static/runtime.js"}', {headers: {"Content-Type": "application/json"}});
+        };"""
+    page = visit(held)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "predict" in request.url else None)
+    by_file(page, photo)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.evaluate("() => window.know()")
+    expect(page.get_by_role("switch", name=LOCAL)).to_be_visible()
+    page.wait_for_timeout(200)
+    assert len(asked) == 1
+    expect(page.locator("#emotion")).to_have_text("happy")
 
 
 def test_the_answer_can_be_seen_copied_and_saved(visit: Visit, photo: Path) -> None:

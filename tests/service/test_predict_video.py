@@ -387,8 +387,8 @@ def video_threads() -> list[str]:
 
 
 async def soon(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within five seconds."""
-    for _ in range(500):
+    """Whether it holds within half a minute."""
+    for _ in range(3000):
         if holds():
             return True
         await asyncio.sleep(0.01)
@@ -440,9 +440,9 @@ def test_a_client_that_leaves_frees_everything(settings: Settings, body: bytes) 
             second = Caller(app, body, "crop=whole")
             await second.run(stay)
             assert (second.status, second.lines[-1]["type"]) == (200, "summary")
+            assert await soon(lambda: not video_threads())
 
     asyncio.run(scenario())
-    assert video_threads() == []
 
 
 def test_a_client_that_does_not_read_is_let_go(settings: Settings, body: bytes) -> None:
