@@ -7,13 +7,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -122,7 +122,9 @@ class Scripted:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self.reply(Request(scope, receive), send)
+            # A client that was told no may leave in the middle of its next photo: nothing to be said in its terminal.
+            with suppress(ClientDisconnect):
+                await self.reply(Request(scope, receive), send)
 
     async def reply(self, request: Request, send: Send) -> None:
         answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
