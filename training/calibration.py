@@ -10,6 +10,8 @@ from scipy.special import softmax
 from training import metrics
 
 LEAST_RECALL = 0.5
+# Standard errors on top: recall in as many other faces, a second sample, then lies above with nine chances of ten.
+MARGIN = 1.28 * math.sqrt(2)
 OFFSET_STEP = 0.02
 MAX_OFFSET = 1.0
 
@@ -37,12 +39,12 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
     Training weighs classes by their frequency, so rare ones and those that resemble others are answered rarely
     (logit adjustment, Menon et al. 2021). The class that falls shortest is raised, a little at a time, until each
-    is recalled by LEAST_RECALL and one standard error, for other faces than these. A class that needs more than
+    is recalled by LEAST_RECALL and MARGIN standard errors, for other faces than these. A class that needs more than
     MAX_OFFSET is left there: offsets cannot teach what the network has not learned.
     """
     counts = np.bincount(labels, minlength=logits.shape[1])
     # A class without faces asks for nothing.
-    wanted = np.where(counts > 0, LEAST_RECALL + 0.5 / np.sqrt(np.maximum(counts, 1)), 0)
+    wanted = np.where(counts > 0, LEAST_RECALL + MARGIN * 0.5 / np.sqrt(np.maximum(counts, 1)), 0)
     offsets = np.zeros(logits.shape[1])
     steps = math.floor(MAX_OFFSET / OFFSET_STEP + 0.5)
     raised = np.zeros(logits.shape[1], int)
