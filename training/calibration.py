@@ -10,10 +10,11 @@ from scipy.special import softmax
 from training import metrics
 
 LEAST_RECALL = 0.5
-# Standard errors on top: recall in as many other faces, a second sample, then lies above with nine chances of ten.
-MARGIN = 1.28 * math.sqrt(2)
+# More standard errors, or larger offsets, make rare labels too likely for faces of other classes: cross-validated on
+# PublicTest, run 6's calibration error is 1.7 % so, as without offsets, and 2.2 % with 1.8 and 1.0.
+MARGIN = 1.0
 OFFSET_STEP = 0.02
-MAX_OFFSET = 1.0
+MAX_OFFSET = 0.5
 
 
 @dataclass(frozen=True)
