@@ -37,8 +37,8 @@ def _what(model: dict) -> str:
         ("input", "`faces`, uint8 (n, 48, 48, 1), raw grey values: scaling is in the graph"),
         (
             "output",
-            f"`probabilities` (n, {len(labels)}), calibrated with temperature {model['temperature']:.3f}; "
-            f"`heatmaps`, Grad-CAM of every class",
+            f"`probabilities` (n, {len(labels)}), calibrated with temperature {model['temperature']:.3f}"
+            f"{_raised(model)}; `heatmaps`, Grad-CAM of every class",
         ),
         (
             "crop",
@@ -60,6 +60,13 @@ def _what(model: dict) -> str:
     )
 
 
+def _raised(model: dict) -> str:
+    """The classes that would be answered too rarely, and what is added to their logits for it."""
+    pairs = zip(model["labels"], model["offsets"], strict=True)
+    added = ", ".join(f"{label} {offset:+.2f}" for label, offset in pairs if offset)
+    return f" after adding to logits ({added})" if added else ""
+
+
 def _other_data(model: dict) -> str:
     """All that is known of data that is not FER-2013."""
     data = model["data"]
@@ -68,7 +75,7 @@ def _other_data(model: dict) -> str:
 ## Data
 
 {data["name"]}: pictures in folders by label ({faces}). Training taught the network, PublicTest chose the epoch and
-fitted the temperature and the plausibility threshold, PrivateTest is measured once for each released model.
+fitted the calibration and the plausibility threshold, PrivateTest is only measured.
 
 Nothing else is known here: where the pictures come from, who or what is in them, who gave the labels and how
 reliably. Whoever passes the model on should say so in this place.

@@ -22,8 +22,8 @@ FER2013_DATA = """
 ## Data
 
 FER-2013 (Goodfellow et al. 2013, *Challenges in Representation Learning*): grey 48x48 faces from web image search,
-in its official splits. Training taught the network, PublicTest chose the epoch and fitted the temperature
-and the plausibility threshold, PrivateTest is measured once for each released model.
+in its official splits. Training taught the network, PublicTest chose the epoch and fitted the calibration
+and the plausibility threshold, PrivateTest is only measured (`training/EXPERIMENTS.md` says when).
 
 The labels are noisy: people reach about 65 ± 5 % on them (same paper), some pictures show no face, and classes are
 far from balanced (disgust is rarest by far). An accuracy a little above people's therefore
