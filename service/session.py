@@ -44,19 +44,9 @@ class Session:
 
     async def run(self) -> None:
         """Until the client, a limit or the service's end closes the connection."""
-        tasks: list[asyncio.Task[None]] = []
         try:
-            try:
-                await self._greet()
-                tasks = [asyncio.create_task(work()) for work in (self._read, self._work, self._watch)]
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            finally:
-                # Before the goodbye, which is the last word.
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            for task in done:
-                task.result()
+            await self._greet()
+            raise await self._first_end()
         except Closing as closing:
             await self._close(closing)
         except WebSocketDisconnect:
@@ -67,13 +57,31 @@ class Session:
         finally:
             log.info("session %s ended: %s", self._id, self._counts().model_dump_json())
 
+    async def _first_end(self) -> BaseException:
+        """Why the session ends; nothing of it runs any more then, so that the goodbye is the last word.
+
+        Timeouts in what runs are asyncio.timeout's: wait_for of Python 3.11 forgets a cancellation that meets the
+        end of what it waits for, and the task that was told to end goes on.
+        """
+        tasks = [asyncio.create_task(work()) for work in (self._read, self._work, self._watch)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+        await asyncio.wait(tasks)
+        # All are asked: an error that nobody asks for is logged as lost.
+        ends = [task.exception() for task in tasks if not task.cancelled()]
+        return next(error for error in ends if error is not None)
+
     # --- what comes in -------------------------------------------------------------------------
 
     async def _read(self) -> None:
         settings = self._alive.settings
         while True:
             try:
-                message = await asyncio.wait_for(self._socket.receive(), settings.stream_idle_s)
+                async with asyncio.timeout(settings.stream_idle_s):
+                    message = await self._socket.receive()
             except TimeoutError as error:
                 raise Closing(4408, f"no message for {settings.stream_idle_s:g} s") from error
             if message["type"] == "websocket.disconnect":
@@ -182,8 +190,8 @@ class Session:
         """One message at a time; a client that does not read is let go."""
         async with self._sending:
             try:
-                sent = self._socket.send_text(message.model_dump_json())
-                await asyncio.wait_for(sent, self._alive.settings.stream_send_s)
+                async with asyncio.timeout(self._alive.settings.stream_send_s):
+                    await self._socket.send_text(message.model_dump_json())
             except TimeoutError as error:
                 raise Closing(1008, "answers are not read", farewell=False) from error
 
@@ -192,7 +200,8 @@ class Session:
     async def _watch(self) -> None:
         """Ends the session at its longest time, or when the service stops."""
         try:
-            await asyncio.wait_for(self._alive.draining.wait(), self._alive.settings.stream_session_s)
+            async with asyncio.timeout(self._alive.settings.stream_session_s):
+                await self._alive.draining.wait()
         except TimeoutError as error:
             raise Closing(4409, "longest session reached") from error
         raise Closing(1001, "shutting down")
@@ -201,8 +210,8 @@ class Session:
         try:
             if closing.farewell:
                 await self._send(schemas.SessionClosed(reason=closing.reason, frames=self._counts()))
-            closed = self._socket.close(closing.code, closing.reason)
-            await asyncio.wait_for(closed, self._alive.settings.stream_send_s)
+            async with asyncio.timeout(self._alive.settings.stream_send_s):
+                await self._socket.close(closing.code, closing.reason)
         except (WebSocketDisconnect, RuntimeError, TimeoutError, Closing):
             log.info("session %s: the client was gone before the goodbye", self._id)
 

@@ -50,7 +50,8 @@ class WorkerPool:
         future = asyncio.get_running_loop().run_in_executor(self._executor, timed)
         future.add_done_callback(self._free)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self._deadline_s)
+            async with asyncio.timeout(self._deadline_s):
+                return await asyncio.shield(future)
         except TimeoutError as error:
             raise DeadlineExceeded(f"No answer within {self._deadline_s:g} s.", limit=self._deadline_s) from error
         finally:

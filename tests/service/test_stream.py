@@ -1,13 +1,16 @@
 """WS /v1/stream: every frame one answer, credits, the newest frame wins, and how sessions end."""
 
+import asyncio
 import json
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service import images
 from service import session as service_session
@@ -388,6 +391,44 @@ def test_an_idle_session_is_closed(settings: Settings) -> None:
 def test_a_long_session_is_closed(settings: Settings) -> None:
     with limited(settings, stream_session_s=0.1) as client, session(client) as (socket, _):
         assert closed_with(socket) == 4409
+
+
+class Turns:
+    """A client of one frame, and a service that stops `turns` turns of the event loop after its answer was sent."""
+
+    url = SimpleNamespace(path=URL)
+
+    def __init__(self, frame: bytes, stop: asyncio.Event, turns: int) -> None:
+        self.code, self._frames, self._stop, self._turns = 0, [frame], stop, turns
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._frames:
+            await asyncio.Event().wait()
+        return {"type": "websocket.receive", "bytes": self._frames.pop()}
+
+    async def send_text(self, text: str) -> None:
+        if json.loads(text)["type"] == "result":
+            self._stopping = asyncio.create_task(self._after())
+
+    async def _after(self) -> None:
+        for _ in range(self._turns):
+            await asyncio.sleep(0)
+        self._stop.set()
+
+    async def close(self, code: int, _: str) -> None:
+        self.code = code
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_session_ends_whenever_its_end_meets_an_answer(client: TestClient, white: bytes, turns: int) -> None:
+    async def scenario() -> int:
+        alive = replace(client.app_state["context"], draining=asyncio.Event())
+        socket = Turns(white, alive.draining, turns)
+        async with asyncio.timeout(10):
+            await service_session.Session(cast("WebSocket", socket), alive).run()
+        return socket.code
+
+    assert asyncio.run(scenario()) == 1001
 
 
 def test_a_stopping_service_says_so(client: TestClient) -> None:

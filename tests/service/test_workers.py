@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from service.problems import DeadlineExceeded, Overloaded
-from service.workers import WorkerPool
+from service.workers import Done, WorkerPool
 
 
 @contextmanager
@@ -92,3 +92,27 @@ def test_work_that_nobody_waits_for_is_not_begun() -> None:
     with pool_of(1, 5, deadline_s=0.1) as pool:
         asyncio.run(scenario(pool))
     assert ran == []
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_call_that_is_cancelled_as_it_ends_is_cancelled(turns: int) -> None:
+    """However many turns of the event loop lie between; else whoever cancels waits for its caller for ever."""
+
+    async def scenario(pool: WorkerPool) -> None:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[Done[str]] = loop.create_future()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "run_in_executor", lambda *_: ended)
+            call = asyncio.create_task(pool.run(lambda: "never run"))
+            await asyncio.sleep(0)
+        ended.set_result(Done("in time", 0.0))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if call.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        else:
+            assert (await call).value == "in time"
+
+    with pool_of(1, 0) as pool:
+        asyncio.run(scenario(pool))
