@@ -4,10 +4,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import softmax
-
-from training import metrics
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
 LEAST_RECALL = 0.5
 # More standard errors, or larger offsets, make rare labels too likely for faces of other classes: cross-validated on
@@ -15,24 +13,39 @@ LEAST_RECALL = 0.5
 MARGIN = 1.0
 OFFSET_STEP = 0.02
 MAX_OFFSET = 0.5
+# How far, before faces are seen, the logarithms of two classes' temperatures are believed to lie apart. Cross-validated
+# on PublicTest, with the runs 3, 4 and 6, cross-entropy is 0.001 to 0.002 lower so than with one temperature, and the
+# same within 0.0005 with half the width and with one and a half times it.
+SPREAD = 1 / 6
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.5, 20.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Probabilities are softmax((logits + offsets) / temperature); `offsets` has one value for each class."""
+    """Which class leads, and how sure to be of it; `offsets` and `temperatures` have one value for each class.
+
+    Probabilities are softmax(z / t) with z = logits + offsets and t = exp(softmax(z) . log(temperatures)), so an
+    answer takes the temperature of the classes that it is about, and the order of the classes in z stays.
+    """
 
     offsets: tuple[float, ...]
-    temperature: float
+    temperatures: tuple[float, ...]
 
     @classmethod
     def fit(cls, logits: np.ndarray, labels: np.ndarray) -> "Calibration":
         """Of logits (n, classes) and labels (n,): which class leads first, then how sure to be of it."""
         offsets = fit_offsets(logits, labels)
-        return cls(tuple(offsets.tolist()), fit_temperature(logits + offsets, labels))
+        return cls(tuple(offsets.tolist()), tuple(fit_temperatures(logits + offsets, labels).tolist()))
+
+    @property
+    def temperature(self) -> float:
+        """That of an answer which takes all classes to be as likely: the geometric mean."""
+        return float(np.exp(np.log(self.temperatures).mean()))
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) of logits (n, classes)."""
-        return softmax((logits + np.array(self.offsets)) / self.temperature, axis=1)
+        raised = logits + np.array(self.offsets)
+        return softmax(raised / np.exp(softmax(raised, axis=1) @ np.log(self.temperatures))[:, None], axis=1)
 
 
 def fit_offsets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -60,15 +73,29 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
         offsets[worst] = raised[worst] * OFFSET_STEP
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least negative log likelihood (Guo et al. 2017), sought between 0.5 and 20.
+def fit_temperatures(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The likeliest temperatures, float64 (classes,), after Guo et al. 2017, who have one for all classes.
 
-    Not lower: where a few held-out pictures are all answered rightly, the likeliest temperature is 0, which makes
-    every answer certain and magnifies rounding.
+    One is not enough where classes were raised: a fear that is only just answered is less often fear than a happiness
+    that looks as sure is happiness. A normal belief of width SPREAD holds those together that few faces speak of, and
+    LEAST_TEMPERATURE is for a few held-out pictures that are all answered rightly: the likeliest temperature is 0
+    then, which makes every answer certain and magnifies rounding.
     """
-    found = minimize_scalar(
-        lambda log_t: metrics.nll(softmax(logits / np.exp(log_t), axis=1), labels),
-        bounds=(np.log(0.5), np.log(20.0)),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
+    faces = np.arange(len(labels))
+    shares = softmax(logits, axis=1)
+
+    def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        """Mean negative log likelihood and belief, and their gradient."""
+        scaled = logits * np.exp(-shares @ logs)[:, None]
+        likely = log_softmax(scaled, axis=1)
+        apart = logs - logs.mean()
+        belief = 1 / (SPREAD**2 * len(labels))
+        # d/dt of -log softmax(z / e^t) at the label: what its z lies above the mean z of the answer.
+        above = scaled[faces, labels] - (np.exp(likely) * scaled).sum(1)
+        return (
+            float(-likely[faces, labels].mean() + belief * (apart**2).sum() / 2),
+            (shares * above[:, None]).mean(0) + belief * apart,
+        )
+
+    bounds = [(math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE))] * logits.shape[1]
+    return np.exp(minimize(loss, np.zeros(logits.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B").x)

@@ -82,15 +82,19 @@ def describe(model: Path) -> dict:
         if key not in words:
             raise ValueError(f"{model} carries no {key!r} metadata; export it with `make export`.")
     numbers = {key: float(words[key]) for key in ("temperature", "plausible_threshold", "crop_margin")}
+    labels = json.loads(words["labels"])
+    # Files once said less: no class was raised, one temperature was all classes', and it was always FER-2013.
+    offsets = json.loads(words["offsets"]) if "offsets" in words else [0.0] * len(labels)
+    temperatures = json.loads(words.get("temperatures", "null")) or [numbers["temperature"]] * len(labels)
     counts = {key: int(words[key]) for key in ("parameters", "multiply_adds", "seed")}
     texts = ("name", "version", "licence", "created", "code_version", "data_sha256", "heatmap_layer")
     return {
         "file": model.name,
         "sha256": hashlib.sha256(body).hexdigest(),
         "bytes": len(body),
-        "labels": json.loads(words["labels"]),
-        # Files once said nothing of either: no class was raised, and it was always FER-2013.
-        "offsets": json.loads(words["offsets"]) if "offsets" in words else [0.0] * len(json.loads(words["labels"])),
+        "labels": labels,
+        "offsets": offsets,
+        "temperatures": temperatures,
         "data": json.loads(words["data"]) if "data" in words else {"name": FER2013, "note": ""},
         **counts,
         **numbers,

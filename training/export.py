@@ -83,6 +83,7 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
                 "metrics": json.dumps(_metrics(probabilities, data)),
                 "temperature": repr(calibration.temperature),
                 "offsets": json.dumps(calibration.offsets),
+                "temperatures": json.dumps(calibration.temperatures),
                 "plausible_threshold": repr(threshold),
                 "crop_margin": repr(framing.margin(out.parent / framing.FILE, data)),
                 "heatmap_layer": network.HEATMAP_LAYER,
@@ -145,13 +146,16 @@ def serving(model: keras.Model, calibration: Calibration) -> tf.types.experiment
     """What is exported, as a TensorFlow function of raw faces."""
     # As numbers: a tensor from outside the function would become a second input of the graph.
     kernel = model.get_layer("logits").kernel.numpy()[None, None]
+    log_temperatures = np.log(np.array(calibration.temperatures, np.float32))[:, None]
 
     def serve(faces: tf.Tensor) -> dict[str, tf.Tensor]:
         logits, features = model(faces, training=False)
         area = features.shape[1] * features.shape[2]
         heatmaps = tf.nn.relu(tf.nn.conv2d(features, kernel, strides=1, padding="VALID")) / area
+        raised = logits + calibration.offsets
+        temperature = tf.exp(tf.nn.softmax(raised) @ log_temperatures)
         return {
-            "probabilities": tf.nn.softmax((logits + calibration.offsets) / calibration.temperature),
+            "probabilities": tf.nn.softmax(raised / temperature),
             "heatmaps": tf.transpose(heatmaps, (0, 3, 1, 2)),
         }
 
@@ -259,7 +263,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def words(proof: Proof) -> str:
     """What was proved, for the terminal."""
-    values = asdict(proof) | asdict(proof.calibration)
+    values = asdict(proof) | {"temperature": proof.calibration.temperature}
     return (
         "proved on {faces} PublicTest faces: probabilities of ONNX and Keras within {probability_gap:.1e}, heatmaps "
         "within {heatmap_gap:.1e} of Grad-CAM by gradient tape; {bytes:,} bytes, {multiply_adds:,} multiply-adds a "

@@ -15,15 +15,30 @@ def drawn(random: np.random.Generator, scale: float = 1.5) -> tuple[np.ndarray, 
     return logits, (shares.cumsum(1) > random.random((5000, 1))).argmax(1)
 
 
-def test_temperature_undoes_overconfidence() -> None:
+def test_temperatures_undo_overconfidence() -> None:
     logits, labels = drawn(np.random.default_rng(0))
-    assert calibration.fit_temperature(logits, labels) == pytest.approx(1, abs=0.05)
-    assert calibration.fit_temperature(logits * 3, labels) == pytest.approx(3, abs=0.15)
+    np.testing.assert_allclose(calibration.fit_temperatures(logits, labels), 1, atol=0.1)
+    np.testing.assert_allclose(calibration.fit_temperatures(logits * 3, labels), 3, atol=0.3)
+
+
+def test_a_class_that_is_less_sure_than_it_looks_is_hotter() -> None:
+    truth = Calibration((0.0,) * 7, (1.0, 1.0, 2.0, 1.0, 1.0, 0.6, 1.0))
+    random = np.random.default_rng(1)
+    logits = random.normal(0, 3, (20000, 7))
+    labels = (truth.apply(logits).cumsum(1) > random.random((20000, 1))).argmax(1)
+    np.testing.assert_allclose(calibration.fit_temperatures(logits, labels), truth.temperatures, rtol=0.1)
+
+
+def test_a_class_that_is_never_answered_goes_with_the_others() -> None:
+    logits, labels = drawn(np.random.default_rng(2))
+    shown = labels != 6
+    never = 3 * logits[shown] - 60 * (np.arange(7) == 6)
+    np.testing.assert_allclose(calibration.fit_temperatures(never, labels[shown]), 3, atol=0.4)
 
 
 def test_temperature_of_answers_that_are_all_right_is_bounded() -> None:
-    logits = 5 * np.eye(3)
-    assert calibration.fit_temperature(logits, np.arange(3)) == pytest.approx(0.5, abs=1e-3)
+    found = calibration.fit_temperatures(5 * np.eye(3), np.arange(3))
+    np.testing.assert_allclose(found, calibration.LEAST_TEMPERATURE, atol=1e-3)
 
 
 def test_a_class_that_is_answered_too_rarely_is_raised() -> None:
@@ -51,8 +66,15 @@ def test_what_was_not_learned_is_left_at_the_limit() -> None:
 
 
 def test_both_are_applied_in_order() -> None:
-    fitted = Calibration((0.0, 1.0), 2.0)
+    fitted = Calibration((0.0, 1.0), (2.0, 2.0))
     np.testing.assert_allclose(fitted.apply(np.array([[3.0, 0.0]])), softmax([[1.5, 0.5]], axis=1))
     logits, labels = drawn(np.random.default_rng(4))
     both = Calibration.fit(logits, labels)
-    assert both.temperature == calibration.fit_temperature(logits + both.offsets, labels)
+    assert both.temperatures == tuple(calibration.fit_temperatures(logits + both.offsets, labels))
+
+
+def test_the_leading_class_stays() -> None:
+    logits, _ = drawn(np.random.default_rng(5), scale=4)
+    uneven = Calibration((0.0,) * 7, (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0))
+    np.testing.assert_array_equal(uneven.apply(logits).argmax(1), logits.argmax(1))
+    assert uneven.temperature == pytest.approx(np.prod(uneven.temperatures) ** (1 / 7))

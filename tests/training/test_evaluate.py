@@ -68,13 +68,15 @@ def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Datase
 
 def test_a_file_that_tells_nothing_of_its_training_is_measured(model: Path, data: Dataset) -> None:
     graph = onnx.load(model)
-    words = {entry.key: entry.value for entry in graph.metadata_props if entry.key not in ("training", "offsets")}
+    unsaid = ("training", "offsets", "temperatures")
+    words = {entry.key: entry.value for entry in graph.metadata_props if entry.key not in unsaid}
     del graph.metadata_props[:]
     onnx.helper.set_model_props(graph, words)
     onnx.save(graph, model)
     found = evaluate.evaluate(model, data, "PublicTest")
     assert found["training"] is None
     assert found["model"]["offsets"] == [0.0] * 7
+    assert found["model"]["temperatures"] == [found["model"]["temperature"]] * 7
     assert "## Recipe" not in (model.parent / "MODEL_CARD.md").read_text()
 
 

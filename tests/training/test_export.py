@@ -25,7 +25,7 @@ GOOD = export.Proof(
     heatmap_gap=0,
     bytes=1,
     multiply_adds=1,
-    calibration=Calibration((0.0,) * 7, 1.0),
+    calibration=Calibration((0.0,) * 7, (1.0,) * 7),
     plausible_threshold=0,
 )
 
@@ -48,8 +48,11 @@ def test_the_service_takes_the_file(model_path: Path, data: Dataset, run: Path) 
     faces = data.public_test.faces
     logits = train.predict(model, faces)
     reading = classifier.classify(faces)
-    offsets = json.loads(metadata(model_path)["offsets"])
-    wanted = np.asarray(tf.nn.softmax((logits + offsets) / contract.temperature))
+    raised = logits + json.loads(metadata(model_path)["offsets"])
+    temperatures = json.loads(metadata(model_path)["temperatures"])
+    assert contract.temperature == pytest.approx(np.prod(temperatures) ** (1 / 7))
+    shared = tf.nn.softmax(raised) @ np.log(temperatures)[:, None]
+    wanted = np.asarray(tf.nn.softmax(raised / tf.exp(shared)))
     np.testing.assert_allclose(reading.probabilities, wanted, atol=1e-5)
     assert reading.heatmaps.shape == (len(faces), 7, 12, 12)
     assert reading.heatmaps.min() >= 0
@@ -61,7 +64,7 @@ def test_metadata_is_whole(model_path: Path) -> None:
     words = metadata(model_path)
     assert set(words) == {
         *("labels", "name", "version", "data_sha256", "code_version", "seed", "metrics", "temperature", "offsets"),
-        "licence",
+        *("licence", "temperatures"),
         *("data", "plausible_threshold", "crop_margin", "heatmap_layer", "created", "parameters", "multiply_adds"),
         "training",
     }
