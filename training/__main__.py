@@ -98,6 +98,18 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     train.set_defaults(command=_train)
 
+    average = commands.add_parser(
+        "average",
+        parents=[data, run],
+        help="the mean of several runs' best weights, as a run of its own",
+        description="Write the mean of several runs' best weights as a new run, and print what each of them and the "
+        "mean reach on PublicTest. It is worth trying with runs that began with the same weights (train --from).",
+    )
+    average.add_argument(
+        "--of", type=Path, action="append", required=True, metavar="RUN", help="a run; given at least twice"
+    )
+    average.set_defaults(command=_average)
+
     export = commands.add_parser(
         "export",
         parents=[data, run, model],
@@ -235,6 +247,13 @@ def _train(options: argparse.Namespace) -> None:
         if options.start:
             trainer.start_from(options.start)
     trainer.run(options.run)
+
+
+def _average(options: argparse.Namespace) -> None:
+    from training.average import average
+
+    for name, loss, accuracy in average(options.of, options.run, _load(options)):
+        print(f"{name}: PublicTest accuracy {accuracy:.4f}, loss {loss:.4f}")
 
 
 def _export(options: argparse.Namespace) -> None:

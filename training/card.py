@@ -261,6 +261,10 @@ def _recipe(training: dict, model: dict) -> str:
     ease = ""
     if recipe["eased"] < 1:
         ease = f", {recipe['eased']:.0%} as strong from {recipe['ease_from']:.0%} of the epochs on"
+    seed = model["seed"]
+    if others := training.get("averaged_with"):
+        runs = ", ".join(f"seed {run['seed']} after epoch {run['epoch']}" for run in others)
+        seed = f"{seed}, averaged with that of other runs ({runs}; model soup, Wortsman et al. 2022)"
     return f"""
 ## Recipe
 
@@ -271,7 +275,7 @@ zero over {recipe["epochs"]} epochs, weight decay {recipe["weight_decay"]} (deco
 with smoothing {recipe["label_smoothing"]}{soft}
 Mirror, rotation, scale, shift, light, coarseness, JPEG and erasing as augmentation{ease}; training size {sizes} of the
 epochs. What is exported is the moving average of the weights ({recipe["average_decay"]}) after epoch
-{training["exported_epoch"]} of {training["epochs"]}, seed {model["seed"]}. Training took {training["seconds"] / 60:.0f}
+{training["exported_epoch"]} of {training["epochs"]}, seed {seed}. Training took {training["seconds"] / 60:.0f}
 minutes of steps. `training/EXPERIMENTS.md` tells how the recipe came about.
 
 Before it a face is mirrored where its right half is the brighter, and its heatmaps are mirrored back. Without that, the

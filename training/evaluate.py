@@ -114,7 +114,8 @@ def training_of(model: Path) -> dict | None:
     if told is None:
         return None
     history = told.pop("history")
-    return told | {"seconds": sum(epoch["seconds"] for epoch in history), "epochs": len(history)}
+    seconds = [epoch["seconds"] for epoch in history] + [run["seconds"] for run in told.get("averaged_with", [])]
+    return told | {"seconds": sum(seconds), "epochs": len(history)}
 
 
 def words(name: str, figures: dict) -> str:

@@ -49,7 +49,7 @@ class Recipe:
     # From this share of the epochs on, augmentation has this strength: faces are seen as they are more often.
     ease_from: float = 0.2
     eased: float = 0.4
-    average_decay: float = 0.998
+    average_decay: float = 0.999
     # Training size in pixels by share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
     widths: tuple[int, int, int] = (40, 80, 160)
@@ -275,9 +275,7 @@ class Trainer:
             "soft": self.soft and self.soft.source,
             "started_from": self.started_from,
         }
-        unfinished = path.with_suffix(".tmp.npz")
-        np.savez(unfinished, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
-        unfinished.replace(path)
+        write_checkpoint(path, words, arrays)
 
     def restore(self, folder: Path) -> None:
         """Go on where `save` stopped, with its soft targets. Raises ValueError if recipe or data are others."""
@@ -293,6 +291,13 @@ class Trainer:
             for i, variable in enumerate(owner.variables):
                 variable.assign(arrays[f"{name}/{i}"])
         self.progress = Progress(**words["progress"])
+
+
+def write_checkpoint(path: Path, words: dict, arrays: dict[str, np.ndarray]) -> None:
+    """What `read_checkpoint` reads; the file is either the old one or the new one."""
+    unfinished = path.with_suffix(".tmp.npz")
+    np.savez(unfinished, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
+    unfinished.replace(path)
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
@@ -325,6 +330,7 @@ def story(folder: Path) -> dict:
         "soft": words["soft"],
         "started_from": words["started_from"],
         "exported_epoch": words["epoch"],
+        "averaged_with": words.get("averaged_with", []),
         "history": json.loads((folder / HISTORY).read_text()),
     }
 
