@@ -106,7 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         "mean reach on PublicTest. It is worth trying with runs that began with the same weights (train --from).",
     )
     average.add_argument(
-        "--of", type=Path, action="append", required=True, metavar="RUN", help="a run; given at least twice"
+        "--of",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="RUN",
+        help="a run; given at least twice, a run that is named twice counts twice",
     )
     average.set_defaults(command=_average)
 

@@ -263,7 +263,7 @@ def _recipe(training: dict, model: dict) -> str:
         ease = f", {recipe['eased']:.0%} as strong from {recipe['ease_from']:.0%} of the epochs on"
     seed = model["seed"]
     if others := training.get("averaged_with"):
-        runs = ", ".join(f"seed {run['seed']} after epoch {run['epoch']}" for run in others)
+        runs = ", ".join(f"{run['share']:.0%} seed {run['seed']} after epoch {run['epoch']}" for run in others)
         seed = f"{seed}, averaged with that of other runs ({runs}; model soup, Wortsman et al. 2022)"
     return f"""
 ## Recipe

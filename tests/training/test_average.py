@@ -45,7 +45,16 @@ def test_the_mean_of_runs_is_a_run(run: Path, twin: Path, data: Dataset, tmp_pat
     alone = sum(epoch["seconds"] for epoch in train.story(run)["history"])
     assert told["seconds"] == pytest.approx(alone + told["averaged_with"][0]["seconds"])
     card = " ".join((tmp_path / "MODEL_CARD.md").read_text().split())
-    assert "averaged with that of other runs (seed 9 after epoch 1; model soup" in card
+    assert "averaged with that of other runs (50% seed 9 after epoch 1; model soup" in card
+
+
+def test_a_run_that_is_given_twice_counts_twice(run: Path, twin: Path, data: Dataset, tmp_path: Path) -> None:
+    figures = average([run, run, twin], tmp_path / "mean", data)
+    for one, other, found in zip(weights(run), weights(twin), weights(tmp_path / "mean"), strict=True):
+        np.testing.assert_allclose(found, (2 * one + other) / 3, atol=1e-6)
+    assert [name for name, _, _ in figures] == [run.name, twin.name, "mean"]
+    (other_run,) = train.story(tmp_path / "mean")["averaged_with"]
+    assert other_run["share"] == pytest.approx(1 / 3)
 
 
 def test_the_command_tells_what_each_reaches(
