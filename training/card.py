@@ -37,8 +37,7 @@ def _what(model: dict) -> str:
         ("input", "`faces`, uint8 (n, 48, 48, 1), raw grey values: scaling is in the graph"),
         (
             "output",
-            f"`probabilities` (n, {len(labels)}), calibrated with temperature {model['temperature']:.3f}"
-            f"{_raised(model)}; `heatmaps`, Grad-CAM of every class",
+            f"`probabilities` (n, {len(labels)}), {_calibrated(model)}; `heatmaps`, Grad-CAM of every class",
         ),
         (
             "crop",
@@ -60,11 +59,13 @@ def _what(model: dict) -> str:
     )
 
 
-def _raised(model: dict) -> str:
-    """The classes that would be answered too rarely, and what is added to their logits for it."""
-    pairs = zip(model["labels"], model["offsets"], strict=True)
-    added = ", ".join(f"{label} {offset:+.2f}" for label, offset in pairs if offset)
-    return f" after adding to logits ({added})" if added else ""
+def _calibrated(model: dict) -> str:
+    """What became of the logits: which classes are raised, as they would be answered too rarely; how sure to be."""
+    labels = model["labels"]
+    temperatures = ", ".join(f"{label} {each:.2f}" for label, each in zip(labels, model["temperatures"], strict=True))
+    offsets = zip(labels, model["offsets"], strict=True)
+    added = ", ".join(f"{label} {offset:+.2f}" for label, offset in offsets if offset)
+    return f"calibrated with temperatures ({temperatures})" + (f" after adding to logits ({added})" if added else "")
 
 
 def _other_data(model: dict) -> str:

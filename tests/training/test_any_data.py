@@ -136,7 +136,7 @@ def test_a_known_data_set_keeps_its_card(model_path: Path, data: Dataset, tmp_pa
     assert "FER-2013 (Goodfellow et al. 2013" in card
     assert "fear, sad, angry and neutral" in card
     # A folder may be called so and hold something else.
-    measured["model"] |= {"labels": list(WORDS), "offsets": [0.0] * 3}
+    measured["model"] |= {"labels": list(WORDS), "offsets": [0.0] * 3, "temperatures": [1.0] * 3}
     measured["model"]["data"]["faces"] = {}
     measured["splits"] = {}
     assert "Goodfellow" not in render(measured)

@@ -43,8 +43,9 @@ def test_only_the_body_is_quantised(quantised: Path) -> None:
     assert sorted(convolutions, key=bool) == [None, *["DequantizeLinear"] * (len(convolutions) - 1)]
     assert len(convolutions) > 5
     others = [node for node in graph.node if node.op_type in ("Sub", "Sqrt", "MatMul", "Gemm", "Softmax")]
-    # Scaling and answering have one of each; two blocks weigh their channels by two linear layers each.
-    assert len(others) == 4 + 2 * 2
+    # Scaling and answering have one of each, calibration one more linear layer and softmax; two blocks weigh their
+    # channels by two linear layers each.
+    assert len(others) == 4 + 2 + 2 * 2
     assert "DequantizeLinear" not in [makers.get(name) for node in others for name in node.input]
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     stem = next(
