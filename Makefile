@@ -30,17 +30,12 @@ help: ## list the targets
 run: $(SERVICE_READY) ## start the service (HOST, PORT; default 127.0.0.1:8000)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
 
-# Two runs, so that the service's tests cannot lean on TensorFlow, at once, as each waits a lot; either one fails.
+# The service's tests run without TensorFlow, so they cannot depend on it. The two lanes run at the same time;
+# tests/run.py says at the end how each part ended.
 test: $(TEST_READY) .venv-training/.test ## run all tests: the service's without TensorFlow, the training's with it
-	@mkdir -p .cache; \
-	$(TRAINING) -m pytest tests/training >.cache/training-tests.txt 2>&1 & training=$$!; \
-	trap "kill $$training 2>/dev/null" INT TERM; \
-	status=0; \
-	$(PYTHON) -m pytest tests --ignore=tests/training || status=1; \
-	echo "the training's tests, which ran meanwhile:"; \
-	wait $$training || status=1; \
-	cat .cache/training-tests.txt; \
-	exit $$status
+	@$(PYTHON) tests/run.py \
+		--lane "service tests: $(PYTHON) -m pytest tests --ignore=tests/training" \
+		--lane "training tests: $(TRAINING) -m pytest tests/training"
 
 check: $(TEST_READY) ## formatting, lint and types, nothing is changed
 	$(PYTHON) -m ruff format --check
