@@ -196,11 +196,20 @@ def check(proof: Proof) -> None:
 
 
 def grad_cam(model: keras.Model, faces: np.ndarray) -> np.ndarray:
-    """Grad-CAM of every logit as the paper defines it, by automatic differentiation; float32 (n, classes, h, w)."""
-    with tf.GradientTape(persistent=True) as tape:
-        logits, features = model(tf.constant(faces), training=False)
+    """Grad-CAM of every logit as the paper defines it, by automatic differentiation; float32 (n, classes, h, w).
+
+    The tape watches the features and no weights. Otherwise it would also compute the gradients of the convolutions'
+    weights, which nobody needs, and oneDNN aborts the process on them for small networks and processors with
+    AVX-512 BF16 or FP16. Raises ProofError where the logits are not the linear layer of the pooled features.
+    """
+    logits, features = model(tf.constant(faces), training=False)
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch(features)
+        again = network.head(model, features)
         # Faces do not meet in a batch: the sum's gradient is each face's own.
-        sums = tf.unstack(tf.reduce_sum(logits, axis=0))
+        sums = tf.unstack(tf.reduce_sum(again, axis=0))
+    if not np.allclose(again, logits, atol=1e-4):
+        raise ProofError("the logits are not a linear layer of the mean features; nothing was exported.")
     maps = []
     for total in sums:
         weights = tf.reduce_mean(tape.gradient(total, features), axis=(1, 2), keepdims=True)

@@ -110,6 +110,11 @@ def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
     return keras.Model(faces, [logits, x], name="emotion")
 
 
+def head(model: keras.Model, features):
+    """Logits (n, classes) of `features` (n, h, w, channels), by the layers of `model` that come after them."""
+    return model.get_layer("logits")(model.get_layer("pool")(features))
+
+
 def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "ones"):
     x = layers.Conv2D(
         width,

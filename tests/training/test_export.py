@@ -155,6 +155,29 @@ def test_grad_cam_by_hand(run: Path, data: Dataset) -> None:
     np.testing.assert_allclose(export.grad_cam(model, faces), wanted, atol=1e-6)
 
 
+def test_the_proof_computes_no_gradient_of_a_weight(run: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients of small convolutions' weights, computed eagerly, abort the process on some processors."""
+    watched = []
+
+    class Recording(tf.GradientTape):
+        def __exit__(self, *error: object) -> None:
+            super().__exit__(*error)
+            watched.append(self.watched_variables())
+
+    monkeypatch.setattr(tf, "GradientTape", Recording)
+    model, _, _ = train.load_best(run)
+    assert export.grad_cam(model, data.public_test.faces[:2]).max() > 0
+    assert watched == [()]
+
+
+def test_a_network_of_another_head_is_not_proved(run: Path, data: Dataset) -> None:
+    model, _, _ = train.load_best(run)
+    logits, features = model.outputs
+    squared = keras.Model(model.inputs, [logits * logits, features])
+    with pytest.raises(export.ProofError, match="logits are not a linear layer of the mean features"):
+        export.grad_cam(squared, data.public_test.faces[:2])
+
+
 def test_scaled_maps_reach_one_and_empty_ones_stay_empty() -> None:
     maps = np.array([[[0, 2], [4, 1]], [[0, 0], [0, 0]]], np.float32)
     np.testing.assert_array_equal(export.scaled(maps), [[[0, 0.5], [1, 0.25]], [[0, 0], [0, 0]]])

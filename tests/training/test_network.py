@@ -76,6 +76,7 @@ def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split],
     logits, features = model(splits["PublicTest"].faces)
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)
+    np.testing.assert_allclose(network.head(model, features), logits, atol=1e-5)
 
 
 def test_scaling_is_a_layer_that_evens_out_light() -> None:
