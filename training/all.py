@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import training.__main__ as command_line
+from training.commands import options as shared
 
 CHECKPOINT = "checkpoint.npz"
 
@@ -74,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
     parser.add_argument("--votes", type=Path, help="FER+ votes (default: fer2013new.csv beside the data, if there)")
-    parser.add_argument("--run", type=Path, default=command_line.RUN, help="checkpoints (default: %(default)s)")
-    parser.add_argument("--model", type=Path, default=command_line.MODEL, help="result (default: %(default)s)")
+    parser.add_argument("--run", type=Path, default=shared.RUN, help="checkpoints (default: %(default)s)")
+    parser.add_argument("--model", type=Path, default=shared.MODEL, help="result (default: %(default)s)")
     return parser
 
 

@@ -15,8 +15,8 @@ import matplotlib as mpl
 import numpy as np
 
 from service.classifier import EmotionClassifier
-from training import card, evaluate, figures, metrics, quantise
-from training.dataset import SPLITS, Dataset
+from training.data.dataset import SPLITS, Dataset
+from training.release import card, evaluate, figures, metrics, quantise
 from training.studies import agreement, duplicates, faithfulness, robustness, slices
 
 Votes = tuple[np.ndarray, ...]

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import evaluate, figures, receipt
+from training import receipt
 from training.__main__ import main
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.release import evaluate, figures
 from training.studies import duplicates, faithfulness
 
 

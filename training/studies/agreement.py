@@ -10,9 +10,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from training import metrics
-from training.dataset import LABELS, VOTE_COLUMNS
-from training.figures import BLUE, INK, ORANGE, STYLE, TEAL
+from training.data.dataset import LABELS, VOTE_COLUMNS
+from training.release import metrics
+from training.release.figures import BLUE, INK, ORANGE, STYLE, TEAL
 
 NAMES = {
     "anger": "angry",

@@ -28,8 +28,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from training.dataset import SPLITS, Dataset
-from training.figures import SOFT, STYLE, TEAL
+from training.data.dataset import SPLITS, Dataset
+from training.release.figures import SOFT, STYLE, TEAL
 
 CANDIDATE = 0.65
 ALIKE = 0.85

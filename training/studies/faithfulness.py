@@ -29,8 +29,8 @@ from tqdm import tqdm
 
 from service import images
 from service.classifier import EmotionClassifier
-from training.dataset import SIZE
-from training.figures import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL
+from training.data.dataset import SIZE
+from training.release.figures import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL
 
 Explain = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Faces uint8 (n, 48, 48, 1) to probabilities (n, classes) and heatmaps float32 (n, classes, h, w)."""

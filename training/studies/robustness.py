@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from service import images
 from service.faces import FaceDetector
 from service.images import Box
-from training import framing
-from training.figures import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL
+from training.release import framing
+from training.release.figures import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL
 
 Answer = Callable[[np.ndarray], np.ndarray]
 """Faces uint8 (n, h, w, 1) to probabilities (n, classes)."""

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from service import images
-from training import metrics
-from training.figures import BLUE, SOFT, STYLE
+from training.release import metrics
+from training.release.figures import BLUE, SOFT, STYLE
 
 QUARTERS = 4
 # Measured on the crop that the network sees, as the service does.

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from training import metrics
-from training.dataset import LABELS, VOTE_COLUMNS
+from training.data.dataset import LABELS, VOTE_COLUMNS
+from training.release import metrics
 from training.studies import agreement
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.dataset import LABELS, Dataset, Split
+from training.data.dataset import LABELS, Dataset, Split
 from training.studies import duplicates
 
 # Rows of the three splits below.

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import spsolve
 
 from service import images
 from service.classifier import EmotionClassifier
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.studies import faithfulness
 
 

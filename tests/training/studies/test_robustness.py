@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.images import Box
-from training.dataset import load
+from training.data.dataset import load
 from training.studies import robustness
 
 MARGIN = -0.04

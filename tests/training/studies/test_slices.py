@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training import metrics
+from training.release import metrics
 from training.studies import slices
 
 

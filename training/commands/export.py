@@ -1,0 +1,25 @@
+"""`export`: a run's best weights as ONNX, with proof."""
+
+import argparse
+
+from training.commands import options as shared
+
+
+def add(commands: "shared.Subparsers") -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write the best weights as ONNX, calibrated on PublicTest and proved equal to Keras",
+        description="Write the run's best weights as ONNX. Temperature and plausibility threshold are fitted on "
+        "PublicTest. A file whose answers or heatmaps differ from Keras's, or that is too large, is not put in place.",
+    )
+    shared.add_data(parser)
+    shared.add_run(parser)
+    shared.add_model(parser)
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from training.release.export import export, words
+
+    proof = export(options.run, shared.load_data(options), options.model)
+    print(f"{options.model}: {words(proof)}")

@@ -1,0 +1,54 @@
+"""`figures`: draw whatever the inputs allow."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from training.commands import options as shared
+
+
+def add(commands: "shared.Subparsers") -> None:
+    parser = commands.add_parser(
+        "figures",
+        help="draw the data, the network, the learning curves, the mistakes and the heatmaps",
+        description="Draw what the inputs allow: sample faces and class balance need the data; the network and its "
+        "curves need a run; confusion matrix, classification report and Grad-CAM galleries need data and model.",
+    )
+    shared.add_data(parser)
+    shared.add_run(parser)
+    shared.add_model(parser)
+    parser.add_argument(
+        "--out", type=Path, default=shared.FIGURES, help="folder for the pictures (default: %(default)s)"
+    )
+    parser.add_argument("--data-only", action="store_true", help="sample faces and class balance, nothing more")
+    parser.set_defaults(run_command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    from training.learning.train import BEST, story
+    from training.release import evaluate, figures
+
+    data = shared.load_data(options) if options.data.exists() else None
+    if options.data_only:
+        figures.of_data(data or shared.load_data(options), options.out)
+        return
+    made, skipped = [], []
+    if data:
+        made += figures.of_data(data, options.out)
+    else:
+        skipped.append(f"samples and class balance: {options.data} does not exist")
+    if (options.run / BEST).exists():
+        made += figures.of_training(story(options.run), options.out)
+    elif options.model.exists() and (told := evaluate.story(options.model)):
+        made += figures.of_training(told, options.out)
+    else:
+        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} tells of them")
+    if data and options.model.exists():
+        made += figures.of_model(options.model, data, options.out)
+    else:
+        lacking = options.data if not data else options.model
+        skipped.append(f"confusion matrix, report and heatmaps: {lacking} does not exist")
+    for path in made:
+        print(path)
+    for reason in skipped:
+        print(f"skipped {reason}", file=sys.stderr)

@@ -1,0 +1,78 @@
+"""`train`: train the network, or go on from a checkpoint."""
+
+import argparse
+from pathlib import Path
+
+from training.commands import options as shared
+
+
+def add(commands: "shared.Subparsers") -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train the network; Ctrl-C leaves a checkpoint",
+        description="Train the network. Ctrl-C stops after the batch at hand and leaves a checkpoint; "
+        "--resume goes on from it, bit for bit.",
+    )
+    shared.add_data(parser)
+    shared.add_run(parser)
+    parser.add_argument(
+        "--votes", type=Path, help="FER+ votes, fer2013new.csv (optional, worth having; for FER-2013 as CSV)"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="another run whose best network is learned from as well (distillation); may be given several times",
+    )
+    parser.add_argument(
+        "--from", type=Path, dest="start", metavar="RUN", help="begin with the best weights of another run"
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the training faces")
+    parser.add_argument("--rate", type=float, dest="learning_rate", help="largest learning rate")
+    parser.add_argument(
+        "--size",
+        type=_training_size,
+        dest="sizes",
+        metavar="PIXELS",
+        help="training size in all epochs, a multiple of 8 (default: small faces first, which cost half as much)",
+    )
+    parser.add_argument("--seed", type=int, help="decides every random draw")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+    parser.set_defaults(run_command=run)
+
+
+def _training_size(text: str) -> tuple[tuple[float, int], ...]:
+    """The recipe's `sizes` of one size for all epochs."""
+    if not text.isdecimal() or not 16 <= int(text) <= 96 or int(text) % 8:
+        raise argparse.ArgumentTypeError(f"{text} is no multiple of 8 from 16 to 96")
+    return ((1.0, int(text)),)
+
+
+def run(options: argparse.Namespace) -> None:
+    from training.data.dataset import load_votes
+    from training.learning.teacher import teach
+    from training.learning.train import CHECKPOINT, Recipe, Trainer, read_checkpoint
+
+    names = ("epochs", "learning_rate", "sizes", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    checkpoint = options.run / CHECKPOINT
+    if not options.resume and checkpoint.exists():
+        raise ValueError(f"{checkpoint} exists: pass --resume to go on, or another --run to start anew.")
+    recipe = Recipe.from_json(read_checkpoint(checkpoint)[0]["recipe"]) if options.resume else Recipe(**given)
+    for name, value in given.items():
+        if getattr(recipe, name) != value:
+            raise ValueError(f"{checkpoint} was begun with {name} {getattr(recipe, name)}, which cannot change.")
+    if options.resume and (options.votes or options.teacher or options.start):
+        raise ValueError(f"{checkpoint} holds its soft targets and weights: leave out --votes, --teacher and --from.")
+    dataset = shared.load_data(options)
+    if options.resume:
+        trainer = Trainer(recipe, dataset, None)
+        trainer.restore(options.run)
+    else:
+        votes = load_votes(options.votes, dataset) if options.votes else None
+        trainer = Trainer(recipe, dataset, teach(dataset, options.teacher, votes))
+        if options.start:
+            trainer.start_from(options.start)
+    trainer.run(options.run)

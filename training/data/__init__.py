@@ -1,0 +1,1 @@
+"""What the network learns from: data sets as arrays, and random changes to faces."""

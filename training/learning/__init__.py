@@ -1,0 +1,1 @@
+"""From data to weights: the network, its targets and the training loop."""

@@ -1,0 +1,187 @@
+"""The CNN: scaling layer first, global average pooling and one linear layer last."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers
+
+HEATMAP_LAYER = "features"
+# In the names of all that squeezes and excites.
+EXCITE = "_excite"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What makes two networks different. Widths are channels at half, quarter and eighth size."""
+
+    classes: int
+    size: int = 48
+    widths: tuple[int, int, int] = (40, 80, 160)
+    blocks: tuple[int, int] = (2, 2)
+    # The linear layer reads both stages' last maps, not the second's alone, so that heatmaps are twice as fine.
+    fine: bool = False
+    # Squeeze and excitation (Hu et al. 2018) in every block: channels of the hidden layer are a block's by this
+    # number; 0 for none.
+    squeeze: int = 0
+
+
+@keras.saving.register_keras_serializable(package="fer")
+class Standardise(layers.Layer):
+    """Grey faces 0..255 (n, h, w, 1) to float32 with mean 0 and deviation 1 each.
+
+    Every face on its own, so that a darker or flatter picture of it gives the same numbers.
+    The added 8 keeps a face without contrast from becoming amplified noise.
+    """
+
+    def call(self, faces):
+        x = keras.ops.cast(faces, "float32")
+        mean = keras.ops.mean(x, axis=(1, 2, 3), keepdims=True)
+        centred = x - mean
+        deviation = keras.ops.sqrt(keras.ops.mean(centred * centred, axis=(1, 2, 3), keepdims=True))
+        return centred / (deviation + 8.0)
+
+
+@keras.saving.register_keras_serializable(package="fer")
+class Orient(layers.Layer):
+    """Scaled faces (n, h, w, 1), mirrored where the faces themselves, 0..255, are brighter on the right; and which.
+
+    A face and its mirror image become the same picture, so they get the same answer, which costs nothing
+    (canonicalisation, Kaba et al. 2023). Asking it of the network by a penalty cost a point of accuracy.
+    """
+
+    def call(self, scaled, faces):
+        # Sums of whole numbers, which no order of adding them rounds: with equal halves nothing is turned.
+        faces = keras.ops.cast(faces, "float32")
+        middle = keras.ops.shape(faces)[2] // 2
+        left = keras.ops.sum(faces[:, :, :middle], axis=(1, 2, 3), keepdims=True)
+        right = keras.ops.sum(faces[:, :, -middle:], axis=(1, 2, 3), keepdims=True)
+        return _turn(scaled, left < right), left < right
+
+
+@keras.saving.register_keras_serializable(package="fer")
+class TurnBack(layers.Layer):
+    """Maps (n, h, w, channels) of those that `Orient` has mirrored, mirrored again, for heatmaps that fit the face."""
+
+    def call(self, maps, mirrored):
+        return _turn(maps, mirrored)
+
+
+def _turn(x, mirrored):
+    return keras.ops.where(mirrored, x[:, :, ::-1], x)
+
+
+def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
+    """A residual network from faces (n, h, w, 1), 0..255, to (logits, features).
+
+    `features` is the last map before pooling; a logit is linear in its mean, which is what makes
+    Grad-CAM a plain product (see `training.release.export`). Height and width are free while training,
+    in multiples of 8. `oriented` is how it is served: see `Orient`. It learns from both sides of faces,
+    whichever is brighter, and has the same weights either way.
+    """
+    faces = keras.Input((None, None, 1), name="faces")
+    x = Standardise(name="scaling")(faces)
+    if oriented:
+        x, mirrored = Orient(name="orient")(x, faces)
+    # 6x6 by stride 2 is space-to-depth followed by 3x3: full-size maps would cost more than they give.
+    x = _conv(x, shape.widths[0], kernel=6, stride=2, name="stem")
+    x = layers.ReLU(name="stem_relu")(x)
+    stages = []
+    for stage, (width, count) in enumerate(zip(shape.widths[1:], shape.blocks, strict=True), start=1):
+        for block in range(count):
+            last = stage == len(shape.blocks) and block == count - 1
+            x = _residual(
+                x,
+                width,
+                stride=2 if block == 0 else 1,
+                squeeze=shape.squeeze,
+                name=f"stage{stage}_block{block + 1}",
+                out=HEATMAP_LAYER if last and not shape.fine else None,
+            )
+        stages.append(x)
+    if shape.fine:
+        # Each pixel of the coarse map four times: the mean over the joint map is the mean over each of its parts.
+        coarse = layers.UpSampling2D(2, interpolation="nearest", name="finer")(stages[-1])
+        x = layers.Concatenate(name=HEATMAP_LAYER)([coarse, stages[-2]])
+    if oriented:
+        x = TurnBack(name="turned_back")(x, mirrored)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(x)
+    logits = layers.Dense(shape.classes, name="logits")(pooled)
+    return keras.Model(faces, [logits, x], name="emotion")
+
+
+def head(model: keras.Model, features):
+    """Logits (n, classes) of `features` (n, h, w, channels), by the layers of `model` that come after them."""
+    return model.get_layer("logits")(model.get_layer("pool")(features))
+
+
+def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "ones"):
+    x = layers.Conv2D(
+        width,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, gamma_initializer=gamma, name=f"{name}_norm")(x)
+
+
+def _residual(x, width: int, *, stride: int, squeeze: int, name: str, out: str | None):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2015); starts out as the shortcut alone."""
+    shortcut = x
+    if stride != 1 or x.shape[-1] != width:
+        shortcut = _conv(x, width, kernel=1, stride=stride, name=f"{name}_shortcut")
+    y = _conv(x, width, kernel=3, stride=stride, name=f"{name}_a")
+    y = layers.ReLU(name=f"{name}_a_relu")(y)
+    y = _conv(y, width, kernel=3, stride=1, name=f"{name}_b", gamma="zeros")
+    if squeeze:
+        y = _excite(y, width // squeeze, name=f"{name}{EXCITE}")
+    return layers.ReLU(name=out or f"{name}_relu")(layers.Add(name=f"{name}_add")([y, shortcut]))
+
+
+def _excite(x, hidden: int, *, name: str):
+    """Each channel times 0 to 2, by what all channels hold on average; times 1 to begin with."""
+    means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
+    weights = layers.Dense(hidden, activation="relu", kernel_initializer="he_normal", name=f"{name}_a")(means)
+    weights = layers.Dense(x.shape[-1], activation="sigmoid", kernel_initializer="zeros", name=f"{name}_b")(weights)
+    # Twice one half: a network that was trained without this part is the same network with it.
+    return layers.Multiply(name=f"{name}_times")([x, layers.Rescaling(2.0, name=f"{name}_double")(weights)])
+
+
+def multiply_adds(shape: Shape) -> int:
+    """Multiply-adds of convolutions and linear layers for one face of `shape.size` pixels."""
+    model = build(shape)
+    sizes = keras.Model(
+        model.inputs, [layer.output for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    ).compute_output_shape((1, shape.size, shape.size, 1))
+    convolutions = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    spatial = sum(
+        int(np.prod(size[1:3])) * int(np.prod(layer.kernel.shape))
+        for layer, size in zip(convolutions, sizes, strict=True)
+    )
+    linear = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
+    return spatial + sum(int(np.prod(layer.kernel.shape)) for layer in linear)
+
+
+def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:
+    """The network's parts in order, for people: name, size of what it gives (h, w, channels), parameters."""
+    model = build(shape)
+    blocks = [f"stage{stage}_block{block + 1}" for stage, n in enumerate(shape.blocks, start=1) for block in range(n)]
+    relus = [f"{name}_relu" for name in blocks]
+    if not shape.fine:
+        relus[-1] = HEATMAP_LAYER
+    joint = [HEATMAP_LAYER] if shape.fine else []
+    ends = ["faces", "scaling", "stem_relu", *relus, *joint, "pool", "logits"]
+    sizes = keras.Model(model.inputs, [model.get_layer(name).output for name in ends]).compute_output_shape(
+        (1, shape.size, shape.size, 1)
+    )
+    names = ["faces", "scaling", "stem", *blocks, *joint, "pool", "logits"]
+    parameters = dict.fromkeys(names, 0)
+    for layer in model.layers:
+        for name in names:
+            # The last block's end is called HEATMAP_LAYER, which has no parameters.
+            if layer.name.startswith(name):
+                parameters[name] += layer.count_params()
+    return [(name, tuple(size[1:]), parameters[name]) for name, size in zip(names, sizes, strict=True)]
