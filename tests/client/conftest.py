@@ -1,50 +1,23 @@
-"""The real service with a network that can be computed in the head, and false ones that say what a test wants."""
+"""The real service with a network that can be computed in the head, false services, and files to send them."""
 
-import json
+import os
 import shutil
 import socket
+import stat
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.app import create_app
 from service.settings import Settings
+from tests.client.answers import mpjpeg_part
+from tests.client.servers import Serve, Shelf, served
 from tests.service.conftest import ROOT, brightness_network, encoded
 
-__all__ = ["PHOTO", "ROOT", "Scripted", "Serve", "encoded", "film", "part", "problem", "refused"]
-
 PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
-
-Serve = Callable[[ASGIApp], str]
-
-
-@contextmanager
-def served(app: ASGIApp) -> Iterator[tuple[str, uvicorn.Server]]:
-    """The application behind a real socket, in a thread: its address, and the server to stop."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, interface="asgi3", log_level="error", timeout_graceful_shutdown=1)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", server
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture(scope="session")
@@ -57,16 +30,30 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="session")
 def url(settings: Settings) -> Iterator[str]:
     """The real service."""
-    with served(create_app(settings)) as (url, _):
+    with served(create_app(settings)) as url:
         yield url
 
 
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """Serves what a test gives it, all tests' behind one socket."""
+    shelf = Shelf()
+    with served(shelf) as url:
+        yield lambda app: url + shelf.add(app)
+
+
 @pytest.fixture
-def clip(tmp_path: Path) -> Path:
-    """A film of one second, ten frames, all of them the photo."""
+def small_bodies(settings: Settings) -> Iterator[str]:
+    """The real service, which takes images of 1000 bytes at most."""
+    with served(create_app(settings.model_copy(update={"max_body_bytes": 1000}))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("ffmpeg") is None:
         pytest.skip("needs ffmpeg")
-    path = tmp_path / "film.mp4"
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     source = ["-loop", "1", "-i", str(PHOTO), "-t", "1", "-r", "10"]
     encoding = ["-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v", "3"]
     subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", *source, *encoding, str(path)], check=True)
@@ -74,19 +61,9 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serves what a test gives it until that test ends."""
-    closing = []
-
-    def begin(app: ASGIApp) -> str:
-        context = served(app)
-        url, _ = context.__enter__()
-        closing.append(context)
-        return url
-
-    yield begin
-    for context in reversed(closing):
-        context.__exit__(None, None, None)
+def clip(_clip: Path, tmp_path: Path) -> Path:
+    """A video of one second, ten frames, all of them the photo."""
+    return Path(shutil.copy(_clip, tmp_path / "clip.mp4"))
 
 
 @pytest.fixture
@@ -111,50 +88,31 @@ def black(tmp_path: Path) -> Path:
     return path
 
 
-class Scripted:
-    """A service that gives these answers in turn, the last one for ever, and remembers what it was asked."""
-
-    def __init__(self, *answers: Response):
-        self._answers = answers
-        self.asked: list[Request] = []
-        self.bodies: list[bytes] = []
-        self.times: list[float] = []
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            # A client that was told no may leave in the middle of its next photo: nothing to be said in its terminal.
-            with suppress(ClientDisconnect):
-                await self.reply(Request(scope, receive), send)
-
-    async def reply(self, request: Request, send: Send) -> None:
-        answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
-        self.asked.append(request)
-        self.times.append(time.monotonic())
-        self.bodies.append(await request.body())
-        await answer(request.scope, request.receive, send)
-
-
-def refused(status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    return JSONResponse(problem(status, code, **more), status, headers, media_type="application/problem+json")
+@pytest.fixture
+def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A false ffmpeg first on the PATH: plays the photo, as often as the file `times` says."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    path = folder / "ffmpeg"
+    path.write_text(f"""#!{sys.executable} -S
+import sys, time
+from pathlib import Path
+here = Path({str(tmp_path)!r})
+(here / "arguments").write_text(" ".join(sys.argv[1:]))
+picture = {mpjpeg_part(PHOTO.read_bytes())!r}
+for _ in range(int((here / "times").read_text())):
+    sys.stdout.buffer.write(picture)
+    sys.stdout.flush()
+    time.sleep(0.1)
+sys.exit("the cable was pulled" if (here / "broken").exists() else 0)
+""")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "times").write_text("3")
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
 
 
-def problem(status: int, code: str, detail: str = "No.", **more: Any) -> dict[str, Any]:
-    return {
-        "type": f"urn:fer:problem:{code}",
-        "title": "A problem",
-        "status": status,
-        "detail": detail,
-        "instance": "/v1/predict",
-        "code": code,
-        "request_id": "a1",
-        **more,
-    }
-
-
-def part(picture: bytes) -> bytes:
-    """A picture as ffmpeg writes it."""
-    return b"--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: %d\r\n\r\n%b\r\n" % (len(picture), picture)
-
-
-def film(*said: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(line).encode() + b"\n" for line in said)
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of whoever runs the tests."""
+    monkeypatch.delenv("FER_URL", raising=False)

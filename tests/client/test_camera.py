@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fer_client.camera import Camera, CameraError, ffmpeg_command
-from tests.client.conftest import PHOTO, part
+from tests.client.answers import mpjpeg_part
+from tests.client.conftest import PHOTO
 
 # What would end a line, a header and a picture.
 PICTURE = b"\xff\xd8\r\n\r\n--ffmpeg\r\nContent-length: 3\r\n\xff\xd9\n\xff\xd9"
@@ -62,7 +63,7 @@ def program(path: Path, code: str) -> list[str]:
 
 
 def test_pictures_come_one_by_one_whatever_the_pieces(tmp_path: Path) -> None:
-    (tmp_path / "pictures").write_bytes(part(PICTURE) * 3)
+    (tmp_path / "pictures").write_bytes(mpjpeg_part(PICTURE) * 3)
     code = f"""
 for byte in open({str(tmp_path / "pictures")!r}, "rb").read():
     sys.stdout.buffer.write(bytes([byte]))
@@ -73,7 +74,7 @@ for byte in open({str(tmp_path / "pictures")!r}, "rb").read():
 
 
 def test_a_picture_is_there_while_it_is_new(tmp_path: Path) -> None:
-    code = f"sys.stdout.buffer.write({part(PICTURE)!r}); sys.stdout.flush(); time.sleep(60)"
+    code = f"sys.stdout.buffer.write({mpjpeg_part(PICTURE)!r}); sys.stdout.flush(); time.sleep(60)"
     with Camera(program(tmp_path / "ffmpeg", code)) as camera:
         pictures = iter(camera)
         assert next(pictures) == PICTURE
@@ -99,13 +100,13 @@ def test_why_there_are_no_pictures(tmp_path: Path, code: str, words: str) -> Non
 
 
 def test_a_loud_program_does_not_stop_the_pictures(tmp_path: Path) -> None:
-    code = f"sys.stderr.write('x' * 10**6); sys.stdout.buffer.write({part(PICTURE)!r})"
+    code = f"sys.stderr.write('x' * 10**6); sys.stdout.buffer.write({mpjpeg_part(PICTURE)!r})"
     with Camera(program(tmp_path / "ffmpeg", code)) as camera:
         assert list(camera) == [PICTURE]
 
 
 def test_a_picture_cut_short_is_none(tmp_path: Path) -> None:
-    code = f"sys.stdout.buffer.write({part(PICTURE)!r} + {part(PICTURE)[:-10]!r})"
+    code = f"sys.stdout.buffer.write({mpjpeg_part(PICTURE)!r} + {mpjpeg_part(PICTURE)[:-10]!r})"
     with Camera(program(tmp_path / "ffmpeg", code)) as camera:
         assert list(camera) == [PICTURE]
 

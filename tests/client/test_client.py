@@ -30,20 +30,9 @@ from fer_client import (
     VideoFrame,
     VideoSummary,
 )
-from service.app import create_app
-from service.settings import Settings
-from tests.client.conftest import PHOTO, Scripted, Serve, film, problem, refused
-from tests.client.test_results import answer, face
-
-FRAME: dict[str, Any] = {"type": "frame", "index": 0, "time_s": 0.0, "faces": [face(track_id=1)]}
-SUMMARY: dict[str, Any] = {
-    "type": "summary",
-    "duration_s": 1.0,
-    "frames_read": 25,
-    "frames_analysed": 5,
-    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.0, "mean": {"happy": 1.0}, "dominant": "happy"}],
-}
-
+from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, answer, video_lines
+from tests.client.conftest import PHOTO
+from tests.client.servers import Scripted, Serve, refused
 
 # --- the real service --------------------------------------------------------------------------
 
@@ -88,9 +77,8 @@ def test_a_passed_limit_is_told(url: str) -> None:
 
 @pytest.mark.parametrize("bytes_or_path", [bytes, Path])
 def test_a_file_too_large_is_told_whoever_hangs_up(
-    settings: Settings, serve: Serve, tmp_path: Path, bytes_or_path: type[bytes] | type[Path]
+    small_bodies: str, tmp_path: Path, bytes_or_path: type[bytes] | type[Path]
 ) -> None:
-    url = serve(create_app(settings.model_copy(update={"max_body_bytes": 1000})))
     large = tmp_path / "large.jpg"
     with large.open("wb") as file:
         # More than the connection's buffers hold: the service hangs up while this is being sent.
@@ -98,11 +86,11 @@ def test_a_file_too_large_is_told_whoever_hangs_up(
     image = large if bytes_or_path is Path else large.read_bytes()
 
     async def ask() -> None:
-        async with AsyncClient(url) as client:
+        async with AsyncClient(small_bodies) as client:
             await client.predict(image)
 
     def ask_sync() -> None:
-        with Client(url) as client:
+        with Client(small_bodies) as client:
             client.predict(image)
 
     for asking in (ask_sync, lambda: asyncio.run(ask())):
@@ -150,7 +138,7 @@ def test_a_film(url: str, clip: Path) -> None:
         assert next(client.video_text(clip, format="webvtt")) == "WEBVTT"
 
 
-def test_what_is_no_film(url: str) -> None:
+def test_what_is_no_video_lines(url: str) -> None:
     for said, error in both(url, PHOTO):
         assert said == []
         assert isinstance(error, ServiceError)
@@ -407,7 +395,7 @@ def both(url: str, path: Path, **options: Any) -> list[tuple[list[VideoFrame | V
 
 
 def test_a_films_frames_and_its_summary(serve: Serve, white: Path) -> None:
-    cinema = Scripted(Response(film(FRAME, {**FRAME, "index": 5, "new": "\u2028"}, SUMMARY)))
+    cinema = Scripted(Response(video_lines(VIDEO_FRAME, {**VIDEO_FRAME, "index": 5, "new": "\u2028"}, VIDEO_SUMMARY)))
     for said, error in both(serve(cinema), white, fps=2.5, from_s=0.0, to_s=None):
         assert error is None
         first, second, summary = said
@@ -431,11 +419,11 @@ def test_frames_come_while_the_film_is_analysed(serve: Serve, white: Path) -> No
         async def reply(self, request: Request, send: Send) -> None:
             async def lines() -> AsyncIterator[bytes]:
                 # A line in two pieces, and the rest only when that line has been seen.
-                whole = film(FRAME)
+                whole = video_lines(VIDEO_FRAME)
                 yield whole[:20]
                 yield whole[20:]
                 await asyncio.to_thread(seen.wait, 10)
-                yield film(SUMMARY).rstrip()
+                yield video_lines(VIDEO_SUMMARY).rstrip()
 
             await StreamingResponse(lines())(request.scope, request.receive, send)
 
@@ -449,7 +437,7 @@ def test_frames_come_while_the_film_is_analysed(serve: Serve, white: Path) -> No
 
 
 def test_an_error_on_the_way_comes_after_the_frames_before_it(serve: Serve, white: Path) -> None:
-    broken = Scripted(Response(film(FRAME, {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"})))
+    broken = Scripted(Response(video_lines(VIDEO_FRAME, VIDEO_ERROR)))
     for said, error in both(serve(broken), white):
         assert len(said) == 1
         assert isinstance(error, ServiceError)
@@ -459,11 +447,11 @@ def test_an_error_on_the_way_comes_after_the_frames_before_it(serve: Serve, whit
 @pytest.mark.parametrize(
     ("body", "frames", "words"),
     [
-        (film(FRAME), 1, "before the summary"),
+        (video_lines(VIDEO_FRAME), 1, "before the summary"),
         (b"", 0, "before the summary"),
-        (film(FRAME) + b"<html>\n", 1, "none of this service's: <html>"),
-        (film({"type": "news"}), 0, "none of this service's"),
-        (film({**FRAME, "time_s": "soon"}), 0, r"VideoFrame\.time_s is of another type"),
+        (video_lines(VIDEO_FRAME) + b"<html>\n", 1, "none of this service's: <html>"),
+        (video_lines({"type": "news"}), 0, "none of this service's"),
+        (video_lines({**VIDEO_FRAME, "time_s": "soon"}), 0, r"VideoFrame\.time_s is of another type"),
     ],
 )
 def test_an_answer_that_is_none_of_the_services(
@@ -480,7 +468,9 @@ def test_a_lost_connection_is_told_after_what_arrived(serve: Serve, white: Path)
     class Cut(Scripted):
         async def reply(self, request: Request, send: Send) -> None:
             # More is promised than comes.
-            await Response(film(FRAME), headers={"Content-Length": "10000"})(request.scope, request.receive, send)
+            await Response(video_lines(VIDEO_FRAME), headers={"Content-Length": "10000"})(
+                request.scope, request.receive, send
+            )
 
     for said, error in both(serve(Cut()), white):
         assert len(said) == 1
@@ -489,7 +479,7 @@ def test_a_lost_connection_is_told_after_what_arrived(serve: Serve, white: Path)
 
 def test_a_busy_service_gets_the_film_again(serve: Serve, white: Path) -> None:
     busy = refused(503, "overloaded", {"Retry-After": "0"})
-    cinema = Scripted(busy, Response(film(SUMMARY)), busy, Response(film(SUMMARY)))
+    cinema = Scripted(busy, Response(video_lines(VIDEO_SUMMARY)), busy, Response(video_lines(VIDEO_SUMMARY)))
     assert [len(said) for said, _ in both(serve(cinema), white)] == [1, 1]
     assert cinema.bodies == [white.read_bytes()] * 4
 
@@ -507,7 +497,7 @@ def test_other_formats_are_passed_on_line_by_line(serve: Serve, white: Path) -> 
         ("csv", b"index,time_s,error\r\n0,0.0,\r\n,,undecodable_video: Broken at 3 s.\r\n", 0),
         (
             "webvtt",
-            b"WEBVTT\n\nNOTE " + film({**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"}),
+            b"WEBVTT\n\nNOTE " + video_lines(VIDEO_ERROR),
             422,
         ),
     ],
@@ -537,7 +527,7 @@ def test_an_error_in_other_formats_is_one_too(
 
 
 def test_a_summary_and_odd_rows_are_no_errors(serve: Serve, white: Path) -> None:
-    with Client(serve(Scripted(Response(b"WEBVTT\n\nNOTE " + film(SUMMARY))))) as client:
+    with Client(serve(Scripted(Response(b"WEBVTT\n\nNOTE " + video_lines(VIDEO_SUMMARY))))) as client:
         assert len(list(client.video_text(white, format="webvtt"))) == 3
     with Client(serve(Scripted(Response(b'a,"b\n\nc\n,,\n')))) as client:
         assert len(list(client.video_text(white, format="csv"))) == 4
@@ -554,7 +544,7 @@ def test_a_film_is_never_in_memory_as_a_whole(serve: Serve, tmp_path: Path) -> N
         async def reply(self, request: Request, send: Send) -> None:
             async for piece in request.stream():
                 self.received += len(piece)
-            await Response(film(SUMMARY))(request.scope, request.receive, send)
+            await Response(video_lines(VIDEO_SUMMARY))(request.scope, request.receive, send)
 
     counting = Counting()
     url = serve(counting)
@@ -575,7 +565,7 @@ def test_leaving_a_film_closes_the_connection(serve: Serve, white: Path) -> None
             async def lines() -> AsyncIterator[bytes]:
                 try:
                     while True:
-                        yield film(FRAME)
+                        yield video_lines(VIDEO_FRAME)
                         await asyncio.sleep(0.01)
                 finally:
                     gone.set()

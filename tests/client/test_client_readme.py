@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fer_client.cli.report import EXIT_CODES
-from tests.client.conftest import PHOTO, ROOT
+from tests.client.conftest import PHOTO
+from tests.service.conftest import ROOT
 
 README = (ROOT / "client" / "README.md").read_text()
 PREDICT, MANY, MOVING = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import stat
 import subprocess
 import sys
 import termios
@@ -22,18 +21,13 @@ from starlette.types import Send
 from fer_client.cli.main import main
 from fer_client.cli.text import face_line
 from fer_client.results import Face, read
-from tests.client.conftest import PHOTO, ROOT, Scripted, Serve, film, part, problem, refused
-from tests.client.test_client import FRAME, SUMMARY
-from tests.client.test_results import answer, face
+from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, answer, face, video_lines
+from tests.client.conftest import PHOTO
+from tests.client.servers import Scripted, Serve, refused
+from tests.service.conftest import ROOT
 
 Capture = pytest.CaptureFixture[str]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "client" / "src"), "PYTHONIOENCODING": "utf-8"}
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("FER_URL", "FER_KEY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -268,16 +262,16 @@ def test_the_model(fer: Any, capsys: Capture) -> None:
 
 
 def test_a_film_line_by_line(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
-    cinema = Scripted(Response(film(FRAME, SUMMARY)))
+    cinema = Scripted(Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY)))
     url = serve(cinema)
     wanted = ["--fps", "2", "--from", "1", "--to", "3.5", "--max-faces", "4"]
     assert main(["video", str(white), "--url", url, *wanted]) == 0
-    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [FRAME, SUMMARY]
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [VIDEO_FRAME, VIDEO_SUMMARY]
     asked = {"fps": "2.0", "from_s": "1.0", "to_s": "3.5", "max_faces": "4", "format": "ndjson"}
     assert dict(cinema.asked[0].query_params) == asked
     assert main(["video", str(white), "--url", url, "-o", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == ""
-    assert [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()] == [FRAME, SUMMARY]
+    assert [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()] == [VIDEO_FRAME, VIDEO_SUMMARY]
 
 
 @pytest.mark.parametrize(
@@ -290,10 +284,10 @@ def test_other_formats_are_the_services_own(serve: Serve, white: Path, tmp_path:
 
 
 def test_a_film_that_breaks_off(serve: Serve, white: Path, capsys: Capture) -> None:
-    broken = film(FRAME, {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"})
+    broken = video_lines(VIDEO_FRAME, VIDEO_ERROR)
     assert main(["video", str(white), "--url", serve(Scripted(Response(broken)))]) == 1
     out, err = capsys.readouterr()
-    assert json.loads(one_line(out)) == FRAME
+    assert json.loads(one_line(out)) == VIDEO_FRAME
     assert one_line(err) == f"fer: {white}: Broken at 3 s. (undecodable_video)"
 
 
@@ -311,28 +305,6 @@ def test_a_film_that_is_not_there(fer: Any, tmp_path: Path, capsys: Capture) -> 
 
 
 # --- watch -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A false ffmpeg first on the PATH: plays the photo, as often as the file `times` says."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    path = folder / "ffmpeg"
-    path.write_text(f"""#!{sys.executable}
-import pathlib, sys, time
-pathlib.Path({str(tmp_path / "arguments")!r}).write_text(" ".join(sys.argv[1:]))
-picture = {part(PHOTO.read_bytes())!r}
-for _ in range(int(pathlib.Path({str(tmp_path / "times")!r}).read_text())):
-    sys.stdout.buffer.write(picture)
-    sys.stdout.flush()
-    time.sleep(0.1)
-sys.exit("the cable was pulled" if pathlib.Path({str(tmp_path / "broken")!r}).exists() else 0)
-""")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "times").write_text("3")
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path
 
 
 def test_watching(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
@@ -450,7 +422,7 @@ def test_a_bar_for_many_photos_on_a_terminal(url: str, white: Path, photos: int)
 
 
 def test_a_films_bar_goes_by_its_time(serve: Serve, white: Path) -> None:
-    url = serve(Scripted(Response(film({**FRAME, "time_s": 2.0}, SUMMARY))))
+    url = serve(Scripted(Response(video_lines({**VIDEO_FRAME, "time_s": 2.0}, VIDEO_SUMMARY))))
     out, said = on_terminal("video", str(white), "--from", "1", "--to", "5", "--url", url)
     assert len(out.splitlines()) == 2
     assert b"25%" in said

@@ -10,6 +10,7 @@ import pytest
 from fer_client import results
 from fer_client.errors import BadAnswer
 from fer_client.results import Explanation, Limits, Quality, Result, read
+from tests.client.answers import answer, face
 from tests.service.conftest import ROOT
 
 SCHEMAS = json.loads((ROOT / "openapi" / "openapi.json").read_text())["components"]["schemas"]
@@ -35,33 +36,6 @@ def test_the_lines_of_a_film_mirror_it_too(name: str) -> None:
 
 def test_the_limits_it_knows_exist() -> None:
     assert members(Limits) <= set(SCHEMAS["Limits"]["properties"])
-
-
-def face(**changes: Any) -> dict[str, Any]:
-    return {
-        "box": {"x": 1, "y": 2, "width": 3, "height": 4},
-        "detection": {"detector": None, "weight": None},
-        "emotion": "happy",
-        "confidence": 1,
-        "uncertain": False,
-        "plausible": ["happy"],
-        "emotions": {"happy": 1.0},
-        "quality": {"sharpness": 1.5, "brightness": 0.5, "warnings": []},
-        "track_id": None,
-        "explanations": [],
-        **changes,
-    }
-
-
-def answer(**changes: Any) -> dict[str, Any]:
-    return {
-        "request_id": "a1",
-        "model": {"name": "n", "version": "1", "sha256": "f"},
-        "image": {"width": 10, "height": 20},
-        "faces": [face()],
-        "timing_ms": {"total": 1.0},
-        **changes,
-    }
 
 
 def test_an_answer_is_read() -> None:

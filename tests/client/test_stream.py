@@ -2,25 +2,22 @@
 
 import asyncio
 import json
-import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket
 
 from fer_client import AsyncClient, BadAnswer, Client, FrameRefused, ServiceError, StreamResult, Unreachable
 from fer_client.flow import Flow
-from tests.client.conftest import PHOTO, Serve, problem
-from tests.client.test_results import answer, face
-
-GREETING = {"type": "session.created", "session_id": "s", "credits": 2}
+from tests.client.answers import problem, stream_result
+from tests.client.conftest import PHOTO
+from tests.client.servers import FalseStream, Serve, answering
 
 Answers = list[StreamResult | FrameRefused]
 Ask = Callable[..., Answers]
@@ -51,55 +48,6 @@ def ask_async(
 def watch(request: pytest.FixtureRequest) -> Ask:
     asking: Ask = request.param
     return asking
-
-
-class Session:
-    """A false service: `behave` gets each session that is opened, and frames are numbered from 1 in each."""
-
-    def __init__(self, behave: Callable[["Session", WebSocket], Any]):
-        self._behave = behave
-        self.opened = 0
-        self.headers: list[dict[str, str]] = []
-        self.said: list[dict[str, Any]] = []
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
-            return
-        socket = WebSocket(scope, receive, send)
-        self.opened += 1
-        self.headers.append(dict(socket.headers))
-        with suppress(WebSocketDisconnect):
-            await self._behave(self, socket)
-
-    async def greet(self, socket: WebSocket, credits: int = 2) -> None:
-        await socket.accept(subprotocol="fer.v1")
-        await socket.send_json({**GREETING, "credits": credits})
-
-    async def frame(self, socket: WebSocket) -> tuple[int, bytes] | None:
-        """The next frame's number and file; None at the client's goodbye, which is answered."""
-        while True:
-            message = await socket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message["code"])
-            if message.get("bytes") is not None:
-                magic, number, _ = struct.unpack_from(">4sId", message["bytes"])
-                assert magic == b"FER1"
-                return number, message["bytes"][16:]
-            self.said.append(json.loads(message["text"]))
-            if self.said[-1]["type"] == "session.close":
-                await socket.send_json({"type": "session.closed", "reason": "", "frames": {}})
-                await socket.close(1000)
-                return None
-
-
-def result(number: int, **changes: Any) -> dict[str, Any]:
-    return {**answer(faces=[face()]), "type": "result", "frame_id": number, "age_ms": 1.0, **changes}
-
-
-async def answering(session: Session, socket: WebSocket) -> None:
-    await session.greet(socket)
-    while (taken := await session.frame(socket)) is not None:
-        await socket.send_json(result(taken[0]))
 
 
 # --- the real service --------------------------------------------------------------------------
@@ -212,16 +160,16 @@ def test_it_is_done_when_all_is_answered() -> None:
 def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
     most = 0
 
-    async def slow(session: Session, socket: WebSocket) -> None:
+    async def slow(stream: FalseStream, socket: WebSocket) -> None:
         nonlocal most
-        await session.greet(socket, credits=2)
+        await stream.greet(socket, credits=2)
         waiting: list[int] = []
         while True:
             try:
-                taken = await asyncio.wait_for(session.frame(socket), 0.1)
+                taken = await asyncio.wait_for(stream.frame(socket), 0.1)
             except TimeoutError:
                 if waiting:
-                    await socket.send_json(result(waiting.pop(0)))
+                    await socket.send_json(stream_result(waiting.pop(0)))
                 continue
             if taken is None:
                 return
@@ -233,7 +181,7 @@ def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
             yield str(number).encode()
             time.sleep(0.01)
 
-    answers = watch(serve(Session(slow)), frames())
+    answers = watch(serve(FalseStream(slow)), frames())
     assert most == 2
     last = answers[-1]
     assert isinstance(last, StreamResult)
@@ -245,47 +193,47 @@ def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
 
 
 def test_the_options_and_the_key_are_told(watch: Ask, serve: Serve) -> None:
-    session = Session(answering)
-    watch(serve(session), [b"0"], key="s3cret", explain="gradcam", max_faces=None)
-    assert session.headers[0]["sec-websocket-protocol"].split(", ") == ["fer.v1", "s3cret"]
-    assert session.headers[0]["authorization"] == "Bearer s3cret"
-    assert session.said[0] == {"type": "session.update", "explain": "gradcam"}
-    assert session.said[-1] == {"type": "session.close"}
+    stream = FalseStream(answering)
+    watch(serve(stream), [b"0"], key="s3cret", explain="gradcam", max_faces=None)
+    assert stream.headers[0]["sec-websocket-protocol"].split(", ") == ["fer.v1", "s3cret"]
+    assert stream.headers[0]["authorization"] == "Bearer s3cret"
+    assert stream.said[0] == {"type": "session.update", "explain": "gradcam"}
+    assert stream.said[-1] == {"type": "session.close"}
 
 
 @pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4408, 4409])
 def test_a_session_that_ends_is_followed_by_a_new_one(watch: Ask, serve: Serve, code: int) -> None:
-    async def ending_once(session: Session, socket: WebSocket) -> None:
-        if session.opened > 1:
-            await answering(session, socket)
+    async def ending_once(stream: FalseStream, socket: WebSocket) -> None:
+        if stream.opened > 1:
+            await answering(stream, socket)
             return
-        await session.greet(socket)
-        await session.frame(socket)
+        await stream.greet(socket)
+        await stream.frame(socket)
         await socket.close(code, "later")
 
     def frames() -> Iterator[bytes]:
         yield b"0"
-        while session.opened < 2:
+        while stream.opened < 2:
             time.sleep(0.01)
         yield b"1"
 
-    session = Session(ending_once)
-    (only,) = watch(serve(session), frames())
+    stream = FalseStream(ending_once)
+    (only,) = watch(serve(stream), frames())
     assert isinstance(only, StreamResult)
     assert only.frame == b"1"
-    assert session.opened == 2
+    assert stream.opened == 2
 
 
 def test_a_service_that_stays_full_is_given_up(watch: Ask, serve: Serve) -> None:
-    async def full(session: Session, socket: WebSocket) -> None:
+    async def full(stream: FalseStream, socket: WebSocket) -> None:
         await socket.accept()
         await socket.close(1013, "all streams are taken")
 
-    session = Session(full)
+    stream = FalseStream(full)
     with pytest.raises(ServiceError, match="all streams are taken") as caught:
-        watch(serve(session), [b"0"], retries=1)
+        watch(serve(stream), [b"0"], retries=1)
     assert (caught.value.code, caught.value.status) == ("overloaded", 503)
-    assert session.opened == 2
+    assert stream.opened == 2
 
 
 @pytest.mark.parametrize(
@@ -299,46 +247,46 @@ def test_a_service_that_stays_full_is_given_up(watch: Ask, serve: Serve) -> None
     ],
 )
 def test_some_ends_are_final(watch: Ask, serve: Serve, code: int, kind: type[Exception], words: str) -> None:
-    async def refusing(session: Session, socket: WebSocket) -> None:
-        await session.greet(socket)
+    async def refusing(stream: FalseStream, socket: WebSocket) -> None:
+        await stream.greet(socket)
         await socket.close(code, "no")
 
-    session = Session(refusing)
+    stream = FalseStream(refusing)
     with pytest.raises(kind, match=words):
-        watch(serve(session), [b"0"])
-    assert session.opened == 1
+        watch(serve(stream), [b"0"])
+    assert stream.opened == 1
 
 
 def test_a_denied_handshake_is_the_services_problem(watch: Ask, serve: Serve) -> None:
-    async def denying(_: Session, socket: WebSocket) -> None:
+    async def denying(_: FalseStream, socket: WebSocket) -> None:
         await socket.send_denial_response(JSONResponse(problem(401, "unauthorized", "A key is needed."), 401))
 
-    session = Session(denying)
+    stream = FalseStream(denying)
     with pytest.raises(ServiceError, match="A key is needed") as caught:
-        watch(serve(session), [b"0"])
+        watch(serve(stream), [b"0"])
     assert caught.value.status == 401
-    assert session.opened == 1
+    assert stream.opened == 1
 
 
 def test_a_busy_handshake_is_tried_again(watch: Ask, serve: Serve) -> None:
-    async def busy_once(session: Session, socket: WebSocket) -> None:
-        if session.opened > 1:
-            await answering(session, socket)
+    async def busy_once(stream: FalseStream, socket: WebSocket) -> None:
+        if stream.opened > 1:
+            await answering(stream, socket)
             return
         headers = {"Retry-After": "1"}
         await socket.send_denial_response(JSONResponse(problem(503, "overloaded"), 503, headers))
 
     began = time.monotonic()
-    assert len(watch(serve(Session(busy_once)), [b"0"])) == 1
+    assert len(watch(serve(FalseStream(busy_once)), [b"0"])) == 1
     assert time.monotonic() - began >= 1
 
 
 def test_something_else_answers(watch: Ask, serve: Serve) -> None:
-    async def page(_: Session, socket: WebSocket) -> None:
+    async def page(_: FalseStream, socket: WebSocket) -> None:
         await socket.send_denial_response(PlainTextResponse("a page", 404))
 
     with pytest.raises(BadAnswer, match="answered 404 to the handshake of a stream"):
-        watch(serve(Session(page)), [b"0"])
+        watch(serve(FalseStream(page)), [b"0"])
 
 
 @pytest.mark.parametrize(
@@ -351,13 +299,13 @@ def test_something_else_answers(watch: Ask, serve: Serve) -> None:
     ],
 )
 def test_a_greeting_that_is_none(watch: Ask, serve: Serve, message: str, words: str) -> None:
-    async def other(_: Session, socket: WebSocket) -> None:
+    async def other(_: FalseStream, socket: WebSocket) -> None:
         await socket.accept()
         await socket.send_text(message)
         await socket.receive()
 
     with pytest.raises(BadAnswer, match=words):
-        watch(serve(Session(other)), [b"0"])
+        watch(serve(FalseStream(other)), [b"0"])
 
 
 def test_nobody_answers(watch: Ask, nowhere: str) -> None:
@@ -366,13 +314,13 @@ def test_nobody_answers(watch: Ask, nowhere: str) -> None:
 
 
 def test_messages_of_a_newer_service_are_passed_over(watch: Ask, serve: Serve) -> None:
-    async def newer(session: Session, socket: WebSocket) -> None:
-        await session.greet(socket)
+    async def newer(stream: FalseStream, socket: WebSocket) -> None:
+        await stream.greet(socket)
         await socket.send_json({"type": "weather", "sunny": True})
-        while (taken := await session.frame(socket)) is not None:
-            await socket.send_json(result(taken[0], mood="new"))
+        while (taken := await stream.frame(socket)) is not None:
+            await socket.send_json(stream_result(taken[0], mood="new"))
 
-    (only,) = watch(serve(Session(newer)), [b"0"])
+    (only,) = watch(serve(FalseStream(newer)), [b"0"])
     assert isinstance(only, StreamResult)
     assert only.raw["mood"] == "new"
 
@@ -387,8 +335,8 @@ def test_who_leaves_early_stops_the_source(serve: Serve) -> None:
             yield b"0"
             time.sleep(0.01)
 
-    session = Session(answering)
-    with Client(serve(session)) as client, closing(client.stream(frames())) as answers:
+    stream = FalseStream(answering)
+    with Client(serve(stream)) as client, closing(client.stream(frames())) as answers:
         next(answers)
     time.sleep(0.2)
     before = taken

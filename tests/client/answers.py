@@ -1,0 +1,80 @@
+"""What the service says, as JSON objects, lines and files. test_documents.py checks them against its documents."""
+
+import json
+from typing import Any
+
+GREETING = {
+    "type": "session.created",
+    "session_id": "s",
+    "limits": {},
+    "labels": ["happy"],
+    "model": {"name": "n", "version": "1", "sha256": "f", "crop_margin": 0.1},
+    "credits": 2,
+    "configuration": {},
+}
+DROPPED = {"type": "dropped", "frame_id": 1, "reason": "stale"}
+
+
+def face(**changes: Any) -> dict[str, Any]:
+    return {
+        "box": {"x": 1, "y": 2, "width": 3, "height": 4},
+        "detection": {"detector": None, "weight": None},
+        "emotion": "happy",
+        "confidence": 1,
+        "uncertain": False,
+        "plausible": ["happy"],
+        "emotions": {"happy": 1.0},
+        "quality": {"sharpness": 1.5, "brightness": 0.5, "warnings": []},
+        "track_id": None,
+        "explanations": [],
+        **changes,
+    }
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    """The faces of one image."""
+    return {
+        "request_id": "a1",
+        "model": {"name": "n", "version": "1", "sha256": "f"},
+        "image": {"width": 10, "height": 20},
+        "faces": [face()],
+        "timing_ms": {"total": 1.0},
+        **changes,
+    }
+
+
+def stream_result(frame_id: int, **changes: Any) -> dict[str, Any]:
+    return {**answer(), "type": "result", "frame_id": frame_id, "age_ms": 1.0, **changes}
+
+
+def problem(status: int, code: str, detail: str = "No.", **more: Any) -> dict[str, Any]:
+    return {
+        "type": f"urn:fer:problem:{code}",
+        "title": "A problem",
+        "status": status,
+        "detail": detail,
+        "instance": "/v1/predict",
+        "code": code,
+        "request_id": "a1",
+        **more,
+    }
+
+
+VIDEO_FRAME: dict[str, Any] = {"type": "frame", "index": 0, "time_s": 0.0, "faces": [face(track_id=1)]}
+VIDEO_SUMMARY: dict[str, Any] = {
+    "type": "summary",
+    "duration_s": 1.0,
+    "frames_read": 25,
+    "frames_analysed": 5,
+    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.0, "mean": {"happy": 1.0}, "dominant": "happy"}],
+}
+VIDEO_ERROR = {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"}
+
+
+def video_lines(*lines: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def mpjpeg_part(picture: bytes) -> bytes:
+    """A picture as ffmpeg writes it."""
+    return b"--ffmpeg\r\nContent-type: image/jpeg\r\nContent-length: %d\r\n\r\n%b\r\n" % (len(picture), picture)
