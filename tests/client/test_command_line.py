@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -299,6 +300,15 @@ def test_a_refused_film_costs_no_file(serve: Serve, white: Path, tmp_path: Path,
     assert out.read_text() == "before"
 
 
+def test_a_videos_explanations_are_saved(fer: Any, clip: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "out"
+    assert fer("video", clip, "--fps", "2", "--explain", out, "--target", "dark") == 0
+    frames = [json.loads(line) for line in capsys.readouterr().out.splitlines()][:-1]
+    assert len(frames) == 2
+    assert all(len(frame["faces"]) == 1 for frame in frames)
+    assert sorted(path.name for path in out.iterdir()) == ["clip-000000-0-dark.jpg", "clip-000001-0-dark.jpg"]
+
+
 def test_a_film_that_is_not_there(fer: Any, tmp_path: Path, capsys: Capture) -> None:
     assert fer("video", tmp_path / "missing.mp4") == 1
     assert one_line(capsys.readouterr().err) == f"fer: {tmp_path / 'missing.mp4'}: No such file or directory"
@@ -320,6 +330,14 @@ def test_watching(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
 def test_watching_as_json(fer: Any, ffmpeg: Path, capsys: Capture) -> None:
     assert fer("watch", "--input", "rtsp://camera.example/1", "--json", "--max-faces", "1") == 0
     assert all(len(json.loads(line)["faces"]) == 1 for line in capsys.readouterr().out.splitlines())
+
+
+def test_watching_with_explanations(fer: Any, ffmpeg: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert fer("watch", "--input", "rtsp://camera.example/1", "--explain", out) == 0
+    saved = sorted(out.iterdir())
+    assert re.fullmatch(r"frame-000001-0-(dark|bright)\.png", saved[0].name)
+    assert saved[0].read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_camera_that_breaks(fer: Any, ffmpeg: Path, capsys: Capture) -> None:

@@ -1,32 +1,90 @@
-"""Options of the calls, as the service names them; what is left out or None, the service chooses."""
+"""Options of the calls, under the service's names. For one that is left out or None, the service uses its default."""
 
-from typing import Literal, TypedDict
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an option does, and the service's default. `None` as default: the meaning says what happens then."""
+
+    meaning: str
+    default: str | int | float | None
+
+
+Explain = Annotated[
+    Literal["none", "gradcam"] | None, Option("gradcam adds a heatmap of what in the face spoke for a label", "none")
+]
+Heatmap = Annotated[
+    Literal["map", "overlay"] | None,
+    Option("map: a grey PNG of the crop's size in the model; overlay: a JPEG of the face in colour", "map"),
+]
+Target = Annotated[str | None, Option("the label to explain: top, all, or one of the model's labels", "top")]
+MaxFaces = Annotated[int | None, Option("at most this many faces, largest first", 10)]
+MinFacePx = Annotated[
+    int | None, Option("find only faces at least this wide, in pixels; by default a sixteenth of the longer side", None)
+]
+Crop = Annotated[
+    Literal["detect", "whole"] | None, Option("whole: the image is a face already, no detector runs", "detect")
+]
+Smoothing = Annotated[
+    float | None,
+    Option("average each track's probabilities over time, from 0 (each frame alone) to 1 (the whole track)", 0.0),
+]
 
 
 class PredictOptions(TypedDict, total=False):
-    explain: Literal["none", "gradcam"]
-    heatmap: Literal["map", "overlay"]
-    target: str
-    """`top`, `all`, or one of the model's labels"""
-    max_faces: int | None
-    min_face_px: int | None
-    crop: Literal["detect", "whole"]
+    """Options for one image."""
+
+    explain: Explain
+    heatmap: Heatmap
+    target: Target
+    max_faces: MaxFaces
+    min_face_px: MinFacePx
+    crop: Crop
 
 
-class VideoOptions(TypedDict, total=False):
-    fps: float | None
-    """frames analysed for each second of the film"""
-    from_s: float | None
-    to_s: float | None
-    explain: Literal["none", "gradcam"]
-    max_faces: int | None
-    min_face_px: int | None
+class VideoOptions(PredictOptions, total=False):
+    """Options for each analysed frame of a video, and which frames these are."""
+
+    fps: Annotated[float | None, Option("frames to analyse per second of the video, at most", 5.0)]
+    from_s: Annotated[float | None, Option("start at this time, in seconds", 0.0)]
+    to_s: Annotated[float | None, Option("stop before this time, in seconds; by default at the video's end", None)]
+    smoothing: Smoothing
 
 
 class StreamOptions(TypedDict, total=False):
-    explain: Literal["none", "gradcam"]
-    explain_every: int
-    max_faces: int | None
-    min_face_px: int | None
-    smoothing: float
-    max_age_ms: float | None
+    """Options for each frame of a stream."""
+
+    explain: Explain
+    explain_every: Annotated[int | None, Option("explain every n-th analysed frame", 1)]
+    target: Target
+    max_faces: MaxFaces
+    min_face_px: MinFacePx
+    smoothing: Smoothing
+    max_age_ms: Annotated[
+        float | None, Option("drop a frame that has waited longer, in milliseconds; by default none", None)
+    ]
+
+
+@dataclass(frozen=True)
+class OptionType:
+    """The type of an option's value; `choices` are its allowed values where these are few, else empty."""
+
+    option: Option
+    type: type[str] | type[int] | type[float]
+    choices: tuple[str, ...]
+
+
+def option_types(options: Any) -> dict[str, OptionType]:
+    """Each option of one of the classes above, by name."""
+    return {name: _option_type(hint) for name, hint in get_type_hints(options, include_extras=True).items()}
+
+
+def _option_type(hint: Any) -> OptionType:
+    union, option = get_args(hint)
+    (value,) = (part for part in get_args(union) if part is not NoneType)
+    if get_origin(value) is Literal:
+        return OptionType(option, str, get_args(value))
+    return OptionType(option, value, ())

@@ -4,12 +4,23 @@ import argparse
 import math
 import os
 from collections.abc import Callable
-from typing import TypedDict
+from pathlib import Path
+from typing import Any, TypedDict, TypeVar
 
+from fer_client.options import OptionType, option_types
 from fer_client.wire import DEFAULT_URL, Target
 
 Run = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
+Options = TypeVar("Options")
+
+# Flags and placeholders that do not follow from an option's name.
+FLAGS = {"from_s": "--from", "to_s": "--to"}
+METAVARS = {"target": "LABEL", "from_s": "SECONDS", "to_s": "SECONDS", "max_age_ms": "MS", "smoothing": "SHARE"}
+# They say what to explain and how: without --explain they would have no effect.
+EXPLANATION_OPTIONS = ("heatmap", "target", "explain_every")
+# Files for people to look at, so not the service's default.
+HEATMAP = "overlay"
 
 
 class Connection(TypedDict):
@@ -26,7 +37,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """A command that asks the service, with how to reach it."""
     command = commands.add_parser(name, help=summary, description=f"Shows {summary}.")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, command=command)
     service = command.add_argument_group("service")
     service.add_argument(
         "--url", type=_url, default=os.environ.get("FER_URL") or DEFAULT_URL, help=f"default FER_URL, or {DEFAULT_URL}"
@@ -50,9 +61,47 @@ def connection(arguments: argparse.Namespace) -> Connection:
     }
 
 
-def add_faces(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--max-faces", type=count, metavar="N", help="at most so many faces, largest first")
-    command.add_argument("--min-face-px", type=count, metavar="N", help="only faces at least so wide")
+def add_options(command: argparse.ArgumentParser, options: type[Any]) -> None:
+    """A flag for each option of a call. The service checks the values' limits, so they are not repeated here."""
+    group = command.add_argument_group("analysis")
+    for name, described in option_types(options).items():
+        if name == "explain":
+            help = "save heatmaps there: what in each face spoke for its label"
+            group.add_argument("--explain", type=Path, metavar="DIR", help=help)
+        else:
+            group.add_argument(flag(name), dest=name, help=_help(name, described), **_value(name, described))
+
+
+def flag(name: str) -> str:
+    return FLAGS.get(name, f"--{name.replace('_', '-')}")
+
+
+def chosen(arguments: argparse.Namespace, options: type[Options]) -> Options:
+    """The options of a call as they were given. Exits with 2 for one that would have no effect."""
+    values = {name: getattr(arguments, name) for name in option_types(options)}
+    if values["explain"] is None:
+        for name in EXPLANATION_OPTIONS:
+            if values.get(name) is not None:
+                arguments.command.error(f"{flag(name)} has no effect without --explain")
+    else:
+        values["explain"] = "gradcam"
+        if "heatmap" in values:
+            values["heatmap"] = values["heatmap"] or HEATMAP
+    return options(**values)
+
+
+def _help(name: str, described: OptionType) -> str:
+    default = HEATMAP if name == "heatmap" else described.option.default
+    words = described.option.meaning
+    if name in EXPLANATION_OPTIONS:
+        words = f"with --explain: {words}"
+    return words if default is None else f"{words} (default {default:{'g' if isinstance(default, float) else ''}})"
+
+
+def _value(name: str, described: OptionType) -> dict[str, Any]:
+    if described.choices:
+        return {"choices": described.choices}
+    return {"type": finite if described.type is float else described.type, "metavar": METAVARS.get(name, "N")}
 
 
 # --- values ------------------------------------------------------------------------------------
@@ -66,9 +115,16 @@ def count(text: str) -> int:
 
 
 def positive(text: str) -> float:
-    number = float(text)
-    if not (number > 0 and math.isfinite(number)):
+    number = finite(text)
+    if number <= 0:
         raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError("must be a finite number")
     return number
 
 

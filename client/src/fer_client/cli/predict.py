@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +12,8 @@ from tqdm import tqdm
 
 from fer_client.aio import AsyncClient
 from fer_client.cli import text
-from fer_client.cli.arguments import Commands, add_command, add_faces, connection, count
+from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, count
+from fer_client.cli.heatmaps import HeatmapFolder
 from fer_client.cli.report import GOOD, SOME_FAILED, complain, exit_code, show
 from fer_client.options import PredictOptions
 from fer_client.results import Result
@@ -29,15 +29,8 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="a line of JSON for each photo")
     form.add_argument("--csv", action="store_true", help="a table with a row for each face")
-    command.add_argument("--explain", type=Path, metavar="DIR", help="save there what in each face spoke for its label")
-    command.add_argument(
-        "--target", default="top", metavar="LABEL", help="with --explain: top (default), all, or one label"
-    )
-    command.add_argument(
-        "--crop", choices=("detect", "whole"), default="detect", help="whole: each photo is a face already"
-    )
-    add_faces(command)
     command.add_argument("--jobs", type=count, default=4, metavar="N", help="photos under way at a time (default 4)")
+    add_options(command, PredictOptions)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,7 +47,9 @@ async def _run(arguments: argparse.Namespace) -> int:
             code = SOME_FAILED
         paths += found
     widest = max((len(str(path)) for path in paths), default=0)
-    pictures = Pictures(arguments.explain) if arguments.explain else None
+    options = chosen(arguments, PredictOptions)
+    heatmaps = HeatmapFolder(arguments.explain) if arguments.explain else None
+    stems: Counter[str] = Counter()
     async with AsyncClient(**connection(arguments)) as client:
         # The columns are the same whatever is in the pictures.
         labels = (await client.model()).labels if arguments.csv else ()
@@ -62,7 +57,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             show(text.csv_header(labels))
         several = len(paths) > 1 and sys.stderr.isatty()
         with tqdm(total=len(paths), unit="picture", disable=not several, leave=False) as progress:
-            answers = client.predict_many(paths, jobs=arguments.jobs, **options(arguments))
+            answers = client.predict_many(paths, jobs=arguments.jobs, **options)
             async with aclosing(answers):
                 async for path, answer in answers:
                     progress.update()
@@ -74,8 +69,11 @@ async def _run(arguments: argparse.Namespace) -> int:
                         continue
                     for line in lines(arguments, path, answer, labels, widest):
                         show(line)
-                    if pictures is not None:
-                        pictures.save(path, answer)
+                    if heatmaps is not None:
+                        # Photos of one name may come from several directories.
+                        stems[path.stem] += 1
+                        again = f"-{stems[path.stem]}" if stems[path.stem] > 1 else ""
+                        heatmaps.save(path.stem, answer.faces, again)
     return code
 
 
@@ -86,44 +84,9 @@ def images(given: Path) -> list[Path]:
     return sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
-def options(arguments: argparse.Namespace) -> PredictOptions:
-    chosen: PredictOptions = {
-        "crop": arguments.crop,
-        "max_faces": arguments.max_faces,
-        "min_face_px": arguments.min_face_px,
-    }
-    if arguments.explain:
-        chosen |= {"explain": "gradcam", "heatmap": "overlay", "target": arguments.target}
-    return chosen
-
-
 def lines(arguments: argparse.Namespace, path: Path, result: Result, labels: Iterable[str], widest: int) -> list[str]:
     if arguments.json:
         return [text.json_line({"file": str(path), **result.raw})]
     if arguments.csv:
         return text.csv_lines(str(path), result, labels)
     return text.result_lines(str(path).ljust(widest), result, text.cell(sys.stdout.encoding))
-
-
-class Pictures:
-    """A directory of explanations, named for photo, face and label; nothing of this run is overwritten."""
-
-    def __init__(self, directory: Path):
-        self._directory = directory
-        self._uses: Counter[str] = Counter()
-        directory.mkdir(parents=True, exist_ok=True)
-
-    def save(self, photo: Path, result: Result) -> None:
-        for index, face in enumerate(result.faces):
-            for explanation in face.explanations:
-                name = f"{photo.stem}-{index}-{_word(explanation.target)}"
-                # Photos of one name may come from several directories.
-                self._uses[name] += 1
-                again = "" if self._uses[name] == 1 else f"-{self._uses[name]}"
-                suffix = ".jpg" if explanation.media_type == "image/jpeg" else ".png"
-                (self._directory / f"{name}{again}{suffix}").write_bytes(explanation.data)
-
-
-def _word(label: str) -> str:
-    """A label that came from afar, fit for a file name."""
-    return re.sub(r"\W", "_", label)

@@ -10,7 +10,8 @@ from typing import TextIO
 from tqdm import tqdm
 
 from fer_client.cli import text
-from fer_client.cli.arguments import Commands, add_command, add_faces, connection, positive
+from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection
+from fer_client.cli.heatmaps import HeatmapFolder
 from fer_client.cli.report import GOOD, complain, exit_code, show
 from fer_client.client import Client
 from fer_client.errors import FerError
@@ -23,12 +24,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     command.add_argument("file", type=Path, metavar="FILE")
     command.add_argument("--format", choices=("ndjson", "csv", "webvtt"), default="ndjson", help="default ndjson")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there instead of to stdout")
-    command.add_argument(
-        "--fps", type=positive, metavar="N", help="frames to analyse for each second (default: the service's)"
-    )
-    command.add_argument("--from", dest="from_s", type=float, metavar="SECONDS", help="begin there")
-    command.add_argument("--to", dest="to_s", type=float, metavar="SECONDS", help="end there")
-    add_faces(command)
+    add_options(command, VideoOptions)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,13 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(arguments: argparse.Namespace, client: Client) -> Iterator[str]:
     """The answer's lines; a bar on stderr shows how far they are."""
-    options: VideoOptions = {
-        "fps": arguments.fps,
-        "from_s": arguments.from_s,
-        "to_s": arguments.to_s,
-        "max_faces": arguments.max_faces,
-        "min_face_px": arguments.min_face_px,
-    }
+    options = chosen(arguments, VideoOptions)
+    heatmaps = HeatmapFolder(arguments.explain) if arguments.explain else None
     hidden = not sys.stderr.isatty()
     if arguments.format != "ndjson":
         lines = client.video_text(arguments.file, format=arguments.format, **options)
@@ -69,4 +60,6 @@ def _lines(arguments: argparse.Namespace, client: Client) -> Iterator[str]:
         for said in client.video(arguments.file, **options):
             if isinstance(said, VideoFrame):
                 progress.update(max(0.0, said.time_s - begin_s - progress.n))
+                if heatmaps is not None:
+                    heatmaps.save(f"{arguments.file.stem}-{said.index:06}", said.faces)
             yield text.json_line(said.raw)

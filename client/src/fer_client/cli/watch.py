@@ -5,9 +5,11 @@ import sys
 
 from fer_client.camera import Camera, ffmpeg_command
 from fer_client.cli import text
-from fer_client.cli.arguments import Commands, add_command, add_faces, connection, positive
+from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, positive
+from fer_client.cli.heatmaps import HeatmapFolder
 from fer_client.cli.report import GOOD, complain, show
 from fer_client.client import Client
+from fer_client.options import StreamOptions
 from fer_client.results import FrameRefused, StreamResult
 
 # Enough for faces across a room, and a quarter of the time that a picture twice as wide takes.
@@ -23,18 +25,23 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     command.add_argument(
         "--fps", type=positive, default=10.0, metavar="N", help="pictures to take each second (default 10)"
     )
-    add_faces(command)
+    add_options(command, StreamOptions)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    options = chosen(arguments, StreamOptions)
     command = ffmpeg_command(source=arguments.input, camera=arguments.camera, fps=arguments.fps, width=WIDTH_PX)
+    heatmaps = HeatmapFolder(arguments.explain) if arguments.explain else None
     in_place = not arguments.json and sys.stdout.isatty()
     with Client(**connection(arguments)) as client, Camera(command) as camera:
         try:
-            for answer in client.stream(camera, max_faces=arguments.max_faces, min_face_px=arguments.min_face_px):
+            for answer in client.stream(camera, **options):
                 if isinstance(answer, FrameRefused):
                     complain(answer.error, f"frame {answer.frame_id}")
-                elif in_place:
+                    continue
+                if heatmaps is not None:
+                    heatmaps.save(f"frame-{answer.frame_id:06}", answer.faces)
+                if in_place:
                     print(f"\r\x1b[K{text.live_line(answer.faces)}", end="", flush=True)
                 else:
                     show(_line(answer, as_json=arguments.json))
