@@ -16,8 +16,17 @@ import numpy as np
 
 from service.classifier import EmotionClassifier
 from training.data.dataset import SPLITS, Dataset
-from training.release import card, evaluate, figures, metrics, quantise
+from training.release import card, evaluate, metrics, quantise
+from training.release.figures.answers import draw_model
+from training.release.figures.data import draw_data
+from training.release.figures.style import STYLE, save
+from training.release.figures.training import draw_training
 from training.studies import agreement, duplicates, faithfulness, robustness, slices
+from training.studies.figures.agreement import draw_agreement
+from training.studies.figures.duplicates import draw_duplicates
+from training.studies.figures.faithfulness import draw_faithfulness
+from training.studies.figures.robustness import draw_robustness
+from training.studies.figures.slices import draw_slices
 
 Votes = tuple[np.ndarray, ...]
 """FER+'s by split, float32 (n, 10) each."""
@@ -35,22 +44,22 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
     found = measure(model, data, votes, pairs)
     evaluate.write(found, folder)
     pictures = folder / FOLDER
-    figures.of_data(data, pictures)
+    draw_data(data, pictures)
     if story := evaluate.story(model):
-        figures.of_training(story, pictures)
-    figures.of_model(model, data, pictures)
+        draw_training(story, pictures)
+    draw_model(model, data, pictures)
     public = found["splits"]["PublicTest"]
     drawn = {
-        "robustness": robustness.figure(found["robustness"]),
-        "slices": slices.figure(public["slices"]),
-        "faithfulness": faithfulness.figure(found["explanations"]),
-        "duplicates": duplicates.figure(pairs, data),
+        "robustness": draw_robustness(found["robustness"]),
+        "slices": draw_slices(public["slices"]),
+        "faithfulness": draw_faithfulness(found["explanations"]),
+        "duplicates": draw_duplicates(pairs, data),
     }
     if votes is not None:
-        drawn["voters"] = agreement.figure(public["voters"])
-    with mpl.rc_context(figures.STYLE):
+        drawn["voters"] = draw_agreement(public["voters"])
+    with mpl.rc_context(STYLE):
         for name, figure in drawn.items():
-            figures.save(figure, pictures / f"{name}.png")
+            save(figure, pictures / f"{name}.png")
     return found
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.dataset import LABELS, SIZE, Dataset, Split, load
+from training.data.dataset import LABELS, SIZE, Dataset, Split
+from training.data.load import load
 
 COUNTS = {"Training": 63, "PublicTest": 42, "PrivateTest": 21}
 
@@ -54,7 +55,8 @@ def csv_writer() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a network with a few hundred weights."""
-    from training.learning.train import Recipe, Trainer
+    from training.learning.recipe import Recipe
+    from training.learning.train import Trainer
 
     folder = tmp_path_factory.mktemp("run")
     recipe = Recipe(epochs=4, batch=21, sizes=((1.0, SIZE),), widths=(4, 8, 8), blocks=(1, 1), average_decay=0.5)

@@ -11,16 +11,17 @@ import pytest
 from training import receipt
 from training.__main__ import main
 from training.data.dataset import Dataset
-from training.release import evaluate, figures
-from training.studies import duplicates, faithfulness
+from training.release import evaluate
+from training.release.figures import answers
+from training.studies import duplicates, randomisation
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
     """Few pictures and few shuffles: what they show is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "GALLERY_PAIRS", 1)
-        patch.setattr(faithfulness, "SHUFFLES", 1)
+        patch.setattr(answers, "GALLERY_PAIRS", 1)
+        patch.setattr(randomisation, "SHUFFLES", 1)
         patch.setattr(receipt, "EXPLAINED_FACES", 8)
         yield
 

@@ -25,26 +25,29 @@ def add(commands: "shared.Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from training.learning.train import BEST, story
-    from training.release import evaluate, figures
+    from training.learning.checkpoints import BEST, story
+    from training.release import evaluate
+    from training.release.figures.answers import draw_model
+    from training.release.figures.data import draw_data
+    from training.release.figures.training import draw_training
 
     data = shared.load_data(options) if options.data.exists() else None
     if options.data_only:
-        figures.of_data(data or shared.load_data(options), options.out)
+        draw_data(data or shared.load_data(options), options.out)
         return
     made, skipped = [], []
     if data:
-        made += figures.of_data(data, options.out)
+        made += draw_data(data, options.out)
     else:
         skipped.append(f"samples and class balance: {options.data} does not exist")
     if (options.run / BEST).exists():
-        made += figures.of_training(story(options.run), options.out)
+        made += draw_training(story(options.run), options.out)
     elif options.model.exists() and (told := evaluate.story(options.model)):
-        made += figures.of_training(told, options.out)
+        made += draw_training(told, options.out)
     else:
         skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} tells of them")
     if data and options.model.exists():
-        made += figures.of_model(options.model, data, options.out)
+        made += draw_model(options.model, data, options.out)
     else:
         lacking = options.data if not data else options.model
         skipped.append(f"confusion matrix, report and heatmaps: {lacking} does not exist")

@@ -28,7 +28,7 @@ def add(commands: "shared.Subparsers") -> None:
 
 def run(options: argparse.Namespace) -> None:
     from training import receipt
-    from training.data.dataset import load_votes
+    from training.data.votes import load_votes
     from training.studies import duplicates
 
     dataset = shared.load_data(options)

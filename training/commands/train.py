@@ -51,9 +51,11 @@ def _training_size(text: str) -> tuple[tuple[float, int], ...]:
 
 
 def run(options: argparse.Namespace) -> None:
-    from training.data.dataset import load_votes
+    from training.data.votes import load_votes
+    from training.learning.checkpoints import CHECKPOINT, read_checkpoint
+    from training.learning.recipe import Recipe
     from training.learning.teacher import teach
-    from training.learning.train import CHECKPOINT, Recipe, Trainer, read_checkpoint
+    from training.learning.train import Trainer
 
     names = ("epochs", "learning_rate", "sizes", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

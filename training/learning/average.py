@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from training.data.dataset import Dataset
-from training.learning import train
+from training.learning import checkpoints
+from training.learning.predict import score
+from training.learning.recipe import Recipe
 
 
 def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str, float, float]]:
@@ -24,29 +26,31 @@ def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str
     """
     if len(runs) < 2:
         raise ValueError(f"a mean is of at least two runs, and {runs[0]} is one; give --of twice.")
-    if (folder / train.BEST).exists() or (folder / train.CHECKPOINT).exists():
+    if (folder / checkpoints.BEST).exists() or (folder / checkpoints.CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a run; name another --run for the mean.")
-    first, _ = train.read_checkpoint(runs[0] / train.BEST)
+    first, _ = checkpoints.read_checkpoint(runs[0] / checkpoints.BEST)
     sums: dict[str, np.ndarray] = {}
     others = []
     for run, times in Counter(runs).items():
-        words, arrays = train.read_checkpoint(run / train.BEST)
+        words, arrays = checkpoints.read_checkpoint(run / checkpoints.BEST)
         if words["data_sha256"] != data.sha256:
-            raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
+            raise ValueError(f"{run / checkpoints.BEST} was trained on other data (sha256 {words['data_sha256']})")
         if words["labels"] != first["labels"] or _shape(words) != _shape(first):
-            raise ValueError(f"{run / train.BEST} is another network than {runs[0] / train.BEST}; they have no mean.")
+            raise ValueError(
+                f"{run / checkpoints.BEST} is another network than {runs[0] / checkpoints.BEST}; they have no mean."
+            )
         share = times / len(runs)
         for name, array in arrays.items():
             sums[name] = sums.get(name, 0) + share * array
         if run != runs[0]:
-            seconds = sum(epoch["seconds"] for epoch in train.story(run)["history"])
-            seed = train.Recipe.from_json(words["recipe"]).seed
+            seconds = sum(epoch["seconds"] for epoch in checkpoints.story(run)["history"])
+            seed = Recipe.from_json(words["recipe"]).seed
             others.append({"name": run.name, "share": share, "epoch": words["epoch"], "seed": seed, "seconds": seconds})
     folder.mkdir(parents=True, exist_ok=True)
-    train.write_checkpoint(folder / train.BEST, first | {"averaged_with": others}, sums)
-    shutil.copy(runs[0] / train.HISTORY, folder / train.HISTORY)
-    return [(each.name, *train.score(train.load_best(each)[0], data.public_test)) for each in (*Counter(runs), folder)]
+    checkpoints.write_checkpoint(folder / checkpoints.BEST, first | {"averaged_with": others}, sums)
+    shutil.copy(runs[0] / checkpoints.HISTORY, folder / checkpoints.HISTORY)
+    return [(each.name, *score(checkpoints.load_best(each)[0], data.public_test)) for each in (*Counter(runs), folder)]
 
 
 def _shape(words: dict) -> object:
-    return train.Recipe.from_json(words["recipe"]).shape(len(words["labels"]))
+    return Recipe.from_json(words["recipe"]).shape(len(words["labels"]))

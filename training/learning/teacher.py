@@ -15,7 +15,8 @@ from scipy.special import log_softmax, softmax
 from tqdm import tqdm
 
 from training.data.dataset import Dataset
-from training.learning import targets, train
+from training.learning import checkpoints, targets
+from training.learning.predict import predict
 from training.learning.targets import Soft
 
 
@@ -32,12 +33,12 @@ def teach(data: Dataset, runs: Sequence[Path], votes: tuple[np.ndarray, ...] | N
         training.append(np.log(targets.read_votes(votes[0], weights)))
         public.append(np.log(targets.read_votes(votes[1], weights)))
     for run in tqdm(runs, desc="teachers", unit="network", disable=not runs):
-        model, _, words = train.load_best(run, oriented=False)
+        model, _, words = checkpoints.load_best(run, oriented=False)
         if words["data_sha256"] != data.sha256:
-            raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
-        names.append(f"network {train.fingerprint(value.numpy() for value in model.variables)}")
+            raise ValueError(f"{run / checkpoints.BEST} was trained on other data (sha256 {words['data_sha256']})")
+        names.append(f"network {checkpoints.fingerprint(value.numpy() for value in model.variables)}")
         for answers, split in ((training, data.training), (public, data.public_test)):
-            both = train.predict(model, split.faces) + train.predict(model, split.faces[:, :, ::-1])
+            both = predict(model, split.faces) + predict(model, split.faces[:, :, ::-1])
             answers.append(log_softmax(both / 2, axis=1))
     if not names:
         return None

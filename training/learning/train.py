@@ -1,15 +1,10 @@
 """The training loop: resumable bit for bit, every random draw a function of (seed, step)."""
 
-import hashlib
 import json
 import math
-import signal
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,70 +12,21 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from training.data.augmentation import augment
-from training.data.dataset import LABELS, Dataset, Split
+from training.data.dataset import Dataset
 from training.learning import network, targets
+from training.learning.checkpoints import (
+    BEST,
+    CHECKPOINT,
+    HISTORY,
+    fingerprint,
+    load_best,
+    read_checkpoint,
+    write_checkpoint,
+)
+from training.learning.interrupt import Interrupted, StopFlag
+from training.learning.predict import score
+from training.learning.recipe import Recipe
 from training.learning.targets import Soft
-
-CHECKPOINT = "checkpoint.npz"
-BEST = "best.npz"
-HISTORY = "history.json"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides what comes out of a run; kept in its checkpoint."""
-
-    epochs: int = 56
-    batch: int = 128
-    seed: int = 1
-    learning_rate: float = 0.1
-    warmup_epochs: float = 1.0
-    momentum: float = 0.9
-    # Decoupled: Keras leaves it out of the momentum, so ten times the figure of an L2 term.
-    weight_decay: float = 5e-3
-    label_smoothing: float = 0.05
-    # Share of the target that comes from soft targets (FER+ voters, networks trained before), where they are given.
-    soft_share: float = 0.5
-    # Share of the epochs that soft targets have a say in. Votes alone teach quickly, but not FER-2013's own habits:
-    # where voters mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would
-    # call fear), so they wanted an end (0.66). A network beside them (`training.learning.teacher`) has those habits;
-    # labels alone at the end were then learnt by heart (run 5).
-    soft_until: float = 1.0
-    # From this share of the epochs on, augmentation has this strength: faces are seen as they are more often.
-    ease_from: float = 0.2
-    eased: float = 0.4
-    average_decay: float = 0.999
-    # Training size in pixels by share of the epochs: small faces first cost half as much.
-    sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
-    widths: tuple[int, int, int] = (40, 80, 160)
-    blocks: tuple[int, int] = (2, 2)
-    fine: bool = True
-    squeeze: int = 4
-
-    def shape(self, classes: int) -> network.Shape:
-        return network.Shape(
-            classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine, squeeze=self.squeeze
-        )
-
-    def size_at(self, epoch: int) -> int:
-        """Training size in pixels for an epoch counted from 0."""
-        return next(size for until, size in self.sizes if epoch < until * self.epochs)
-
-    def strength_at(self, epoch: int) -> float:
-        """Strength of augmentation for an epoch counted from 0."""
-        return self.eased if epoch >= self.ease_from * self.epochs else 1.0
-
-    @classmethod
-    def from_json(cls, text: str) -> "Recipe":
-        # Recipes once said nothing of what was not there yet.
-        values: dict[str, Any] = {"squeeze": 0, "eased": 1.0} | json.loads(text)
-        values["sizes"] = tuple(tuple(pair) for pair in values["sizes"])
-        values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**values)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C was pressed; the checkpoint is written."""
 
 
 @dataclass
@@ -205,7 +151,7 @@ class Trainer:
     def run(self, folder: Path) -> None:
         """Train to the end, with a checkpoint after every epoch and at Ctrl-C (raises Interrupted)."""
         folder.mkdir(parents=True, exist_ok=True)
-        with _StopFlag() as stop:
+        with StopFlag() as stop:
             while self.progress.step < self.recipe.epochs * self.steps_per_epoch:
                 self._epoch(stop)
                 # An epoch whose last batch is done is finished even when asked to stop: `--resume` begins the next.
@@ -216,7 +162,7 @@ class Trainer:
                     tqdm.write(f"stopped; {folder / CHECKPOINT} is written, --resume goes on from it")
                     raise Interrupted
 
-    def _epoch(self, stop: "_StopFlag") -> None:
+    def _epoch(self, stop: "StopFlag") -> None:
         epoch, done = divmod(self.progress.step, self.steps_per_epoch)
         order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.data.training))
         size, batch = self.recipe.size_at(epoch), self.recipe.batch
@@ -291,84 +237,3 @@ class Trainer:
             for i, variable in enumerate(owner.variables):
                 variable.assign(arrays[f"{name}/{i}"])
         self.progress = Progress(**words["progress"])
-
-
-def write_checkpoint(path: Path, words: dict, arrays: dict[str, np.ndarray]) -> None:
-    """What `read_checkpoint` reads; the file is either the old one or the new one."""
-    unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
-    unfinished.replace(path)
-
-
-def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The words and the arrays of a checkpoint or of the best weights."""
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; `python -m training train` writes it.")
-    with np.load(path) as file:
-        arrays = dict(file)
-    words = json.loads(str(arrays.pop("words")))
-    # Checkpoints once named no labels, when FER-2013's were the only ones.
-    return {"labels": list(LABELS)} | words, arrays
-
-
-def load_best(folder: Path, *, oriented: bool = True) -> tuple[keras.Model, Recipe, dict]:
-    """The averaged network that was best on PublicTest, as it is served (see `network.build`); recipe; words."""
-    words, arrays = read_checkpoint(folder / BEST)
-    recipe = Recipe.from_json(words["recipe"])
-    model = network.build(recipe.shape(len(words["labels"])), oriented=oriented)
-    for i, variable in enumerate(model.variables):
-        variable.assign(arrays[f"average/{i}"])
-    return model, recipe, words
-
-
-def story(folder: Path) -> dict:
-    """How the best weights of a run came about, for the exported file: recipe, sources and every epoch's figures."""
-    words, _ = read_checkpoint(folder / BEST)
-    return {
-        "recipe": json.loads(words["recipe"]),
-        "classes": len(words["labels"]),
-        "soft": words["soft"],
-        "started_from": words["started_from"],
-        "exported_epoch": words["epoch"],
-        "averaged_with": words.get("averaged_with", []),
-        "history": json.loads((folder / HISTORY).read_text()),
-    }
-
-
-def fingerprint(weights: Iterable[np.ndarray]) -> str:
-    """Eight hex digits that tell one network's weights from another's, in the order of `model.variables`."""
-    return hashlib.sha256(b"".join(np.ascontiguousarray(value).tobytes() for value in weights)).hexdigest()[:8]
-
-
-def score(model: keras.Model, split: Split, batch: int = 256) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of a Keras model on one split, as it is: no augmentation."""
-    logits = predict(model, split.faces, batch)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(split.labels, logits)
-    return float(tf.reduce_mean(losses)), float(np.mean(logits.argmax(1) == split.labels))
-
-
-def predict(model: keras.Model, faces: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Logits (n, classes) of faces uint8 (n, h, w, 1)."""
-    parts = [faces[start : start + batch] for start in range(0, len(faces), batch)]
-    return np.concatenate([model(tf.constant(part), training=False)[0].numpy() for part in parts])
-
-
-class _StopFlag:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag that the loop reads between two steps."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def _ask(self, _signal: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        # No printing here: the signal may have come amid a write to the same stream.
-        self.asked = True
-
-    def __enter__(self) -> "_StopFlag":
-        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)

@@ -103,7 +103,7 @@ def describe(model: Path) -> dict:
 
 
 def story(model: Path) -> dict | None:
-    """How the file's weights came about (`train.story`), as its metadata tells; None where it does not."""
+    """How the file's weights came about (`checkpoints.story`), as its metadata tells; None where it does not."""
     words = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
     return dict(json.loads(words["training"])) if "training" in words else None
 

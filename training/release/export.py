@@ -21,7 +21,8 @@ import tf2onnx
 from tqdm import tqdm
 
 from training.data.dataset import SIZE, SPLITS, Dataset, is_fer2013
-from training.learning import network, train
+from training.learning import checkpoints, network
+from training.learning.predict import predict
 from training.release import framing, metrics
 from training.release.calibration import Calibration
 
@@ -59,10 +60,10 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
 
     Raises ProofError where the file is not what it should be, and leaves whatever was at `out`.
     """
-    model, recipe, words = train.load_best(run)
+    model, recipe, words = checkpoints.load_best(run)
     if words["data_sha256"] != data.sha256:
-        raise ValueError(f"{run / train.BEST} was trained on other data (sha256 {words['data_sha256']})")
-    logits = train.predict(model, data.public_test.faces)
+        raise ValueError(f"{run / checkpoints.BEST} was trained on other data (sha256 {words['data_sha256']})")
+    logits = predict(model, data.public_test.faces)
     calibration = Calibration.fit(logits, data.public_test.labels)
     probabilities = calibration.apply(logits)
     threshold = metrics.plausible_threshold(probabilities, data.public_test.labels, COVERAGE)
@@ -92,7 +93,7 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
                 "parameters": str(model.count_params()),
                 "multiply_adds": str(multiply_adds),
                 "training": json.dumps(
-                    train.story(run) | {"mirror_difference_unoriented": _between_sides(run, data, calibration)}
+                    checkpoints.story(run) | {"mirror_difference_unoriented": _between_sides(run, data, calibration)}
                 ),
             },
         )
@@ -126,9 +127,9 @@ def _between_sides(run: Path, data: Dataset, calibration: Calibration) -> float:
 
     Of the very same network. It is what a face may jump by whose halves are as bright as each other.
     """
-    model, _, _ = train.load_best(run, oriented=False)
+    model, _, _ = checkpoints.load_best(run, oriented=False)
     faces = data.public_test.faces
-    one, other = (calibration.apply(train.predict(model, side)) for side in (faces, faces[:, :, ::-1]))
+    one, other = (calibration.apply(predict(model, side)) for side in (faces, faces[:, :, ::-1]))
     return float(np.abs(one - other).mean())
 
 
@@ -176,7 +177,7 @@ def prove(path: Path, model: keras.Model, faces: np.ndarray, calibration: Calibr
     parts = [part for part in np.split(faces, [1, 33]) if len(part)]
     for part in tqdm(parts, desc="proving", unit="batch"):
         probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": part})
-        wanted = calibration.apply(train.predict(model, part))
+        wanted = calibration.apply(predict(model, part))
         probability_gap = max(probability_gap, _gap(probabilities, wanted))
         heatmap_gap = max(heatmap_gap, _gap(scaled(heatmaps), scaled(grad_cam(model, part))))
     return probability_gap, heatmap_gap
@@ -251,7 +252,7 @@ def _names(data: Dataset) -> dict[str, str]:
 
 def _version(model: keras.Model) -> str:
     """Day and weights: 2026.11.22+1a2b3c4d."""
-    return f"{datetime.now(UTC):%Y.%m.%d}+{train.fingerprint(value.numpy() for value in model.variables)}"
+    return f"{datetime.now(UTC):%Y.%m.%d}+{checkpoints.fingerprint(value.numpy() for value in model.variables)}"
 
 
 def code_version(folder: Path = Path(__file__).parent) -> str:

@@ -12,18 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.data.dataset import (
-    LABELS,
-    OFFICIAL_COUNTS,
-    SIZE,
-    SPLITS,
-    VOTE_COLUMNS,
-    DataError,
-    Dataset,
-    load,
-    load_votes,
-)
+from training.data.dataset import LABELS, OFFICIAL_COUNTS, SIZE, SPLITS, DataError, Dataset
 from training.data.dataset import Split as FaceSplit
+from training.data.load import load
+from training.data.votes import VOTE_COLUMNS, load_votes
 
 
 def pack(path: Path, form: str) -> Path:

@@ -16,11 +16,17 @@ from service.app import create_app
 from service.settings import Settings
 from training import all as whole_way
 from training.__main__ import main
-from training.data.dataset import SIZE, DataError, Dataset, Split, load, load_votes
-from training.learning.train import Recipe, Trainer, load_best
-from training.release import figures
+from training.data.dataset import SIZE, DataError, Dataset, Split
+from training.data.load import load
+from training.data.votes import load_votes
+from training.learning.checkpoints import load_best
+from training.learning.recipe import Recipe
+from training.learning.train import Trainer
 from training.release.card import render
 from training.release.evaluate import evaluate
+from training.release.figures.answers import confusion, report, report_picture
+from training.release.figures.data import draw_data
+from training.release.figures.style import STYLE, save
 
 WORDS = ("circle", "square", "stripe")
 SIZES = ((48, 48), (31, 31), (120, 90), (64, 100), (200, 200))
@@ -165,12 +171,12 @@ def test_figures_of_few_and_many_classes(tmp_path: Path, count: int) -> None:
     random = np.random.default_rng(0)
     labels = np.repeat(np.arange(count), 5)
     split = Split(random.integers(0, 255, (len(labels), SIZE, SIZE, 1), dtype=np.uint8), labels)
-    paths = figures.of_data(Dataset(split, split, split, sha256="", name="many", labels=words), tmp_path)
+    paths = draw_data(Dataset(split, split, split, sha256="", name="many", labels=words), tmp_path)
     answers = random.permutation(labels)
-    with mpl.rc_context(figures.STYLE):
-        paths.append(figures.save(figures.confusion(labels, answers, words), tmp_path / "confusion.png"))
-        numbers = figures.report(labels, answers, words)[1]
-        paths.append(figures.save(figures.report_picture(numbers, words), tmp_path / "report.png"))
+    with mpl.rc_context(STYLE):
+        paths.append(save(confusion(labels, answers, words), tmp_path / "confusion.png"))
+        numbers = report(labels, answers, words)[1]
+        paths.append(save(report_picture(numbers, words), tmp_path / "report.png"))
     for path in paths:
         with Image.open(path) as picture:
             assert 150 <= min(picture.size) <= max(picture.size) <= 2200
@@ -188,7 +194,7 @@ def test_labels_are_the_folders_names_in_order(shape_data: Dataset) -> None:
 
 
 def test_the_cache_holds_the_labels_too(shapes: Path, shape_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.data.dataset._read_folder", None)
+    monkeypatch.setattr("training.data.load.read_folder", None)
     again = load(shapes, cache_dir=shapes.parent / "cache")
     assert (again.labels, again.name, again.note) == (WORDS, "shapes", shape_data.note)
     assert again.sha256 == shape_data.sha256

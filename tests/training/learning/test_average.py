@@ -9,9 +9,11 @@ import pytest
 
 from training.__main__ import main
 from training.data.dataset import Dataset
-from training.learning import train
+from training.learning import checkpoints
 from training.learning.average import average
-from training.learning.train import Trainer, load_best
+from training.learning.checkpoints import load_best
+from training.learning.predict import score
+from training.learning.train import Trainer
 from training.release.evaluate import evaluate
 from training.release.export import export
 
@@ -37,12 +39,12 @@ def test_the_mean_of_runs_is_a_run(run: Path, twin: Path, data: Dataset, tmp_pat
         np.testing.assert_allclose(found, (one + other) / 2, atol=1e-6)
     assert [name for name, _, _ in figures] == [run.name, twin.name, "mean"]
     for folder, (_, loss, accuracy) in zip((run, twin, mean), figures, strict=True):
-        assert (loss, accuracy) == train.score(load_best(folder)[0], data.public_test)
+        assert (loss, accuracy) == score(load_best(folder)[0], data.public_test)
 
     export(mean, data, tmp_path / "emotion.onnx")
     told = evaluate(tmp_path / "emotion.onnx", data, "PublicTest")["training"]
     assert [(other["seed"], other["epoch"]) for other in told["averaged_with"]] == [(9, 1)]
-    alone = sum(epoch["seconds"] for epoch in train.story(run)["history"])
+    alone = sum(epoch["seconds"] for epoch in checkpoints.story(run)["history"])
     assert told["seconds"] == pytest.approx(alone + told["averaged_with"][0]["seconds"])
     card = " ".join((tmp_path / "MODEL_CARD.md").read_text().split())
     assert "averaged with that of other runs (50% seed 9 after epoch 1; model soup" in card
@@ -53,7 +55,7 @@ def test_a_run_that_is_given_twice_counts_twice(run: Path, twin: Path, data: Dat
     for one, other, found in zip(weights(run), weights(twin), weights(tmp_path / "mean"), strict=True):
         np.testing.assert_allclose(found, (2 * one + other) / 3, atol=1e-6)
     assert [name for name, _, _ in figures] == [run.name, twin.name, "mean"]
-    (other_run,) = train.story(tmp_path / "mean")["averaged_with"]
+    (other_run,) = checkpoints.story(tmp_path / "mean")["averaged_with"]
     assert other_run["share"] == pytest.approx(1 / 3)
 
 

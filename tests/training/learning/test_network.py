@@ -7,7 +7,7 @@ import pytest
 
 from training.data.dataset import Split
 from training.learning import network
-from training.learning.train import Recipe
+from training.learning.recipe import Recipe
 
 TINY = network.Shape(classes=7, widths=(4, 8, 8), blocks=(1, 1))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.data.dataset import VOTE_COLUMNS
+from training.data.votes import VOTE_COLUMNS
 from training.learning import targets
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.dataset import VOTE_COLUMNS, Dataset
+from training.data.dataset import Dataset
+from training.data.votes import VOTE_COLUMNS
 from training.learning import teacher
 
 VOTERS = {0: "anger", 1: "disgust", 2: "fear", 3: "happiness", 4: "sadness", 5: "surprise", 6: "neutral"}

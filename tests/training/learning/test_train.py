@@ -10,20 +10,12 @@ import pytest
 import tensorflow as tf
 
 from training.data.dataset import Dataset, Split
+from training.learning.checkpoints import BEST, CHECKPOINT, HISTORY, fingerprint, load_best, read_checkpoint
+from training.learning.interrupt import Interrupted
+from training.learning.predict import predict, score
+from training.learning.recipe import Recipe
 from training.learning.targets import Soft
-from training.learning.train import (
-    BEST,
-    CHECKPOINT,
-    HISTORY,
-    Interrupted,
-    Recipe,
-    Trainer,
-    fingerprint,
-    load_best,
-    predict,
-    read_checkpoint,
-    score,
-)
+from training.learning.train import Trainer
 
 # Three batches an epoch. One size: what takes the time here is compiling, once for each trainer and size.
 RECIPE = Recipe(epochs=2, batch=21, sizes=((1.0, 24),), widths=(4, 8, 8), blocks=(1, 1))

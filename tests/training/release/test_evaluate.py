@@ -10,7 +10,7 @@ import pytest
 
 from service.classifier import EmotionClassifier
 from training.data.dataset import Dataset
-from training.learning import train
+from training.learning import checkpoints
 from training.release import evaluate
 
 
@@ -58,7 +58,7 @@ def test_a_file_tells_how_it_was_trained(model: Path, run: Path) -> None:
     told = evaluate.story(model)
     assert told is not None
     assert told.pop("mirror_difference_unoriented") > 0
-    assert told == train.story(run)
+    assert told == checkpoints.story(run)
 
 
 def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Dataset) -> None:

@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from service.classifier import EmotionClassifier
 from training.data.dataset import LABELS, Dataset
-from training.learning import train
+from training.learning import checkpoints
+from training.learning.predict import predict
 from training.release import export
 from training.release.calibration import Calibration
 
@@ -45,9 +46,9 @@ def test_the_service_takes_the_file(model_path: Path, data: Dataset, run: Path) 
     assert contract.heatmap_layer == "features"
     assert contract.metrics["split"] == "PublicTest"
 
-    model, _, _ = train.load_best(run)
+    model, _, _ = checkpoints.load_best(run)
     faces = data.public_test.faces
-    logits = train.predict(model, faces)
+    logits = predict(model, faces)
     reading = classifier.classify(faces)
     raised = logits + json.loads(metadata(model_path)["offsets"])
     temperatures = json.loads(metadata(model_path)["temperatures"])
@@ -148,7 +149,7 @@ def test_other_data_is_refused(run: Path, data: Dataset, tmp_path: Path) -> None
 
 
 def test_grad_cam_by_hand(run: Path, data: Dataset) -> None:
-    model, _, _ = train.load_best(run)
+    model, _, _ = checkpoints.load_best(run)
     faces = data.public_test.faces[:5]
     _, features = model(faces)
     kernel, _ = model.get_layer("logits").get_weights()
@@ -166,13 +167,13 @@ def test_the_proof_computes_no_gradient_of_a_weight(run: Path, data: Dataset, mo
             watched.append(self.watched_variables())
 
     monkeypatch.setattr(tf, "GradientTape", Recording)
-    model, _, _ = train.load_best(run)
+    model, _, _ = checkpoints.load_best(run)
     assert export.grad_cam(model, data.public_test.faces[:2]).max() > 0
     assert watched == [()]
 
 
 def test_a_network_of_another_head_is_not_proved(run: Path, data: Dataset) -> None:
-    model, _, _ = train.load_best(run)
+    model, _, _ = checkpoints.load_best(run)
     logits, features = model.outputs
     squared = keras.Model(model.inputs, [logits * logits, features])
     with pytest.raises(export.ProofError, match="logits are not a linear layer of the mean features"):

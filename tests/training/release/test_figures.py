@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from training.data.dataset import LABELS, Dataset
-from training.learning import train
-from training.release import figures
+from training.learning import checkpoints
+from training.release.figures.answers import confusion, draw_model, gallery_rows
+from training.release.figures.data import draw_data
+from training.release.figures.training import curves, draw_training
 
 
 def assert_drawn(path: Path) -> None:
@@ -24,14 +26,14 @@ def assert_drawn(path: Path) -> None:
 
 
 def test_data(data: Dataset, tmp_path: Path) -> None:
-    made = figures.of_data(data, tmp_path / "figures")
+    made = draw_data(data, tmp_path / "figures")
     assert [path.name for path in made] == ["samples.png", "balance.png"]
     for path in made:
         assert_drawn(path)
 
 
 def test_run(run: Path, tmp_path: Path) -> None:
-    made = figures.of_training(train.story(run), tmp_path)
+    made = draw_training(checkpoints.story(run), tmp_path)
     assert [path.name for path in made] == ["summary.txt", "network.png", "curves.png"]
     for path in made:
         assert_drawn(path)
@@ -39,7 +41,7 @@ def test_run(run: Path, tmp_path: Path) -> None:
 
 
 def test_model(model_path: Path, data: Dataset, tmp_path: Path) -> None:
-    made = figures.of_model(model_path, data, tmp_path)
+    made = draw_model(model_path, data, tmp_path)
     assert [path.name for path in made] == [
         "report.txt",
         "report.json",
@@ -57,7 +59,7 @@ def test_curves_mark_where_the_size_changes() -> None:
         {"epoch": epoch, "size": size, "loss": 1, "accuracy": 0.5, "public_loss": 1, "public_accuracy": 0.5}
         for epoch, size in ((1, 36), (2, 36), (3, 48))
     ]
-    figure = figures.curves(history, best_epoch=3)
+    figure = curves(history, best_epoch=3)
     words = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert words == ["48 px from here", "48 px from here"]
 
@@ -65,11 +67,11 @@ def test_curves_mark_where_the_size_changes() -> None:
 def test_gallery_has_right_and_wrong_answers() -> None:
     truth = np.array([0, 0, 0, 1, 1, 2])
     answers = np.array([0, 0, 1, 0, 1, 2])
-    groups = {name: sorted(rows.tolist()) for name, rows in figures.gallery_rows(truth, answers, 0)}
+    groups = {name: sorted(rows.tolist()) for name, rows in gallery_rows(truth, answers, 0)}
     assert groups == {"right": [0, 1], "missed": [2], "wrong": [3]}
 
 
 @pytest.mark.parametrize(("truth", "answers", "right"), [([0, 1], [0, 1], "100.0 %"), ([0, 1], [1, 1], "50.0 %")])
 def test_confusion_says_how_many_are_right(truth: list[int], answers: list[int], right: str) -> None:
-    figure = figures.confusion(np.array(truth), np.array(answers), ("a", "b", "c"))
+    figure = confusion(np.array(truth), np.array(answers), ("a", "b", "c"))
     assert right in figure.axes[0].get_title(loc="left") + figure.axes[0].get_title()

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from service.faces import FaceDetector
-from training.data.dataset import Dataset, load
+from training.data.dataset import Dataset
+from training.data.load import load
 from training.release import framing
 
 

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from training.data.dataset import LABELS, VOTE_COLUMNS
+from training.data.dataset import LABELS
+from training.data.votes import VOTE_COLUMNS
 from training.release import metrics
 from training.studies import agreement
+from training.studies.figures.agreement import draw_agreement
 
 
 def votes_of(**counts: int) -> list[int]:
@@ -81,7 +83,7 @@ def test_accuracy_by_how_many_voters_agree(found: dict) -> None:
 
 def test_figure_shows_the_table_and_the_lines(found: dict) -> None:
     assert json.loads(json.dumps(found)) == found
-    left, right = agreement.figure(found).axes
+    left, right = draw_agreement(found).axes
     assert "75.0%" in left.get_title(loc="left")
     # Happy: both faces happy to the voters.
     assert left.texts[LABELS.index("happy") * len(agreement.MAJORITIES) + LABELS.index("happy")].get_text() == "100 %"
@@ -95,4 +97,4 @@ def test_figure_shows_the_table_and_the_lines(found: dict) -> None:
 def test_figure_of_faces_without_any_majority() -> None:
     found = agreement.measure(VOTES[4:], TRUTH[4:], PROBABILITIES[4:])
     assert found["label_is_majority"]["share"] is None
-    assert agreement.figure(found).axes[0].get_title(loc="left") == "Label and voters"
+    assert draw_agreement(found).axes[0].get_title(loc="left") == "Label and voters"

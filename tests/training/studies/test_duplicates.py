@@ -10,6 +10,7 @@ from PIL import Image
 
 from training.data.dataset import LABELS, Dataset, Split
 from training.studies import duplicates
+from training.studies.figures.duplicates import draw_duplicates
 
 # Rows of the three splits below.
 TRAINING, PUBLIC, PRIVATE = 6, 5, 3
@@ -129,7 +130,7 @@ def test_no_pairs_is_an_answer() -> None:
 
 
 def test_figure_shows_training_beside_public_test_only(pairs: duplicates.Pairs, data: Dataset) -> None:
-    drawn = duplicates.figure(pairs, data)
+    drawn = draw_duplicates(pairs, data)
     shown = [axis.get_title() for axis in drawn.axes if axis.images]
     assert len(shown) == 3
     assert [title.split("\n")[1] for title in shown] == ["surprise", "disgust | fear", "fear"]

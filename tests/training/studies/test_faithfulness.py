@@ -14,7 +14,8 @@ from scipy.sparse.linalg import spsolve
 from service import images
 from service.classifier import EmotionClassifier
 from training.data.dataset import Dataset
-from training.studies import faithfulness
+from training.studies import faithfulness, imputation, randomisation
+from training.studies.figures.faithfulness import draw_faithfulness
 
 
 def corner(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -145,7 +146,7 @@ def test_filling_solves_the_paper_s_equations() -> None:
     random = np.random.default_rng(5)
     grey = random.integers(0, 256, (4, 12, 9), np.uint8)
     removed = random.random((4, 12, 9)) < np.array([0.1, 0.5, 0.9, 0])[:, None, None]
-    filled = faithfulness.fill(grey, removed)
+    filled = imputation.fill(grey, removed)
     np.testing.assert_array_equal(filled[~removed], grey[~removed])
     np.testing.assert_array_equal(filled[3], grey[3])
     for face, mask, found in zip(grey[:3], removed[:3], filled[:3], strict=True):
@@ -168,10 +169,10 @@ def test_imputed_faces_have_noise_where_they_were_filled_in_and_only_there() -> 
     faces = np.full((20, 48, 48, 1), 100, np.uint8)
     removed = np.zeros((20, 48, 48), bool)
     removed[:, 10:30, 10:30] = True
-    found = faithfulness.imputed(faces, removed)[..., 0]
+    found = imputation.imputed(faces, removed)[..., 0]
     assert (found[~removed] == 100).all()
     assert found[removed].mean() == pytest.approx(100, abs=0.2)
-    assert found[removed].std() == pytest.approx(faithfulness.NOISE, rel=0.05)
+    assert found[removed].std() == pytest.approx(imputation.NOISE, rel=0.05)
 
 
 # --- shuffled weights --------------------------------------------------------------------------
@@ -179,14 +180,14 @@ def test_imputed_faces_have_noise_where_they_were_filled_in_and_only_there() -> 
 
 def test_rank_correlation_of_known_maps() -> None:
     one = np.arange(9, dtype=np.float32).reshape(1, 3, 3)
-    assert faithfulness.rank_correlation(one, one**2) == pytest.approx(1)
-    assert faithfulness.rank_correlation(one, -one) == pytest.approx(-1)
-    assert faithfulness.rank_correlation(one, np.zeros_like(one)) == 0
-    assert faithfulness.rank_correlation(np.concatenate([one, one]), np.concatenate([one, -one])) == pytest.approx(0)
+    assert randomisation.rank_correlation(one, one**2) == pytest.approx(1)
+    assert randomisation.rank_correlation(one, -one) == pytest.approx(-1)
+    assert randomisation.rank_correlation(one, np.zeros_like(one)) == 0
+    assert randomisation.rank_correlation(np.concatenate([one, one]), np.concatenate([one, -one])) == pytest.approx(0)
 
 
 def test_the_cascade_goes_from_the_linear_layer_to_the_stem(model_path: Path) -> None:
-    parts = faithfulness.layers(onnx.load(model_path))
+    parts = randomisation.layers(onnx.load(model_path))
     assert list(parts) == ["linear", "stage2_block1", "stage1_block1", "stem"]
     assert [len(tensors) for tensors in parts.values()] == [1, 6, 6, 2]
 
@@ -195,12 +196,12 @@ def test_shuffling_changes_a_level_and_those_before_it(model_path: Path, data: D
     graph = onnx.load(model_path)
     before = graph.SerializeToString()
     faces = data.public_test.faces
-    maps = [heatmaps for _, heatmaps in faithfulness.shuffled(graph, 0, faces)]
+    maps = [heatmaps for _, heatmaps in randomisation.shuffled(graph, 0, faces)]
     assert graph.SerializeToString() == before
     true = EmotionClassifier(model_path).classify(faces).heatmaps
     for one, other in zip([true, *maps], maps, strict=False):
         assert np.abs(one - other).max() > 1e-6
-    again = [heatmaps for _, heatmaps in faithfulness.shuffled(graph, 0, faces)]
+    again = [heatmaps for _, heatmaps in randomisation.shuffled(graph, 0, faces)]
     np.testing.assert_array_equal(maps, again)
 
 
@@ -228,7 +229,7 @@ def test_a_model_is_measured_and_drawn(model_path: Path, data: Dataset) -> None:
         assert (starts.pop() == pytest.approx(result["unchanged"])) is (curve != "insertion")
     assert [level["shuffled_down_to"] for level in result["randomisation"]["levels"]][-1] == "stem"
 
-    figure = faithfulness.figure(result)
+    figure = draw_faithfulness(result)
     words = [text.get_text() for axis in figure.axes[:3] for text in axis.get_legend().get_texts()]
     assert f"our maps, 12x12: {100 * result['area']['deletion']['ours']:.1f}" in words
     assert "ours at 6x6" in " ".join(words)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from service.images import Box
-from training.data.dataset import load
-from training.studies import robustness
+from training.data.load import load
+from training.studies import changes, robustness
+from training.studies.figures.robustness import draw_robustness
 
 MARGIN = -0.04
 
@@ -81,8 +82,8 @@ def test_the_worst_extreme_is_the_one_that_costs_most() -> None:
         "moved",
         lambda given: given,
         extremes=(
-            ("across", partial(robustness.move, across=0.15)),
-            ("up", partial(robustness.move, down=-0.15)),
+            ("across", partial(changes.move, across=0.15)),
+            ("up", partial(changes.move, down=-0.15)),
         ),
     )
     row = robustness._under(ends, strip, faces, np.zeros(2, int), np.ones(2, bool))
@@ -143,19 +144,19 @@ def centre_xy(faces: np.ndarray) -> tuple[float, float]:
     ],
 )
 def test_moves_about_the_middle(change: dict, wanted: tuple[float, float]) -> None:
-    assert centre_xy(robustness.move(spot(30, 20), **change)) == pytest.approx(wanted, abs=0.1)
+    assert centre_xy(changes.move(spot(30, 20), **change)) == pytest.approx(wanted, abs=0.1)
 
 
 def test_edge_pixels_go_on_beyond_the_picture() -> None:
     ramp = np.tile(np.arange(48, dtype=np.uint8), (48, 1))[None, :, :, None]
-    moved = robustness.move(ramp, across=0.125)[0, 10, :, 0]
+    moved = changes.move(ramp, across=0.125)[0, 10, :, 0]
     assert moved[:7].tolist() == [0] * 7
     assert moved[47] == 41
 
 
 def test_draws_are_each_face_s_own_and_the_same_again() -> None:
     faces = np.repeat(spot(24, 24), 5, axis=0)
-    for change in (robustness.shift_and_scale, partial(robustness.rotate)):
+    for change in (changes.shift_and_scale, partial(changes.rotate)):
         once = change(faces)
         np.testing.assert_array_equal(once, change(faces))
         assert not np.array_equal(once[0], once[1])
@@ -163,29 +164,29 @@ def test_draws_are_each_face_s_own_and_the_same_again() -> None:
 
 def test_light_clips() -> None:
     faces = np.array([0, 101, 200], np.uint8)[:, None, None, None]
-    assert robustness.light(faces, 1.5).ravel().tolist() == [0, 152, 255]
-    assert robustness.light(faces, 0.5).ravel().tolist() == [0, 50, 100]
+    assert changes.light(faces, 1.5).ravel().tolist() == [0, 152, 255]
+    assert changes.light(faces, 0.5).ravel().tolist() == [0, 50, 100]
 
 
 def test_small_and_compressed_faces_lose_what_is_fine() -> None:
     lines = np.zeros((2, 48, 48, 1), np.uint8)
     lines[:, ::2] = 200
-    assert set(robustness.shrink(lines).ravel().tolist()) == {100}
+    assert set(changes.shrink(lines).ravel().tolist()) == {100}
     noise = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 1), dtype=np.uint8)
-    packed = robustness.compress(noise)
+    packed = changes.compress(noise)
     assert packed.shape == noise.shape
     assert 5 < np.abs(packed.astype(int) - noise).mean() < 60
 
 
 def test_overlap() -> None:
-    assert robustness.overlap(Box(0, 0, 4, 4), Box(2, 2, 4, 4)) == 4 / 28
-    assert robustness.overlap(Box(0, 0, 4, 4), Box(4, 0, 4, 4)) == 0
-    assert robustness.overlap(Box(0, 0, 4, 4), Box(0, 0, 4, 4)) == 1
+    assert changes.overlap(Box(0, 0, 4, 4), Box(2, 2, 4, 4)) == 4 / 28
+    assert changes.overlap(Box(0, 0, 4, 4), Box(4, 0, 4, 4)) == 0
+    assert changes.overlap(Box(0, 0, 4, 4), Box(0, 0, 4, 4)) == 1
 
 
 def test_real_faces_are_found_and_cut_much_as_they_were(fer2013: Path) -> None:
     faces = load(fer2013, cache_dir=Path(__file__).parents[3] / ".cache").training.faces[:40]
-    cut, rows = robustness.recut(faces, MARGIN)
+    cut, rows = changes.recut(faces, MARGIN)
     assert 20 <= len(rows) == len(cut)
     assert cut.dtype == np.uint8
     assert cut.shape[1:] == (48, 48, 1)
@@ -204,7 +205,7 @@ def test_real_faces_are_found_and_cut_much_as_they_were(fer2013: Path) -> None:
 
 def test_figure_has_a_bar_for_every_condition_with_faces(faces: np.ndarray) -> None:
     result = robustness.measure(bright_or_dark, faces, LABELS, MARGIN)
-    axis = robustness.figure(result).axes[0]
+    axis = draw_robustness(result).axes[0]
     words = [text.get_text() for text in axis.texts]
     assert len(words) == len(result["conditions"]) - 1
     assert "50.0 %  (-50.0)" in words

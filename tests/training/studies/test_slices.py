@@ -5,6 +5,7 @@ import pytest
 
 from training.release import metrics
 from training.studies import slices
+from training.studies.figures.slices import draw_slices
 
 
 def faces_of(greys: list[int]) -> np.ndarray:
@@ -50,6 +51,6 @@ def test_too_few_faces_is_a_sentence() -> None:
 def test_figure_says_the_accuracy_of_every_quarter() -> None:
     faces = faces_of(list(range(0, 240, 20)))
     labels = np.array([0] * 6 + [1] * 6)
-    drawn = slices.figure(slices.measure(faces, labels, np.tile([0.9, 0.1], (12, 1))))
+    drawn = draw_slices(slices.measure(faces, labels, np.tile([0.9, 0.1], (12, 1))))
     assert [axis.get_title(loc="left") for axis in drawn.axes] == ["By brightness", "By sharpness"]
     assert [text.get_text() for text in drawn.axes[0].texts] == ["100.0", "100.0", "0.0", "0.0"]

@@ -1,0 +1,60 @@
+"""Everything that decides what comes out of a training run."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from training.learning import network
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what comes out of a run; kept in its checkpoint."""
+
+    epochs: int = 56
+    batch: int = 128
+    seed: int = 1
+    learning_rate: float = 0.1
+    warmup_epochs: float = 1.0
+    momentum: float = 0.9
+    # Decoupled: Keras leaves it out of the momentum, so ten times the figure of an L2 term.
+    weight_decay: float = 5e-3
+    label_smoothing: float = 0.05
+    # Share of the target that comes from soft targets (FER+ voters, networks trained before), where they are given.
+    soft_share: float = 0.5
+    # Share of the epochs that soft targets have a say in. Votes alone teach quickly, but not FER-2013's own habits:
+    # where voters mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would
+    # call fear), so they wanted an end (0.66). A network beside them (`training.learning.teacher`) has those habits;
+    # labels alone at the end were then learnt by heart (run 5).
+    soft_until: float = 1.0
+    # From this share of the epochs on, augmentation has this strength: faces are seen as they are more often.
+    ease_from: float = 0.2
+    eased: float = 0.4
+    average_decay: float = 0.999
+    # Training size in pixels by share of the epochs: small faces first cost half as much.
+    sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
+    widths: tuple[int, int, int] = (40, 80, 160)
+    blocks: tuple[int, int] = (2, 2)
+    fine: bool = True
+    squeeze: int = 4
+
+    def shape(self, classes: int) -> network.Shape:
+        return network.Shape(
+            classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine, squeeze=self.squeeze
+        )
+
+    def size_at(self, epoch: int) -> int:
+        """Training size in pixels for an epoch counted from 0."""
+        return next(size for until, size in self.sizes if epoch < until * self.epochs)
+
+    def strength_at(self, epoch: int) -> float:
+        """Strength of augmentation for an epoch counted from 0."""
+        return self.eased if epoch >= self.ease_from * self.epochs else 1.0
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        # Recipes once said nothing of what was not there yet.
+        values: dict[str, Any] = {"squeeze": 0, "eased": 1.0} | json.loads(text)
+        values["sizes"] = tuple(tuple(pair) for pair in values["sizes"])
+        values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**values)

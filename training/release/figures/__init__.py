@@ -1,0 +1,1 @@
+"""The figures that a model is described by."""

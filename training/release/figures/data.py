@@ -1,0 +1,66 @@
+"""Figures of the data: sample faces and class balance."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from training.data.dataset import SPLITS, Dataset
+from training.release.figures.style import BLUE, ORANGE, SOFT, STYLE, TEAL, bars_size, save, show_face
+
+SAMPLES = 8
+SPLIT_COLOURS = dict(zip(SPLITS, (BLUE, TEAL, ORANGE), strict=True))
+
+
+def draw_data(data: Dataset, folder: Path) -> list[Path]:
+    """samples.png and balance.png."""
+    with mpl.rc_context(STYLE):
+        return [
+            save(samples(data), folder / "samples.png"),
+            save(balance(data), folder / "balance.png"),
+        ]
+
+
+def samples(data: Dataset) -> Figure:
+    """Training faces of each class, drawn with a fixed seed."""
+    split, labels = data.training, data.labels
+    figure, axes = plt.subplots(len(labels), SAMPLES, figsize=(SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4))
+    random = np.random.default_rng(0)
+    for label, row in zip(range(len(labels)), axes, strict=True):
+        of_label = np.flatnonzero(split.labels == label)
+        drawn = random.permutation(of_label)[:SAMPLES]
+        for axis in row:
+            axis.axis("off")
+        for axis, face in zip(row, drawn, strict=False):
+            show_face(axis, split.faces[face])
+        row[0].text(-0.15, 0.5, labels[label], transform=row[0].transAxes, ha="right", va="center", fontsize=11)
+    figure.suptitle(f"{data.name}, training faces by label", fontweight="bold")
+    return figure
+
+
+def balance(data: Dataset) -> Figure:
+    """Faces per class in each split: counts, and the share of the split on the axis."""
+    figure, axis = plt.subplots(figsize=bars_size(data.labels))
+    height = 0.27
+    for place, (name, counts) in enumerate(data.counts().items()):
+        shares = 100 * np.array(counts) / sum(counts)
+        bars = axis.barh(
+            np.arange(len(counts)) + (place - 1) * height,
+            shares,
+            height * 0.92,
+            color=SPLIT_COLOURS[name],
+            label=f"{name} ({sum(counts):,})",
+        )
+        axis.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=8, color=SOFT)
+    axis.set_yticks(range(len(data.labels)), data.labels)
+    axis.invert_yaxis()
+    axis.margins(x=0.07)
+    axis.set_xlabel("share of the split's faces (%); number of faces beside each bar")
+    axis.xaxis.grid(True)
+    axis.set_axisbelow(True)
+    # Outside: where classes are even, bars fill the axis.
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    axis.set_title("Class balance")
+    return figure

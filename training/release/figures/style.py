@@ -1,0 +1,65 @@
+"""Colours, fonts and the file form of every figure."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # no window, so no display is needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from training.data.dataset import SIZE
+
+INK, SOFT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, ORANGE, TEAL = "#2f6fbb", "#e07a2f", "#3a9d8f"
+RED = "#c0392b"
+STYLE: dict = {
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.12,
+    "figure.facecolor": "white",
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "grid.color": GRID,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    # A label is a name, whatever dollar signs are in it.
+    "text.parse_math": False,
+}
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """As PNG with a palette: a third of the size, for files that are committed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = io.BytesIO()
+    figure.savefig(drawn)
+    plt.close(figure)
+    with Image.open(drawn) as picture:
+        # Pillow dithers only towards a palette that it is given, so text and white stay clean.
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
+    return path
+
+
+def bars_size(labels: tuple[str, ...]) -> tuple[float, float]:
+    """Width and height in inches for three bars a label."""
+    return 8, max(3.0, 0.6 * len(labels) + 0.6)
+
+
+def show_face(axis: Axes, face: np.ndarray) -> None:
+    axis.imshow(face[..., 0], cmap="gray", vmin=0, vmax=255, extent=(0, SIZE, SIZE, 0))
