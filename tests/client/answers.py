@@ -3,10 +3,34 @@
 import json
 from typing import Any
 
+LIMITS = {
+    "max_body_bytes": 1000,
+    "max_pixels": 100,
+    "max_faces": 50,
+    "media_types": ["image/png"],
+    "queue": 1,
+    "threads": 1,
+    "deadline_s": 1.0,
+    "body_timeout_s": 1.0,
+    "max_videos": 1,
+    "max_video_bytes": 1000,
+    "max_video_pixels": 100,
+    "max_video_s": 1.0,
+    "video_body_timeout_s": 1.0,
+    "video_deadline_s": 1.0,
+    "max_streams": 1,
+    "max_frame_bytes": 1000,
+    "max_text_chars": 100,
+    "stream_credits": 2,
+    "stream_idle_s": 1.0,
+    "stream_session_s": 1.0,
+    "stream_send_s": 1.0,
+    "stream_abuse": 100,
+}
 GREETING = {
     "type": "session.created",
     "session_id": "s",
-    "limits": {},
+    "limits": LIMITS,
     "labels": ["happy"],
     "model": {"name": "n", "version": "1", "sha256": "f", "crop_margin": 0.1},
     "credits": 2,

@@ -266,7 +266,7 @@ def test_a_slow_service_is_not_asked_twice(serve: Serve) -> None:
     ("said", "words"),
     [
         (PlainTextResponse("hello"), "something else than JSON"),
-        (JSONResponse(["hello"]), "Result is no JSON object"),
+        (JSONResponse(["hello"]), "Result: Expected `object`, got `array`"),
         (PlainTextResponse("nothing here", 404), "404 Not Found, which is not how this service answers"),
         (JSONResponse({"detail": "Not Found"}, 404), "404 Not Found"),
         (RedirectResponse("https://elsewhere.example/"), "it has moved to https://elsewhere.example/"),
@@ -449,9 +449,13 @@ def test_an_error_on_the_way_comes_after_the_frames_before_it(serve: Serve, whit
     [
         (video_lines(VIDEO_FRAME), 1, "before the summary"),
         (b"", 0, "before the summary"),
-        (video_lines(VIDEO_FRAME) + b"<html>\n", 1, "none of this service's: <html>"),
-        (video_lines({"type": "news"}), 0, "none of this service's"),
-        (video_lines({**VIDEO_FRAME, "time_s": "soon"}), 0, r"VideoFrame\.time_s is of another type"),
+        (video_lines(VIDEO_FRAME) + b"<html>\n", 1, "not one of this service's: <html>"),
+        (video_lines({"type": "news"}), 0, "not one of this service's"),
+        (
+            video_lines({**VIDEO_FRAME, "time_s": "soon"}),
+            0,
+            r"VideoFrame: Expected `float`, got `str` - at `\$\.time_s`",
+        ),
     ],
 )
 def test_an_answer_that_is_none_of_the_services(

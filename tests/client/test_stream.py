@@ -295,7 +295,7 @@ def test_something_else_answers(watch: Ask, serve: Serve) -> None:
         ("hello", "is no JSON"),
         ("[]", "is no JSON object"),
         ('{"type": "hello"}', "did not begin with session.created"),
-        ('{"type": "session.created"}', "did not begin with session.created"),
+        ('{"type": "session.created"}', "SessionCreated: Object missing required field `credits`"),
     ],
 )
 def test_a_greeting_that_is_none(watch: Ask, serve: Serve, message: str, words: str) -> None:

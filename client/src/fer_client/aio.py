@@ -181,7 +181,7 @@ class AsyncClient:
             except httpx2.RequestError as error:
                 failure = lost(error, self._target)
                 if hung_up(error, call):
-                    failure = too_large(call, (await self.limits()).raw) or failure
+                    failure = too_large(call, (await self.limits())) or failure
                 failure.__cause__ = error
             await self._wait(patience, failure)
 

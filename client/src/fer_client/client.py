@@ -164,7 +164,7 @@ class Client:
             except httpx2.RequestError as error:
                 failure = lost(error, self._target)
                 if hung_up(error, call):
-                    failure = too_large(call, self.limits().raw) or failure
+                    failure = too_large(call, self.limits()) or failure
                 failure.__cause__ = error
             self._wait(patience, failure)
 

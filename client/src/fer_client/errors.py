@@ -1,8 +1,5 @@
 """What can go wrong, and whether asking again may help."""
 
-from collections.abc import Mapping
-from typing import Any
-
 
 class FerError(Exception):
     """Everything that this package raises of its own. `retryable`: the same call may succeed later."""
@@ -31,18 +28,6 @@ class ServiceError(FerError):
         self.code, self.status, self.detail, self.request_id = code, status, detail, request_id
         self.limit, self.retry_after_s = limit, retry_after_s
         self.retryable = status in (429, 503)
-
-    @classmethod
-    def from_problem(cls, problem: Mapping[str, Any], retry_after_s: float | None = None) -> "ServiceError":
-        """Raises KeyError for what is no problem document."""
-        return cls(
-            problem["code"],
-            problem["status"],
-            problem["detail"],
-            problem.get("request_id", ""),
-            limit=problem.get("limit"),
-            retry_after_s=retry_after_s,
-        )
 
 
 class Unreachable(FerError):

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.typing import Subprotocol
 
 from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
-from fer_client.results import FrameRefused, StreamResult, read
+from fer_client.results import FrameDropped, FrameRefused, SessionCreated, StreamError, StreamResult, read
 from fer_client.wire import Target, refusal
 
 PROTOCOL = "fer.v1"
@@ -97,22 +97,22 @@ class Flow:
                 result = read(StreamResult, said)
                 return replace(result, frame=self.settle(result.frame_id))
             case "error":
-                error = _problem(said)
-                if said.get("frame_id") is None:
-                    raise error
-                self.settle(said["frame_id"])
-                return FrameRefused(frame_id=said["frame_id"], error=error)
+                problem = read(StreamError, said)
+                if problem.frame_id is None:
+                    raise problem.error()
+                self.settle(problem.frame_id)
+                return FrameRefused(frame_id=problem.frame_id, error=problem.error())
             case "dropped":
-                self.settle(said.get("frame_id", 0))
+                self.settle(read(FrameDropped, said).frame_id)
         return None
 
 
 def greeting_credits(message: str | bytes) -> int:
     """Credits of the session that this first message opens."""
     said = _parsed(message)
-    if said.get("type") != "session.created" or not isinstance(said.get("credits"), int):
+    if said.get("type") != "session.created":
         raise BadAnswer("the stream did not begin with session.created")
-    return int(said["credits"])
+    return read(SessionCreated, said).credits
 
 
 def session_update(options: Mapping[str, Any]) -> str:
@@ -169,10 +169,3 @@ def _parsed(message: str | bytes) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise BadAnswer("a message of the stream is no JSON object")
     return said
-
-
-def _problem(said: Mapping[str, Any]) -> ServiceError:
-    try:
-        return ServiceError.from_problem(said)
-    except KeyError as error:
-        raise BadAnswer("an error of the stream is no problem document") from error

@@ -1,20 +1,14 @@
 """The service's answers as values. What a newer service says beyond them is ignored here and kept in `raw`."""
 
-import base64
-import binascii
-import dataclasses
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
+
+import msgspec
 
 from fer_client.errors import BadAnswer, ServiceError
 
 T = TypeVar("T")
-
-# Members that are not on the wire.
-_LOCAL = {"raw", "frame"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +100,22 @@ class StreamResult(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What the service says of an error (RFC 9457)."""
+
+    code: str
+    status: int
+    detail: str
+    request_id: str = ""
+    limit: float | None = None
+
+    def error(self, retry_after_s: float | None = None) -> ServiceError:
+        return ServiceError(
+            self.code, self.status, self.detail, self.request_id, limit=self.limit, retry_after_s=retry_after_s
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class FrameRefused:
     """A frame of a stream that the service could not take; the stream goes on."""
 
@@ -159,70 +169,65 @@ class ModelDescription(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(_Answer):
-    """The limits that a client can plan with; `raw` has every one in force."""
+    """Every limit in force: sizes in bytes, pixels or characters, `_s` in seconds."""
 
     max_body_bytes: int
     max_pixels: int
     max_faces: int
     media_types: tuple[str, ...]
+    queue: int
+    threads: int
     deadline_s: float
+    body_timeout_s: float
+    max_videos: int
+    max_video_bytes: int
+    max_video_pixels: int
+    max_video_s: float
+    video_body_timeout_s: float
+    video_deadline_s: float
     max_streams: int
     max_frame_bytes: int
+    max_text_chars: int
     stream_credits: int
+    stream_idle_s: float
+    stream_session_s: float
+    stream_send_s: float
+    stream_abuse: int
+
+
+# --- what is between the two programs -----------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionCreated:
+    """The first message of a stream: how many frames may be under way."""
+
+    credits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameDropped:
+    """A frame for which a newer one was analysed, or that came too late."""
+
+    frame_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamError(Problem):
+    """A problem with a frame; without `frame_id`, with a message."""
+
+    frame_id: int | None
 
 
 def read(kind: type[T], data: object) -> T:
-    """A JSON object as one of the dataclasses above. Raises BadAnswer that names the member at fault."""
-    value: T = _object(kind, data, kind.__name__)
-    return value
+    """A JSON object as one of the classes above. Members that the class does not have are ignored.
 
-
-def _object(kind: type[Any], data: object, where: str) -> Any:
-    if not isinstance(data, dict):
-        raise BadAnswer(f"{where} is no JSON object")
-    members: dict[str, Any] = {}
-    for member, (hint, required) in _members(kind).items():  # type: ignore[arg-type]  # mypy: a class is no Hashable
-        if member == "raw":
-            members[member] = data
-        elif member in data and member not in _LOCAL:
-            members[member] = _value(hint, data[member], f"{where}.{member}")
-        elif required:
-            raise BadAnswer(f"{where} lacks '{member}'")
-    return kind(**members)
-
-
-@cache
-def _members(kind: type[Any]) -> dict[str, tuple[Any, bool]]:
-    """Type and whether it must be there, by name."""
-    hints = get_type_hints(kind)
-    nothing = dataclasses.MISSING
-    return {
-        member.name: (hints[member.name], member.default is nothing and member.default_factory is nothing)
-        for member in dataclasses.fields(kind)
-    }
-
-
-def _value(hint: Any, data: object, where: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _object(hint, data, where)
-    if origin in (Union, types.UnionType):
-        return None if data is None else _value(arguments[0], data, where)
-    if origin is tuple and isinstance(data, list):
-        return tuple(_value(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(data))
-    if origin is Mapping and isinstance(data, dict):
-        return {key: _value(arguments[1], item, f"{where}.{key}") for key, item in data.items()}
-    if hint is bytes and isinstance(data, str):
-        return _decoded(data, where)
-    if hint is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
-    if hint is Any or (isinstance(hint, type) and isinstance(data, hint) and isinstance(data, bool) is (hint is bool)):
-        return data
-    raise BadAnswer(f"{where} is of another type: {type(data).__name__}")
-
-
-def _decoded(text: str, where: str) -> bytes:
+    Raises BadAnswer that names the member that is missing or wrong.
+    """
+    if isinstance(data, dict):
+        # These two are the client's own, whatever a newer service may send under their names.
+        data = {**data, "raw": data, "frame": b""}
     try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise BadAnswer(f"{where} is no base64") from error
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise BadAnswer(f"{kind.__name__}: {error}") from error

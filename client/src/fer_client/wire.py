@@ -12,7 +12,7 @@ from typing import Any, Literal
 import httpx2
 
 from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
-from fer_client.results import VideoFrame, VideoSummary, read
+from fer_client.results import Limits, Problem, VideoFrame, VideoSummary, read
 from fer_client.retries import retry_after_s
 from fer_client.version import VERSION
 
@@ -118,8 +118,8 @@ def refusal(status: int, body: bytes | bytearray, retry_after: str | None, said:
     """The error that an answer other than 2xx stands for; `said` is for one that is no problem document."""
     wait_s = retry_after_s(retry_after)
     try:
-        return ServiceError.from_problem(json.loads(body), wait_s)
-    except (ValueError, KeyError, TypeError):
+        return read(Problem, json.loads(body)).error(wait_s)
+    except (ValueError, BadAnswer):
         pass
     # Something in front of the service speaks for it: a proxy that guards it, or one that cannot reach it.
     if status in (401, 403, 429) or status >= 500:
@@ -154,9 +154,9 @@ def hung_up(error: httpx2.RequestError, call: Call) -> bool:
     )
 
 
-def too_large(call: Call, limits: Mapping[str, Any]) -> ServiceError | None:
-    limit = limits.get("max_video_bytes" if call.path == VIDEO else "max_body_bytes")
-    if call.size is None or not isinstance(limit, int) or call.size <= limit:
+def too_large(call: Call, limits: Limits) -> ServiceError | None:
+    limit = limits.max_video_bytes if call.path == VIDEO else limits.max_body_bytes
+    if call.size is None or call.size <= limit:
         return None
     return ServiceError("body_too_large", 413, f"The file is larger than {limit:,} bytes.", limit=limit)
 
@@ -186,16 +186,19 @@ class Lines:
 
 def video_line(line: str) -> VideoFrame | VideoSummary:
     """One line of a film's answer. Raises ServiceError for the line that says what went wrong."""
+    foreign = f"a line of the video is not one of this service's: {line[:80]}"
     try:
         said = json.loads(line)
-        kind = said["type"]
-        if kind == "frame":
+    except ValueError as error:
+        raise BadAnswer(foreign) from error
+    match said.get("type") if isinstance(said, dict) else None:
+        case "frame":
             return read(VideoFrame, said)
-        if kind == "summary":
+        case "summary":
             return read(VideoSummary, said)
-        raise ServiceError.from_problem(said)
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadAnswer(f"a line of the film is none of this service's: {line[:80]}") from error
+        case "error":
+            raise read(Problem, said).error()
+    raise BadAnswer(foreign)
 
 
 def check_text(line: str, format: TextFormat) -> None:

@@ -1,0 +1,113 @@
+"""What the client repeats of the service, against the service's own documents."""
+
+import json
+import mimetypes
+from typing import Any
+
+import msgspec
+import pytest
+
+from fer_client import results
+from fer_client.cli.predict import IMAGE_SUFFIXES
+from fer_client.flow import Flow, session_update
+from fer_client.wire import VIDEO, Target
+from tests.client.answers import (
+    DROPPED,
+    GREETING,
+    VIDEO_ERROR,
+    VIDEO_FRAME,
+    VIDEO_SUMMARY,
+    answer,
+    problem,
+    stream_result,
+)
+from tests.client.documents import ASYNCAPI, OPENAPI, validate
+
+# The client's own members, and the discriminator of messages and lines.
+NOT_COMPARED = {"raw", "frame", "type"}
+
+
+def members(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: shape(value) for name, value in schema["properties"].items() if name not in NOT_COMPARED}
+
+
+def shape(schema: dict[str, Any]) -> object:
+    """A JSON schema's type, without what it says about single values: a list, a mapping or an object's name."""
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
+    if "anyOf" in schema:
+        return {str(shape(part)) for part in schema["anyOf"]}
+    if schema.get("type") == "array":
+        return [shape(schema["items"])]
+    if isinstance(schema.get("additionalProperties"), dict):
+        return {"values": shape(schema["additionalProperties"])}
+    return schema["type"]
+
+
+def ours(name: str) -> dict[str, Any]:
+    (_,), definitions = msgspec.json.schema_components([getattr(results, name)])
+    return members(definitions[name])
+
+
+WHOLE = [
+    *((name, OPENAPI) for name in ("Box", "Detection", "Quality", "Explanation", "Face", "ModelName", "ImageSize")),
+    *((name, OPENAPI) for name in ("Result", "ModelDescription", "Limits", "VideoFrame", "VideoSummary", "VideoTrack")),
+    ("StreamResult", ASYNCAPI),
+]
+# The client reads a part of these.
+PARTS = [
+    ("Problem", "ProblemDocument", OPENAPI),
+    ("Problem", "VideoError", OPENAPI),
+    ("StreamError", "StreamError", ASYNCAPI),
+    ("SessionCreated", "SessionCreated", ASYNCAPI),
+    ("FrameDropped", "FrameDropped", ASYNCAPI),
+]
+
+
+@pytest.mark.parametrize(("name", "document"), WHOLE)
+def test_result_types_have_the_documents_members_and_types(name: str, document: dict[str, Any]) -> None:
+    assert ours(name) == members(document["components"]["schemas"][name])
+
+
+@pytest.mark.parametrize(("name", "documented", "document"), PARTS)
+def test_messages_are_read_as_documented(name: str, documented: str, document: dict[str, Any]) -> None:
+    assert ours(name).items() <= members(document["components"]["schemas"][documented]).items()
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "document"),
+    [
+        (answer(), "Result", OPENAPI),
+        (VIDEO_FRAME, "VideoFrame", OPENAPI),
+        (VIDEO_SUMMARY, "VideoSummary", OPENAPI),
+        (VIDEO_ERROR, "VideoError", OPENAPI),
+        (problem(422, "invalid_option", limit=50), "ProblemDocument", OPENAPI),
+        (stream_result(1), "StreamResult", ASYNCAPI),
+        (DROPPED, "FrameDropped", ASYNCAPI),
+        ({**problem(422, "invalid_option"), "type": "error", "frame_id": 1}, "StreamError", ASYNCAPI),
+        (GREETING, "SessionCreated", ASYNCAPI),
+    ],
+)
+def test_what_the_tests_let_the_service_say_is_documented(value: object, name: str, document: dict[str, Any]) -> None:
+    """Their members and their `type`: all other tests of the client rest on these."""
+    validate(value, name, document)
+
+
+def test_what_the_client_sends_is_documented() -> None:
+    validate(json.loads(session_update({"explain": "gradcam", "max_faces": 3})), "SessionUpdate", ASYNCAPI)
+    flow = Flow()
+    flow.end()
+    goodbye = flow.next_message()
+    assert isinstance(goodbye, str)
+    validate(json.loads(goodbye), "SessionClose", ASYNCAPI)
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", f"/{VIDEO}", "/v1/model", "/v1/limits"])
+def test_addresses_exist(path: str) -> None:
+    assert path in OPENAPI["paths"]
+    assert Target("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"
+
+
+def test_photos_in_a_directory_are_all_that_the_service_takes() -> None:
+    taken = {name for name in OPENAPI["paths"]["/v1/predict"]["post"]["requestBody"]["content"] if "image/" in name}
+    assert {mimetypes.guess_type(f"photo{suffix}", strict=False)[0] for suffix in IMAGE_SUFFIXES} == taken
