@@ -1,0 +1,152 @@
+"""What the documents promise exists: links, commands, settings, figures, examples."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+import service
+from service.app import create_app
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "models/*.md", "training/*.md")
+    for path in ROOT.glob(pattern)
+)
+names = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@names
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        if link.startswith(("https://", "http://")):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@names
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text()))
+    shown = {
+        word
+        for line in re.findall(r"`make ([^`]+)`", page.read_text()) + _shell(page, "make")
+        for word in line.split("#")[0].split()
+        if "=" not in word
+    }
+    assert shown <= targets
+
+
+@names
+def test_modules_exist(page: Path) -> None:
+    modules = re.findall(r"python -m ((?:service|training|tests|benchmarks|fer_client)[\w.]*)", page.read_text())
+    for module in modules:
+        assert importlib.util.find_spec(module), module
+
+
+@names
+def test_settings_exist(page: Path) -> None:
+    known = {f"FER_{name.upper()}" for name in Settings.model_fields}
+    # The client's, and the container tests' image.
+    known |= {"FER_URL", "FER_KEY", "FER_IMAGE"}
+    assert set(re.findall(r"\bFER_[A-Z_]+[A-Z]\b", page.read_text())) <= known
+
+
+def _shell(page: Path, command: str) -> list[str]:
+    """The arguments of a command in the page's shell examples."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+    return [found for block in blocks for found in re.findall(rf"(?m)(?:^|\s){command} (.+)$", block)]
+
+
+def test_the_page_of_settings_lists_every_one() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for name in Settings.model_fields:
+        assert f"`FER_{name.upper()}`" in page or f"`{name.upper()}`" in page, name
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def figures() -> Any:
+    return json.loads((ROOT / "models" / "metrics.json").read_text())["splits"]["PrivateTest"]
+
+
+def test_the_table_of_accuracy_is_the_shipped_models(figures: Any) -> None:
+    low, high = (f"{100 * bound:.1f}" for bound in figures["accuracy_95"])
+    cells = [f"**{100 * figures['accuracy']:.1f} %**", f"{low} to {high} %", f"{100 * figures['macro_f1']:.1f} %"]
+    cells.append(f"{100 * figures['ece']:.1f} %")
+    cells += [f"{100 * recall:.0f} %" for recall in figures["recall"].values()]
+    assert f"| {' | '.join(cells)} |" in (ROOT / "docs" / "accuracy.md").read_text()
+
+
+def test_the_readmes_summary_is_the_shipped_models(figures: Any) -> None:
+    low, high = (f"{100 * bound:.1f}" for bound in figures["accuracy_95"])
+    text = " ".join(README.split())
+    assert f"right for {100 * figures['accuracy']:.1f} % of the {figures['faces']:,} test faces" in text
+    assert f"(95 % interval {low} to {high} %)" in text
+    assert f"calibration error of {100 * figures['ece']:.1f} %" in text
+
+
+# --- examples ----------------------------------------------------------------------------------
+
+
+def test_the_readmes_answer_is_the_services() -> None:
+    """All that README shows of an answer is in the real one; "…" stands for what it leaves out."""
+    shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    query = re.findall(r"'http://127.0.0.1:8000(/v1/predict\S*)'", README)[0]
+    photo = (ROOT / "tests" / "data" / "astronaut.jpg").read_bytes()
+    with TestClient(create_app(Settings(model=ROOT / "models" / "emotion.onnx"))) as client:
+        answer = client.post(query, content=photo).json()
+    _assert_contains(answer, shown)
+
+
+def _assert_contains(answer: Any, shown: Any, path: str = "") -> None:
+    if isinstance(shown, dict):
+        for key, value in shown.items():
+            if key != "…":
+                assert key in answer, f"{path}.{key}"
+                _assert_contains(answer[key], value, f"{path}.{key}")
+    elif isinstance(shown, list):
+        assert len(answer) == len(shown), path
+        for one, other in zip(answer, shown, strict=True):
+            _assert_contains(one, other, path)
+    elif isinstance(shown, float) and "timing_ms" not in path:
+        assert answer == pytest.approx(shown, abs=0.005), path
+    elif isinstance(shown, str) and shown.endswith("…"):
+        assert answer.startswith(shown[:-1]), path
+    elif "timing_ms" not in path:
+        assert answer == shown, path
+
+
+# --- versions ----------------------------------------------------------------------------------
+
+
+def test_the_changelog_begins_with_the_version() -> None:
+    versions = re.findall(r"(?m)^## \[([\d.]+)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text())
+    assert versions[0][0] == service.__version__
+    for _, date in versions:
+        assert date == "Unreleased" or re.fullmatch(r"\d{4}-\d{2}-\d{2}", date), date
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    pages = {path.name for path in folder.glob("0*.md")}
+    assert pages == set(re.findall(r"\((0\S+\.md)\)", (folder / "README.md").read_text()))
+    for page in pages:
+        headings = re.findall(r"(?m)^## (.+)$", (folder / page).read_text())
+        assert headings == ["Context", "Decision", "Consequences", "What else was tried"], page
