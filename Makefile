@@ -21,7 +21,18 @@ SERVICE_READY  := .venv/.service
 TEST_READY     := .venv/.test
 TRAINING_READY := .venv-training/.training
 
+# The newest Python that pyproject.toml promises. Where it is installed, the service's and the client's tests run on it
+# as well; .venv is made from the oldest.
+NEWEST := 3.13
+NEWEST_PYTHON = $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.pyenv/versions/$(NEWEST)*/bin/python$(NEWEST)),\
+	$(shell $(name) -c '' 2>/dev/null && echo $(name))))
+NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test)
+NEWEST_NAME := service tests on Python $(NEWEST)
+NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client",\
+	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
+
 .DEFAULT_GOAL := help
+.SECONDEXPANSION:
 .PHONY: help run test check format ci train figures export evaluate receipt web openapi lock image up clean
 
 help: ## list the targets
@@ -32,10 +43,10 @@ run: $(SERVICE_READY) ## start the service (HOST, PORT; default 127.0.0.1:8000)
 
 # The service's tests run without TensorFlow, so they cannot depend on it. The two lanes run at the same time;
 # tests/run.py says at the end how each part ended.
-test: $(TEST_READY) .venv-training/.test ## run all tests: the service's without TensorFlow, the training's with it
+test: $(TEST_READY) .venv-training/.test $$(NEWEST_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: $(PYTHON) -m pytest tests --ignore=tests/training" \
-		--lane "training tests: $(TRAINING) -m pytest tests/training"
+		--lane "training tests: $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS)
 
 check: $(TEST_READY) ## formatting, lint and types, nothing is changed
 	$(PYTHON) -m ruff format --check
@@ -77,7 +88,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-uv node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-uv node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -106,6 +117,12 @@ $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 	$(install)
 
 .venv-training/.test: requirements/test.txt $(TRAINING_READY)
+	$(install)
+
+.venv-$(NEWEST)/bin/pip:
+	@$(NEWEST_PYTHON) -m venv $(@D)/..
+
+.venv-$(NEWEST)/.test: requirements/test.txt | .venv-$(NEWEST)/bin/pip
 	$(install)
 
 # npm writes this file last. Nothing but the lock's own files, and none of their scripts.
