@@ -4,6 +4,7 @@ import { colourOf } from "./colours.js";
 import { percent } from "./format.js";
 
 const NOTHING = "–";
+const UNREAD = "no value"; // not "no face": perhaps nobody has looked yet
 
 export class Bars {
   #list;
@@ -51,7 +52,7 @@ export class Bars {
     for (const { item, meter, fill, value } of this.#rows.values()) {
       item.classList.remove("top");
       meter.setAttribute("aria-valuenow", "0");
-      meter.setAttribute("aria-valuetext", "no face");
+      meter.setAttribute("aria-valuetext", UNREAD);
       fill.style.transform = "scaleX(0)";
       value.textContent = NOTHING;
     }
@@ -72,7 +73,7 @@ function row(label, colour, onPick) {
     "aria-valuemin": "0",
     "aria-valuemax": "1",
     "aria-valuenow": "0",
-    "aria-valuetext": "no face",
+    "aria-valuetext": UNREAD,
   })) {
     meter.setAttribute(attribute, given);
   }

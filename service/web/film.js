@@ -4,8 +4,9 @@
  * @typedef {{index: number, time_s: number, faces: object[]}} Moment a frame that was read
  */
 
-// A face is carried on for so many intervals after the last frame that shows it, not longer.
-const CARRIED = 1.5;
+// Frames further apart than this many intervals show a still picture between them: boxes stay where they are.
+const STILL = 1.5;
+const SLACK_S = 1e-6;
 
 export class Film {
   /** @type {Moment[]} in order of time */
@@ -29,13 +30,15 @@ export class Film {
     return this.summary?.duration_s ?? (this.moments.at(-1)?.time_s ?? 0);
   }
 
-  /** The faces at a time, between the frames around it; null where nothing has been read. */
+  /** The faces at a time, between the frames around it; null where the film has not been read. */
   facesAt(timeS) {
     const at = this.#before(timeS);
     const moment = this.moments[at];
-    if (!moment || timeS - moment.time_s > CARRIED * this.#intervalS) return null;
+    if (!moment) return null;
     const next = this.moments[at + 1];
-    if (!next || next.time_s === moment.time_s) return moment.faces;
+    // A film that was read to its end shows its last frame until then; before that, nobody has looked at what follows.
+    if (!next) return this.summary || timeS < moment.time_s + this.#intervalS + SLACK_S ? moment.faces : null;
+    if (next.time_s === moment.time_s || next.time_s - moment.time_s > STILL * this.#intervalS) return moment.faces;
     const share = Math.min(1, Math.max(0, (timeS - moment.time_s) / (next.time_s - moment.time_s)));
     return moment.faces.map((face) => between(face, partner(face, next.faces), share));
   }
@@ -45,7 +48,7 @@ export class Film {
     let [low, high] = [0, this.moments.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.moments[middle].time_s <= timeS + 1e-6) low = middle + 1;
+      if (this.moments[middle].time_s <= timeS + SLACK_S) low = middle + 1;
       else high = middle;
     }
     return Math.max(0, low - 1);

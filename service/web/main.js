@@ -45,6 +45,8 @@ let reading = null;
 let file = null;
 /** @type {Film | null} */
 let film = null;
+/** Whether the film's reading ended with an error. */
+let filmStopped = false;
 /** @type {object | null} the last answer, as it came */
 let answer = null;
 /** @type {LocalReader | null} where this browser can run the model */
@@ -70,6 +72,7 @@ function reset() {
   live?.stop();
   reading?.abort();
   live = reading = file = film = null;
+  filmStopped = false;
   player.close();
   stage.clear();
   answered(null);
@@ -78,6 +81,7 @@ function reset() {
   timing.clear();
   notice.clear();
   byId("empty").hidden = true;
+  byId("announcer").textContent = ""; // of what is no longer shown
 }
 
 function goIdle(focus = true) {
@@ -100,8 +104,10 @@ function answered(result) {
 function shown(scene) {
   const now = performance.now();
   if (live && now - announcedAt < ANNOUNCE_MS) return;
+  if (film && player.playing) return;
   announcedAt = now;
-  if (!film) byId("announcer").textContent = summary(scene);
+  const words = scene.unread?.title ?? summary(scene);
+  if (byId("announcer").textContent !== words) byId("announcer").textContent = words;
 }
 
 // --- live ------------------------------------------------------------------------------------------
@@ -277,6 +283,7 @@ async function readFilm(given) {
 }
 
 function filmRead(line) {
+  const newest = film.moments.at(-1)?.time_s ?? 0;
   film.add(line);
   if (document.body.dataset.mode !== "film") {
     enter("film");
@@ -285,20 +292,32 @@ function filmRead(line) {
     byId("empty").textContent = "Your browser cannot play this film; this is what was read in it.";
     player.start();
   }
-  if (!player.shown || player.durationS === 0) player.duration = film.readS;
+  if (!player.isLengthKnown) player.duration = film.readS;
   answered(line);
   paintStrip();
   byId("film-state").textContent = film.summary ? outcome(film.summary) : `Reading: ${progress()}`;
-  if (film.moments.length === 1 || film.summary) showFilm(player.timeS);
+  // What is shown may have been waiting for this line.
+  if (player.timeS >= newest || film.summary) showFilm(player.timeS);
 }
 
 function filmBroke(error) {
   const { title, detail } = error instanceof Problem ? error : new Problem("The server does not answer", "Look whether it is running, then try again.");
   notice.show(new Problem(title, `${detail} What was read before is kept.`));
+  filmStopped = true;
   byId("film-state").textContent = `Stopped: ${progress()}`;
+  showFilm(player.timeS);
 }
 
-const progress = () => `${clock(film.readS)} of ${clock(player.durationS)}, ${film.moments.length} frames`;
+const reached = () => (player.isLengthKnown ? `${clock(film.readS)} of ${clock(player.durationS)}` : clock(film.readS));
+const progress = () => `${reached()}, ${film.moments.length} frames`;
+
+/** What is said over a part of the film that nobody has looked at. */
+function unreadPart() {
+  if (film.summary) return { title: "Not read", detail: "No frame of this film was read." };
+  return filmStopped
+    ? { title: "Not read", detail: `Not read: the reading stopped at ${reached()}` }
+    : { title: "Still reading", detail: `Reading: ${reached()}` };
+}
 
 function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
   const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
@@ -306,15 +325,18 @@ function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
 }
 
 function paintStrip() {
-  player.paint(film.moments, (faces) => stage.look(faces), stage.labels, 1 / FPS);
+  player.paint(film.moments, (faces) => stage.look(faces), stage.labels, 1 / FPS, film.readS);
 }
 
 async function showFilm(timeS) {
   if (!film || document.body.dataset.mode !== "film") return;
-  const faces = film.facesAt(timeS) ?? [];
+  const known = film.facesAt(timeS);
+  const faces = known ?? [];
+  const unread = known ? undefined : unreadPart();
+  player.remark = unread?.title ?? "";
   const size = player.shown ? player.size : extent(film.moments);
-  stage.show(await stage.sceneOf({ image: size, faces }, player.shown ? byId("film") : null, false));
-  byId("caption").textContent = faces.map(caption).join(", ");
+  stage.show(await stage.sceneOf({ image: size, faces }, player.shown ? byId("film") : null, false, unread));
+  byId("caption").textContent = unread ? unread.detail : faces.map(caption).join(", ");
 }
 
 /** As much of a film's frame as its faces take up. */

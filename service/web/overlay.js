@@ -19,6 +19,7 @@ const GAP = 8;
  * @property {number} cropMargin share of a box's side that the crop adds on every side
  * @property {number} chosen index of the face that the panel shows
  * @property {boolean} mirrored
+ * @property {{title: string, detail: string}} [unread] why nothing is known of this picture's faces; `faces` is empty then
  */
 
 export class Overlay {

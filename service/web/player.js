@@ -6,6 +6,8 @@ import { fitted } from "./timeline.js";
 const STEP_S = 0.1;
 const FRAME_S = 0.04; // redrawn so often where the browser does not tell of each frame
 
+const HATCH_PX = 7;
+
 const byId = (id) => document.getElementById(id);
 
 export class Player {
@@ -15,6 +17,8 @@ export class Player {
   #seek = byId("seek");
   #strip = byId("strip");
   #durationS = 0;
+  #isLengthKnown = false;
+  #remark = "";
   #address = null;
   #running = 0;
 
@@ -45,6 +49,21 @@ export class Player {
     return this.shown ? this.#video.currentTime : Number(this.#seek.value);
   }
 
+  /** Whether the browser knows how long the film is. */
+  get isLengthKnown() {
+    return this.#isLengthKnown;
+  }
+
+  get playing() {
+    return !this.#video.paused;
+  }
+
+  /** What a screen reader is told of the place that is shown, beside its time. @param {string} words */
+  set remark(words) {
+    this.#remark = words;
+    this.#showTime();
+  }
+
   get durationS() {
     return this.#durationS;
   }
@@ -58,7 +77,8 @@ export class Player {
       this.#video.onloadeddata = this.#video.onerror = resolve;
     });
     const { duration } = this.#video;
-    this.duration = Number.isFinite(duration) ? duration : 0;
+    this.#isLengthKnown = this.shown && Number.isFinite(duration);
+    this.duration = this.#isLengthKnown ? duration : 0;
     this.#play.disabled = !this.shown;
     this.#showState();
     return this.#address;
@@ -84,6 +104,7 @@ export class Player {
     this.#video.load();
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.#address = null;
+    this.#remark = "";
     this.#seek.value = "0";
     this.duration = 0;
   }
@@ -94,12 +115,14 @@ export class Player {
    * @param {(faces: object[]) => object | undefined} look the face to show of each
    * @param {string[]} labels
    * @param {number} intervalS between two moments
+   * @param {number} readS what follows has not been read, and is hatched
    */
-  paint(moments, look, labels, intervalS) {
+  paint(moments, look, labels, intervalS, readS) {
     const context = fitted(this.#strip);
     const { clientWidth: width, clientHeight: height } = this.#strip;
     context.clearRect(0, 0, width, height);
     const x = (timeS) => (width * timeS) / (this.#durationS || 1);
+    hatch(context, x(readS + intervalS), width, height);
     for (const { time_s: time, faces } of moments) {
       const face = look(faces);
       context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";
@@ -142,8 +165,24 @@ export class Player {
   #showTime() {
     const text = `${clock(Number(this.#seek.value))} / ${clock(this.#durationS)}`;
     byId("film-time").textContent = text;
-    this.#seek.setAttribute("aria-valuetext", text);
+    this.#seek.setAttribute("aria-valuetext", this.#remark ? `${text}, ${this.#remark}` : text);
   }
+}
+
+/** Slanted lines from one place to another: neither a label nor "no face". */
+function hatch(context, from, to, height) {
+  context.save();
+  context.beginPath();
+  context.rect(from, 0, Math.max(0, to - from), height);
+  context.clip();
+  context.beginPath();
+  for (let x = from - height; x < to; x += HATCH_PX) {
+    context.moveTo(x, height);
+    context.lineTo(x + height, 0);
+  }
+  context.strokeStyle = "rgb(128 136 144 / 45%)";
+  context.stroke();
+  context.restore();
 }
 
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;

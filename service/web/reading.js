@@ -46,7 +46,7 @@ export class Reading {
     const face = scene.faces[scene.chosen];
     this.#showFaces(scene);
     if (!face) {
-      this.#rest("No face", NO_FACE);
+      this.#rest(...(scene.unread ? [scene.unread.title, scene.unread.detail] : ["No face", NO_FACE]));
       return;
     }
     this.#section.classList.remove("resting");

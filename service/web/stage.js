@@ -66,11 +66,12 @@ export class Stage {
    * @param {{image: {width: number, height: number}, faces: object[]}} result
    * @param {ImageBitmap | HTMLVideoElement | null} picture
    * @param {boolean} mirrored
+   * @param {{title: string, detail: string}} [unread] why nothing is known of the picture's faces
    * @returns {Promise<import("./overlay.js").Scene>}
    */
-  async sceneOf({ image, faces }, picture, mirrored) {
+  async sceneOf({ image, faces }, picture, mirrored, unread) {
     const heatmaps = await this.#heatmapsOf(faces);
-    return { picture, size: image, faces, heatmaps, cropMargin: this.cropMargin, chosen: this.#choice.find(faces), mirrored };
+    return { picture, size: image, faces, heatmaps, cropMargin: this.cropMargin, chosen: this.#choice.find(faces), mirrored, unread };
   }
 
   /** @param {import("./overlay.js").Scene} scene */
@@ -139,7 +140,8 @@ export class Stage {
 }
 
 /** @param {import("./overlay.js").Scene} scene */
-export function summary({ faces, chosen }) {
+export function summary({ faces, chosen, unread }) {
+  if (unread) return unread.detail;
   if (faces.length === 0) return "No face in view";
   const { emotion, confidence } = faces[chosen];
   return `${faces.length === 1 ? "One face" : `${faces.length} faces`}, ${emotion} ${percent(confidence)}`;

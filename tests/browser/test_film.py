@@ -35,6 +35,21 @@ window.fetch = async (url, options) => {
 """
 
 
+ALL_WORDS = """() => document.body.innerText +
+    [...document.querySelectorAll("*")].map((one) => one.ariaLabel + one.ariaValueText)"""
+
+# How many colours the strip has in its first tenth and in its second half.
+STRIP_MIX = """strip => {
+    const {data, width} = strip.getContext("2d").getImageData(0, Math.round(strip.height / 2), strip.width, 1);
+    const colours = (from, to) => {
+        const [first, end] = [Math.ceil(from * width), Math.floor(to * width)];
+        const places = Array.from({length: end - first}, (_, at) => first + at);
+        return new Set(places.map((at) => data.slice(4 * at, 4 * at + 4).join())).size;
+    };
+    return [colours(0, 0.09), colours(0.5, 1)];
+}"""
+
+
 def a_face(label: str, x: int, track_id: int = 1) -> dict[str, Any]:
     emotions = {name: 0.9 if name == label else 0.1 / 6 for name in LABELS}
     return {
@@ -129,10 +144,18 @@ def test_boxes_move_between_frames(visit: Visit) -> None:
         const film = new Film({FPS});
         for (const line of {json.dumps([frame(1), frame(2), frame(4)])}) film.add(line);
         const at = (time) => film.facesAt(time)?.[0]?.box.x ?? null;
-        return [0.1, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8, 1.05, 1.2].map(at);
+        const times = [0.1, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8, 0.95, 1.05];
+        const before = times.map(at);
+        film.add({json.dumps(frame(5))});
+        film.add({json.dumps(SUMMARY)});
+        return [before, [0.4, 0.6, 0.9, 1.0, 1.9].map(at)];
     }}"""
-    # Before the first frame it is where that has it; after the last one it stays for one and a half intervals.
-    assert page.evaluate(read) == pytest.approx([40, 40, 45, 50, 60, 80, 100, 100, None])
+    before, after = page.evaluate(read)
+    # Before the first frame it is where that has it. Frames that lie far apart (the third is missing) show a still
+    # picture between them. After the last one nothing is known: for one interval it stays.
+    assert before == pytest.approx([40, 40, 45, 50, 60, 60, 100, 100, None])
+    # To the end of what was read, the last frame stays in view, and so do its faces.
+    assert after == pytest.approx([60, 60, 110, 120, 120])
 
 
 def test_faces_are_shown_while_the_film_is_read(visit: Visit, film: Path) -> None:
@@ -152,6 +175,37 @@ def test_faces_are_shown_while_the_film_is_read(visit: Visit, film: Path) -> Non
     page.evaluate("text => say(text)", lines(SUMMARY))
     page.evaluate("finish()")
     expect(page.locator("#film-state")).to_contain_text("10 frames of 0:02 read")
+
+
+def test_what_is_not_read_yet_is_never_no_face(visit: Visit, film: Path) -> None:
+    page = visit(SLOW_SERVER)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, film)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    # The first frame has no face, which is an answer; the second has not been read.
+    page.evaluate("text => say(text)", lines({**frame(0), "faces": []}))
+    expect(page.locator("#emotion")).to_have_text("No face")
+    seek(page, 1.5)
+    expect(page.locator("#emotion")).to_have_text("Still reading")
+    expect(page.locator("#note")).to_have_text("Reading: 0:00 of 0:02")
+    expect(page.locator("#caption")).to_have_text("Reading: 0:00 of 0:02")
+    expect(page.locator("#announcer")).to_have_text("Still reading")
+    expect(page.get_by_role("img", name="Reading: 0:00 of 0:02")).to_be_visible()
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:01 / 0:02, Still reading")
+    assert "no face" not in page.evaluate(ALL_WORDS).lower()
+    read, unread = page.locator("#strip").evaluate(STRIP_MIX)
+    assert read == 1
+    assert unread > 2
+    # The place is shown as soon as it is read, without a hand on the page.
+    page.evaluate("text => say(text)", lines(*(frame(index) for index in range(1, 9))))
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.locator("#announcer")).to_contain_text("One face, happy")
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:01 / 0:02")
+    # Where the reading ends early, the rest stays unread.
+    seek(page, 1.99)
+    page.evaluate("cut()")
+    expect(page.locator("#emotion")).to_have_text("Not read")
+    expect(page.locator("#caption")).to_have_text("Not read: the reading stopped at 0:01 of 0:02")
 
 
 def test_what_came_before_an_error_is_kept(visit: Visit, film: Path) -> None:
