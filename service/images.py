@@ -12,6 +12,7 @@ import imagesize
 import numpy as np
 from numpy.typing import NDArray
 
+from service import files
 from service.problems import ImageTooManyPixels, UndecodableImage, UnsupportedMediaType
 
 Grey = NDArray[np.uint8]
@@ -20,31 +21,6 @@ Grey = NDArray[np.uint8]
 ACCEPTED = ("image/jpeg", "image/png", "image/webp")
 OVERLAY_SIDE = 224
 OVERLAY_OPACITY = 0.6
-
-# First bytes of the files that people send by mistake; what they are called in the answer.
-_SIGNATURES = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"%PDF", "PDF"),
-    (b"PK\x03\x04", "ZIP"),
-    (b"\x7fELF", "an executable"),
-    (b"\x1aE\xdf\xa3", "WebM or Matroska video"),
-    (b"data:", "a data URI as text"),
-)
-_BRANDS = {
-    b"heic": "HEIC",
-    b"heix": "HEIC",
-    b"mif1": "HEIF",
-    b"avif": "AVIF",
-    b"avis": "AVIF",
-    b"qt  ": "QuickTime video",
-}
-# First atoms of QuickTime files from before `ftyp`.
-_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 @dataclass(frozen=True)
@@ -72,34 +48,16 @@ class Image:
         return Box(0, 0, *self.size_wh)
 
 
-def media_type(body: bytes) -> str:
-    """What the first bytes say: one of ACCEPTED, or a name for people."""
-    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
-        return "image/webp"
-    if body[:4] == b"RIFF" and body[8:12] == b"AVI ":
-        return "AVI video"
-    if body[4:8] in _ATOMS:
-        return "QuickTime video"
-    if body[4:8] == b"ftyp":
-        return _BRANDS.get(body[8:12], "MP4 video")
-    for signature, name in _SIGNATURES:
-        if body.startswith(signature):
-            return name
-    head = body[:512].lstrip().lower()
-    if head.startswith(b"<"):
-        return "SVG" if b"<svg" in head else "HTML or XML"
-    return "text" if head.isascii() and b"\0" not in head else "an unknown kind of file"
-
-
 def decode(body: bytes, *, max_pixels: int) -> Image:
     """A JPEG, PNG or WebP file's bytes to an image; of an animation, the first frame.
 
     Grey from the start: the network takes grey, and a JPEG's grey is there for a third of the price.
     Raises UnsupportedMediaType, ImageTooManyPixels (before anything is decoded), UndecodableImage.
     """
-    kind = media_type(body)
+    kind = files.media_type(body)
     if kind not in ACCEPTED:
         raise UnsupportedMediaType(f"This is {kind}; send one of {', '.join(ACCEPTED)}.")
+    body = files.checked(body, kind)
     width, height = _declared_size_wh(body)
     if width * height > max_pixels:
         raise ImageTooManyPixels(

@@ -34,7 +34,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from service import images
+from service import files, images
 from service.problems import UndecodableVideo, UnsupportedMediaType, VideoTooLong, VideoTooManyPixels
 
 ACCEPTED = ("video/mp4", "video/webm", "video/quicktime", "video/x-msvideo")
@@ -50,7 +50,7 @@ _DEMUXERS = {
 _OPENING = {"codec_whitelist": "none", "probesize": "32", "max_streams": "16"}
 # Room for what is no picture: the list of an MP4's frames takes 24 bytes for each.
 _SMALLEST_MOST_BYTES = 2**24
-# Enough for the first atom's name and for what `images.media_type` looks at.
+# Enough for the first atom's name and for what `files.media_type` looks at.
 _HEAD = 512
 # Matroska rounds times to milliseconds.
 SLACK_S = 0.0005
@@ -203,7 +203,7 @@ def _open(file: IO[bytes]) -> tuple[InputContainer, str]:
     """The file and what its first bytes say it is."""
     head = file.read(_HEAD)
     file.seek(0)
-    kind = images.media_type(head)
+    kind = files.media_type(head)
     if kind not in _DEMUXERS:
         raise UnsupportedMediaType(f"This is {kind}; send one of {', '.join(ACCEPTED)}.")
     try:

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from service import images
+from service import files, images
 from service.app import create_app
 from service.settings import Settings
 from tests.service.conftest import LABELS, brightness_network
@@ -85,7 +85,7 @@ def test_explanations(client: TestClient, white: bytes) -> None:
     explanation = face["explanations"][0]
     assert (explanation["method"], explanation["media_type"]) == ("gradcam", "image/png")
     assert (explanation["width"], explanation["height"]) == (8, 8)
-    assert images.media_type(base64.b64decode(explanation["data"])) == "image/png"
+    assert files.media_type(base64.b64decode(explanation["data"])) == "image/png"
 
 
 # --- options -----------------------------------------------------------------------------------
