@@ -207,7 +207,7 @@ def _open(file: IO[bytes]) -> tuple[InputContainer, str]:
     if kind not in _DEMUXERS:
         raise UnsupportedMediaType(f"This is {kind}; send one of {', '.join(ACCEPTED)}.")
     try:
-        container = av.open(file, "r", _DEMUXERS[kind], container_options=_OPENING, metadata_errors="replace")
+        container = av.open(file, "r", _DEMUXERS[kind], container_options=_OPENING)
     except av.FFmpegError as error:
         raise UndecodableVideo(f"This {kind} cannot be opened: it is damaged, cut short or empty.") from error
     return container, kind

@@ -165,13 +165,22 @@ FORMS = [
 ]
 
 
+def assert_all_from_the_start(seen: list[float]) -> None:
+    """H.264 stores a frame before those that lean on it and are shown before it: the last few may follow a gap."""
+    numbers = [round(time_s * 30) for time_s in seen]
+    assert seen == pytest.approx([number / 30 for number in numbers], abs=2e-3)
+    assert numbers == sorted(set(numbers))
+    assert numbers[:-3] == list(range(len(numbers) - 3))
+    assert numbers[-1] < len(numbers) + 3
+
+
 @pytest.mark.parametrize(("container", "codec", "options"), FORMS)
 def test_all_before_a_damaged_middle_is_given(container: str, codec: str, options: dict[str, str] | None) -> None:
     body = clip(steady(4), container=container, codec=codec, options=options, grain=99)
     seen, problem = until_it_breaks(noisy(body))
     assert isinstance(problem, UndecodableVideo)
     assert 30 < len(seen) < 110
-    assert seen == pytest.approx(steady(4)[: len(seen)], abs=2e-3)
+    assert_all_from_the_start(seen)
 
 
 @pytest.mark.parametrize(("container", "codec", "options"), FORMS)
@@ -180,7 +189,7 @@ def test_a_file_that_is_cut_short(container: str, codec: str, options: dict[str,
     seen, problem = until_it_breaks(body[: int(len(body) * 0.7)])
     assert isinstance(problem, UndecodableVideo)
     assert 30 < len(seen) < 110
-    assert seen == pytest.approx(steady(4)[: len(seen)], abs=2e-3)
+    assert_all_from_the_start(seen)
 
 
 def test_an_mp4_without_its_index_cannot_be_opened() -> None:
