@@ -19,6 +19,11 @@ WINDOW_PX = 24
 # a 16th finds up to two more, invents some, and takes twice the time.
 STEP = 1.2
 NEIGHBOURS = 3
+# Two boxes are one face from this overlap on: their intersection over the smaller box, so that a box inside another
+# counts in full. Measured: of real neighbours (16 photos with 34 faces, at four scales, mirrored, and with four
+# smallest sizes) no two boxes share more than 0.17; of 1,500 faces of FER-2013, three times enlarged, 7 were found
+# twice, and those boxes share 0.59 to 1.0. Over the union the same pairs share 0.09 to 0.48: no bound would part them.
+MERGE_OVERLAP = 0.45
 # Without a wish, faces from a sixteenth of the longer side on are looked for: the time is then the same
 # for every image size.
 SMALLEST_SHARE = 1 / 16
@@ -70,8 +75,25 @@ class FaceDetector:
             # OpenCV also returns windows that one of the last stages refused.
             if level >= self._stages
         ]
+        found = merged(found)
         found.sort(key=lambda face: (-face.box.width * face.box.height, face.box.x, face.box.y))
         return found[:max_faces]
+
+
+def merged(found: Sequence[Detection]) -> list[Detection]:
+    """One detection for each face, the surest: others that share MERGE_OVERLAP with it are left out."""
+    kept: list[Detection] = []
+    for face in sorted(found, key=lambda face: (-face.weight, -face.box.width * face.box.height)):
+        if all(_overlap(face.box, other.box) < MERGE_OVERLAP for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over the smaller box."""
+    across = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    down = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    return max(across, 0) * max(down, 0) / min(a.width * a.height, b.width * b.height)
 
 
 def _scaled(box: Sequence[int], factor: float, width: int, height: int) -> Box:

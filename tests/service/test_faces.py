@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import service.faces
 from service import images
-from service.faces import FaceDetector
+from service.faces import MERGE_OVERLAP, Detection, FaceDetector, merged
 from service.images import Box
 
 
@@ -64,6 +65,50 @@ def test_boxes_stay_inside_the_image(detector: FaceDetector, photo: bytes) -> No
         assert face.box.y >= 0
         assert face.box.x + face.box.width <= whole.shape[1]
         assert face.box.y + face.box.height <= whole.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "kept"),
+    [
+        ([], []),
+        ([(0, 0, 100, 9.0)], [0]),
+        # found twice, the larger one surer, then the smaller one
+        ([(0, 0, 100, 9.0), (10, 10, 80, 8.0)], [0]),
+        ([(0, 0, 100, 8.0), (10, 10, 80, 9.0)], [1]),
+        # the whole of a small one inside a large one: 0.09 over the union
+        ([(0, 0, 100, 5.0), (30, 60, 30, 1.0)], [0]),
+        # neighbours touch, and overlap as much as they do in photos of groups
+        ([(0, 0, 100, 9.0), (100, 0, 100, 8.0)], [0, 1]),
+        ([(0, 0, 100, 9.0), (83, 0, 100, 8.0)], [0, 1]),
+        # just below the bound and on it
+        ([(0, 0, 100, 9.0), (56, 0, 100, 8.0)], [0, 1]),
+        ([(0, 0, 100, 9.0), (55, 0, 100, 8.0)], [0]),
+        # what is left out takes nothing with it
+        ([(0, 0, 100, 9.0), (50, 0, 100, 8.0), (100, 0, 100, 7.0)], [0, 2]),
+        # equally sure: the larger one
+        ([(10, 10, 80, 5.0), (0, 0, 100, 5.0)], [1]),
+    ],
+)
+def test_one_person_is_one_face(boxes: list[tuple[int, int, int, float]], kept: list[int]) -> None:
+    assert MERGE_OVERLAP == 0.45
+    found = [Detection(Box(x, y, side, side), weight) for x, y, side, weight in boxes]
+    assert sorted(map(found.index, merged(found))) == kept
+
+
+def test_a_face_on_a_face_is_the_surer_one(
+    detector: FaceDetector, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cascade alone finds both, as it sometimes finds a face and a part of it."""
+    portrait = grey(photo)
+    scene = np.full((420, 400), 128, np.uint8)
+    scene[20:400, 20:360] = np.kron(portrait[20:210, 140:310], np.ones((2, 2), np.uint8))
+    scene[160:226, 100:160] = images.resize(portrait[60:170, 175:275], (60, 66))
+    found = detector.detect(scene, max_faces=10)
+    monkeypatch.setattr(service.faces, "MERGE_OVERLAP", 2.0)
+    large, small = detector.detect(scene, max_faces=10)
+    assert large.box.width > 150
+    assert small.box.width < 80
+    assert found == [max(large, small, key=lambda face: face.weight)]
 
 
 def test_threads_agree(detector: FaceDetector, photo: bytes) -> None:
