@@ -59,7 +59,7 @@ class Shelf:
 
 
 class Scripted:
-    """A service that gives these answers in turn, the last one for ever, and remembers what it was asked."""
+    """A service that gives these answers in turn, the last one again and again, and records its requests."""
 
     def __init__(self, *answers: Response):
         self._answers = answers
@@ -69,7 +69,7 @@ class Scripted:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            # A client that was told no may leave in the middle of its next photo: nothing to be said in its terminal.
+            # A client that was refused may disconnect during its next photo: no error for the terminal.
             with suppress(ClientDisconnect):
                 await self.reply(Request(scope, receive), send)
 
@@ -108,7 +108,7 @@ class FalseStream:
         await socket.send_json({**GREETING, "credits": credits})
 
     async def frame(self, socket: WebSocket) -> tuple[int, bytes] | None:
-        """The next frame's number and file; None at the client's goodbye, which is answered."""
+        """The next frame's number and file; None for session.close, which is answered."""
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":

@@ -39,7 +39,7 @@ def test_each_system_has_its_own_cameras(platform: str, camera: str | None, take
         ("http://host/1.m3u8", ["-i", "http://host/1.m3u8"]),
     ],
 )
-def test_a_film_and_an_address_are_sources_too(source: str, taken: list[str]) -> None:
+def test_a_video_and_an_address_are_sources_too(source: str, taken: list[str]) -> None:
     assert ffmpeg_command(source=source, fps=10, width=640)[4 : 4 + len(taken)] == taken
 
 
@@ -91,7 +91,7 @@ def test_a_picture_is_there_while_it_is_new(tmp_path: Path) -> None:
     ("code", "words"),
     [
         ("sys.exit('opening\\n/dev/video0: Device or resource busy')", "ffmpeg stopped: /dev/video0: Device or"),
-        ("sys.exit(1)", "it did not say why"),
+        ("sys.exit(1)", "it gave no reason"),
     ],
 )
 def test_why_there_are_no_pictures(tmp_path: Path, code: str, words: str) -> None:
@@ -116,7 +116,7 @@ def test_ffmpeg_may_be_missing() -> None:
         Camera(["no-ffmpeg-here"])
 
 
-def test_the_real_ffmpeg_plays_a_film(clip: Path) -> None:
+def test_the_real_ffmpeg_plays_a_video(clip: Path) -> None:
     with Camera(ffmpeg_command(source=str(clip), fps=5, width=100)) as camera:
         pictures = list(camera)
     assert len(pictures) in (5, 6)

@@ -1,4 +1,4 @@
-"""fer: what it prints, what it complains of, and its exit codes."""
+"""fer: what it prints to stdout and stderr, and its exit codes."""
 
 import csv
 import json
@@ -129,7 +129,7 @@ def test_explanations_are_saved(fer: Any, white: Path, tmp_path: Path, capsys: C
     assert all(path.read_bytes().startswith(b"\xff\xd8") for path in out.iterdir())
 
 
-def test_a_label_from_afar_leads_no_file_astray(serve: Serve, white: Path, tmp_path: Path) -> None:
+def test_a_label_cannot_name_a_path(serve: Serve, white: Path, tmp_path: Path) -> None:
     explained = {"method": "gradcam", "media_type": "image/png", "width": 1, "height": 1, "data": ""}
     said = answer(faces=[face(explanations=[{**explained, "target": "../../evil"}])])
     out = tmp_path / "deep" / "out"
@@ -137,7 +137,7 @@ def test_a_label_from_afar_leads_no_file_astray(serve: Serve, white: Path, tmp_p
     assert [path.name for path in out.iterdir()] == ["white-0-______evil.png"]
 
 
-def test_names_and_words_do_not_steer_the_terminal(serve: Serve, tmp_path: Path, capsys: Capture) -> None:
+def test_names_and_texts_do_not_control_the_terminal(serve: Serve, tmp_path: Path, capsys: Capture) -> None:
     odd = tmp_path / "\x1b[31m\n.png"
     odd.write_bytes(b"photo")
     said = Scripted(JSONResponse(answer(faces=[face(emotion="\x1b[2J")])), refused(422, "bad", detail="\x1b[2J\nno"))
@@ -206,31 +206,21 @@ def test_a_refusal_of_one_photo_does_not(
     assert code in one_line(err)
 
 
-def test_the_key_comes_from_the_environment(white: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Scripted(JSONResponse(answer()))
-    monkeypatch.setenv("FER_KEY", "s3cret")
-    monkeypatch.setenv("FER_URL", serve(asked))
-    assert main(["predict", str(white)]) == 0
-    assert main(["predict", str(white), "--key", "other"]) == 0
-    assert [request.headers["authorization"] for request in asked.asked] == ["Bearer s3cret", "Bearer other"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["predict"],
+        ["--colour"],
         ["paint", "photo.jpg"],
         ["predict", "photo.jpg", "--json", "--csv"],
         ["predict", "photo.jpg", "--jobs", "0"],
         ["predict", "photo.jpg", "--max-faces", "many"],
         ["predict", "photo.jpg", "--url", "localhost:8000"],
-        ["predict", "photo.jpg", "--key", "a b"],
         ["predict", "photo.jpg", "--timeout", "nan"],
         ["predict", "photo.jpg", "--retries", "-1"],
-        ["video", "film.mp4", "--format", "gif"],
+        ["video", "video.mp4", "--format", "gif"],
         ["watch", "--fps", "0"],
-        ["watch", "--camera", "0", "--input", "film.mp4"],
+        ["watch", "--camera", "0", "--input", "video.mp4"],
     ],
 )
 def test_a_wrong_command_line(arguments: list[str], capsys: Capture) -> None:
@@ -238,6 +228,31 @@ def test_a_wrong_command_line(arguments: list[str], capsys: Capture) -> None:
         main(arguments)
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flags", "similar"),
+    [
+        (["video", "video.mp4", "--smoothin", "1"], ["--smoothing", "--fps", "--explain"], "did you mean --smoothing?"),
+        (["predict", "photo.jpg", "--fps=3"], ["--crop", "--json"], ""),
+        (["watch", "--max-face", "3"], ["--max-faces", "--input"], "did you mean --max-faces?"),
+    ],
+)
+def test_an_unknown_option_is_answered_with_those_that_exist(
+    arguments: list[str], flags: list[str], similar: str, capsys: Capture
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    usage, _, message = capsys.readouterr().err.partition(f"fer {arguments[0]}: error: unknown: ")
+    assert all(f"[{flag} " in usage or f"[{flag}]" in usage or f"| {flag} " in usage for flag in flags)
+    assert similar in message
+
+
+def test_without_a_command_it_prints_help(capsys: Capture) -> None:
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    assert all(f"\n    {command} " in said for command in ("predict", "video", "watch", "model"))
 
 
 def test_help_says_what_the_exit_codes_mean(capsys: Capture) -> None:
@@ -262,14 +277,14 @@ def test_the_model(fer: Any, capsys: Capture) -> None:
 # --- video -------------------------------------------------------------------------------------
 
 
-def test_a_film_line_by_line(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
-    cinema = Scripted(Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY)))
-    url = serve(cinema)
+def test_a_video_line_by_line(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    service = Scripted(Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY)))
+    url = serve(service)
     wanted = ["--fps", "2", "--from", "1", "--to", "3.5", "--max-faces", "4"]
     assert main(["video", str(white), "--url", url, *wanted]) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [VIDEO_FRAME, VIDEO_SUMMARY]
     asked = {"fps": "2.0", "from_s": "1.0", "to_s": "3.5", "max_faces": "4", "format": "ndjson"}
-    assert dict(cinema.asked[0].query_params) == asked
+    assert dict(service.asked[0].query_params) == asked
     assert main(["video", str(white), "--url", url, "-o", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().out == ""
     assert [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()] == [VIDEO_FRAME, VIDEO_SUMMARY]
@@ -284,7 +299,7 @@ def test_other_formats_are_the_services_own(serve: Serve, white: Path, tmp_path:
     assert out.read_bytes() == body
 
 
-def test_a_film_that_breaks_off(serve: Serve, white: Path, capsys: Capture) -> None:
+def test_a_video_that_breaks_off(serve: Serve, white: Path, capsys: Capture) -> None:
     broken = video_lines(VIDEO_FRAME, VIDEO_ERROR)
     assert main(["video", str(white), "--url", serve(Scripted(Response(broken)))]) == 1
     out, err = capsys.readouterr()
@@ -292,7 +307,7 @@ def test_a_film_that_breaks_off(serve: Serve, white: Path, capsys: Capture) -> N
     assert one_line(err) == f"fer: {white}: Broken at 3 s. (undecodable_video)"
 
 
-def test_a_refused_film_costs_no_file(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_a_refused_video_costs_no_file(serve: Serve, white: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "out"
     out.write_text("before")
     url = serve(Scripted(refused(415, "unsupported_media_type")))
@@ -309,7 +324,7 @@ def test_a_videos_explanations_are_saved(fer: Any, clip: Path, tmp_path: Path, c
     assert sorted(path.name for path in out.iterdir()) == ["clip-000000-0-dark.jpg", "clip-000001-0-dark.jpg"]
 
 
-def test_a_film_that_is_not_there(fer: Any, tmp_path: Path, capsys: Capture) -> None:
+def test_a_video_that_is_not_there(fer: Any, tmp_path: Path, capsys: Capture) -> None:
     assert fer("video", tmp_path / "missing.mp4") == 1
     assert one_line(capsys.readouterr().err) == f"fer: {tmp_path / 'missing.mp4'}: No such file or directory"
 
@@ -439,7 +454,7 @@ def test_a_bar_for_many_photos_on_a_terminal(url: str, white: Path, photos: int)
     assert (b"/3 [" in said) is (photos == 3)
 
 
-def test_a_films_bar_goes_by_its_time(serve: Serve, white: Path) -> None:
+def test_a_videos_bar_goes_by_its_time(serve: Serve, white: Path) -> None:
     url = serve(Scripted(Response(video_lines({**VIDEO_FRAME, "time_s": 2.0}, VIDEO_SUMMARY))))
     out, said = on_terminal("video", str(white), "--from", "1", "--to", "5", "--url", url)
     assert len(out.splitlines()) == 2

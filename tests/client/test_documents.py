@@ -9,8 +9,8 @@ import pytest
 
 from fer_client import results
 from fer_client.cli.predict import IMAGE_SUFFIXES
-from fer_client.flow import Flow, session_update
-from fer_client.wire import VIDEO, Target
+from fer_client.requests import LIMITS, MODEL, PREDICT, VIDEO, Address
+from fer_client.stream import StreamProtocol, session_update
 from tests.client.answers import (
     DROPPED,
     GREETING,
@@ -95,17 +95,17 @@ def test_what_the_tests_let_the_service_say_is_documented(value: object, name: s
 
 def test_what_the_client_sends_is_documented() -> None:
     validate(json.loads(session_update({"explain": "gradcam", "max_faces": 3})), "SessionUpdate", ASYNCAPI)
-    flow = Flow()
-    flow.end()
-    goodbye = flow.next_message()
+    protocol = StreamProtocol()
+    protocol.end()
+    goodbye = protocol.next_message()
     assert isinstance(goodbye, str)
     validate(json.loads(goodbye), "SessionClose", ASYNCAPI)
 
 
-@pytest.mark.parametrize("path", ["/v1/predict", f"/{VIDEO}", "/v1/model", "/v1/limits"])
+@pytest.mark.parametrize("path", [PREDICT, VIDEO, MODEL, LIMITS])
 def test_addresses_exist(path: str) -> None:
-    assert path in OPENAPI["paths"]
-    assert Target("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"
+    assert f"/{path}" in OPENAPI["paths"]
+    assert Address("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"
 
 
 def test_photos_in_a_directory_are_all_that_the_service_takes() -> None:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from fer_client.cli.main import main
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions, option_types
-from fer_client.wire import TextFormat
+from fer_client.video_lines import TextFormat
 from tests.client.answers import VIDEO_SUMMARY, video_lines
 from tests.client.documents import message_options, query_options
 from tests.client.servers import FalseStream, Scripted, Serve, answering
@@ -72,9 +72,9 @@ def test_the_option_types_are_the_services(options: type[Any], documented: Docum
 
 @pytest.mark.parametrize("form", FORMAT["enum"])
 def test_video_formats_are_the_services(serve: Serve, white: Path, form: str) -> None:
-    cinema = Scripted(Response(video_lines(VIDEO_SUMMARY)))
-    assert main(["video", str(white), "--format", form, "--url", serve(cinema)]) == 0
-    assert cinema.asked[0].query_params["format"] == form
+    service = Scripted(Response(video_lines(VIDEO_SUMMARY)))
+    assert main(["video", str(white), "--format", form, "--url", serve(service)]) == 0
+    assert service.asked[0].query_params["format"] == form
     assert {FORMAT["default"], *get_args(TextFormat)} == set(FORMAT["enum"])
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
-from fer_client.retries import LONGEST_WAIT_S, Patience, retry_after_s
+from fer_client.retries import LONGEST_WAIT_S, RetryBudget, retry_after_s
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -37,31 +37,31 @@ def busy(asked_s: float | None = None) -> ServiceError:
 
 def test_it_never_waits_less_than_asked() -> None:
     for _ in range(100):
-        waited = Patience(3, 60).wait_s(busy(2))
+        waited = RetryBudget(3, 60).wait_s(busy(2))
         assert waited is not None
         assert 2 <= waited <= 2.2
 
 
 def test_without_a_word_waits_double_and_stay_bounded() -> None:
-    patience = Patience(8, 1000)
+    budget = RetryBudget(8, 1000)
     for number in range(8):
         longest = min(LONGEST_WAIT_S, 0.5 * 2**number)
-        waited = patience.wait_s(Unreachable("gone"))
+        waited = budget.wait_s(Unreachable("gone"))
         assert waited is not None
         assert longest / 2 <= waited <= longest
-    assert patience.wait_s(Unreachable("gone")) is None
+    assert budget.wait_s(Unreachable("gone")) is None
 
 
 def test_waits_differ() -> None:
-    assert len({Patience(1, 60).wait_s(Unreachable("gone")) for _ in range(20)}) > 1
+    assert len({RetryBudget(1, 60).wait_s(Unreachable("gone")) for _ in range(20)}) > 1
 
 
 def test_all_waits_together_have_a_limit() -> None:
-    patience = Patience(100, 10)
-    assert patience.wait_s(busy(6)) is not None
-    assert patience.wait_s(busy(6)) is None
-    assert patience.wait_s(busy(2)) is not None
-    assert Patience(3, 10).wait_s(busy(11)) is None
+    budget = RetryBudget(100, 10)
+    assert budget.wait_s(busy(6)) is not None
+    assert budget.wait_s(busy(6)) is None
+    assert budget.wait_s(busy(2)) is not None
+    assert RetryBudget(3, 10).wait_s(busy(11)) is None
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_all_waits_together_have_a_limit() -> None:
     ],
 )
 def test_some_errors_are_final(error: FerError) -> None:
-    assert Patience(3, 60).wait_s(error) is None
+    assert RetryBudget(3, 60).wait_s(error) is None

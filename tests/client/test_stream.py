@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.websockets import WebSocket
 
 from fer_client import AsyncClient, BadAnswer, Client, FrameRefused, ServiceError, StreamResult, Unreachable
-from fer_client.flow import Flow
-from tests.client.answers import problem, stream_result
+from fer_client.close_codes import CLOSE_CODES
+from fer_client.stream import StreamProtocol
+from tests.client.answers import DROPPED, problem, stream_result
 from tests.client.conftest import PHOTO
 from tests.client.servers import FalseStream, Serve, answering
 
@@ -23,14 +24,12 @@ Answers = list[StreamResult | FrameRefused]
 Ask = Callable[..., Answers]
 
 
-def ask(url: str, frames: Iterable[bytes], *, retries: int = 3, key: str | None = None, **options: Any) -> Answers:
-    with Client(url, retries=retries, key=key) as client:
+def ask(url: str, frames: Iterable[bytes], *, retries: int = 3, **options: Any) -> Answers:
+    with Client(url, retries=retries) as client:
         return list(client.stream(frames, **options))
 
 
-def ask_async(
-    url: str, frames: Iterable[bytes], *, retries: int = 3, key: str | None = None, **options: Any
-) -> Answers:
+def ask_async(url: str, frames: Iterable[bytes], *, retries: int = 3, **options: Any) -> Answers:
     async def source() -> AsyncIterator[bytes]:
         pictures = iter(frames)
         # In a thread, for a source that waits.
@@ -38,7 +37,7 @@ def ask_async(
             yield frame
 
     async def collect() -> Answers:
-        async with AsyncClient(url, retries=retries, key=key) as client:
+        async with AsyncClient(url, retries=retries) as client:
             return [said async for said in client.stream(source(), **options)]
 
     return asyncio.run(collect())
@@ -112,49 +111,50 @@ def test_what_the_source_raises_is_raised(watch: Ask, url: str) -> None:
 
 
 def test_a_frame_waits_for_a_credit_and_the_newest_wins() -> None:
-    flow = Flow()
-    flow.offer(b"0")
-    assert flow.next_message() is None
-    flow.greet(2)
-    sent = [flow.next_message()]
+    protocol = StreamProtocol()
+    protocol.offer(b"0")
+    assert protocol.next_message() is None
+    protocol.start_session(2)
+    sent = [protocol.next_message()]
     for frame in (b"1", b"2", b"3", b"4"):
-        flow.offer(frame)
-        sent.append(flow.next_message())
+        protocol.offer(frame)
+        sent.append(protocol.next_message())
     assert [message and message[16:] for message in sent] == [b"0", b"1", None, None, None]
-    assert flow.settle(1) == b"0"
-    newest = flow.next_message()
+    result = protocol.receive(json.dumps(stream_result(1)))
+    assert isinstance(result, StreamResult)
+    assert result.frame == b"0"
+    newest = protocol.next_message()
     assert newest is not None
     assert newest[:8] == b"FER1\x00\x00\x00\x03"
     assert newest[16:] == b"4"
-    assert flow.next_message() is None
+    assert protocol.next_message() is None
 
 
 def test_credits_come_back_once() -> None:
-    flow = Flow()
-    flow.greet(1)
-    flow.offer(b"0")
-    flow.next_message()
-    for _ in range(2):
-        flow.settle(1)
-    flow.settle(99)
-    flow.offer(b"1")
-    assert flow.next_message() is not None
-    flow.offer(b"2")
-    assert flow.next_message() is None
+    protocol = StreamProtocol()
+    protocol.start_session(1)
+    protocol.offer(b"0")
+    protocol.next_message()
+    for frame_id in (1, 1, 99):
+        protocol.receive(json.dumps({**DROPPED, "frame_id": frame_id}))
+    protocol.offer(b"1")
+    assert protocol.next_message() is not None
+    protocol.offer(b"2")
+    assert protocol.next_message() is None
 
 
 def test_it_is_done_when_all_is_answered() -> None:
-    flow = Flow()
-    flow.greet(1)
-    flow.offer(b"0")
-    flow.end()
-    assert not flow.done
-    flow.next_message()
-    assert not flow.done
-    flow.hear(json.dumps({"type": "dropped", "frame_id": 1, "reason": "stale"}))
-    assert flow.done
-    assert flow.next_message() == '{"type": "session.close"}'
-    assert flow.next_message() is None
+    protocol = StreamProtocol()
+    protocol.start_session(1)
+    protocol.offer(b"0")
+    protocol.end()
+    assert not protocol.done
+    protocol.next_message()
+    assert not protocol.done
+    protocol.receive(json.dumps(DROPPED))
+    assert protocol.done
+    assert protocol.next_message() == '{"type": "session.close"}'
+    assert protocol.next_message() is None
 
 
 def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
@@ -192,16 +192,15 @@ def test_it_never_sends_without_a_credit(watch: Ask, serve: Serve) -> None:
 # --- how sessions begin and end ----------------------------------------------------------------
 
 
-def test_the_options_and_the_key_are_told(watch: Ask, serve: Serve) -> None:
+def test_the_options_are_told(watch: Ask, serve: Serve) -> None:
     stream = FalseStream(answering)
-    watch(serve(stream), [b"0"], key="s3cret", explain="gradcam", max_faces=None)
-    assert stream.headers[0]["sec-websocket-protocol"].split(", ") == ["fer.v1", "s3cret"]
-    assert stream.headers[0]["authorization"] == "Bearer s3cret"
+    watch(serve(stream), [b"0"], explain="gradcam", max_faces=None)
+    assert stream.headers[0]["sec-websocket-protocol"] == "fer.v1"
     assert stream.said[0] == {"type": "session.update", "explain": "gradcam"}
     assert stream.said[-1] == {"type": "session.close"}
 
 
-@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 4408, 4409])
+@pytest.mark.parametrize("code", [code for code, known in CLOSE_CODES.items() if known.retryable])
 def test_a_session_that_ends_is_followed_by_a_new_one(watch: Ask, serve: Serve, code: int) -> None:
     async def ending_once(stream: FalseStream, socket: WebSocket) -> None:
         if stream.opened > 1:
@@ -236,33 +235,35 @@ def test_a_service_that_stays_full_is_given_up(watch: Ask, serve: Serve) -> None
     assert stream.opened == 2
 
 
-@pytest.mark.parametrize(
-    ("code", "kind", "words"),
-    [
-        (1009, ServiceError, "body_too_large"),
-        (4401, ServiceError, "unauthorized"),
-        (4429, ServiceError, "rate_limited"),
-        (1002, BadAnswer, "close code 1002"),
-        (1008, BadAnswer, "close code 1008"),
-    ],
-)
-def test_some_ends_are_final(watch: Ask, serve: Serve, code: int, kind: type[Exception], words: str) -> None:
+@pytest.mark.parametrize("code", [code for code, known in CLOSE_CODES.items() if not known.retryable])
+def test_some_ends_are_final(watch: Ask, serve: Serve, code: int) -> None:
     async def refusing(stream: FalseStream, socket: WebSocket) -> None:
         await stream.greet(socket)
         await socket.close(code, "no")
 
     stream = FalseStream(refusing)
-    with pytest.raises(kind, match=words):
+    with pytest.raises(ServiceError) as caught:
         watch(serve(stream), [b"0"])
+    assert (caught.value.code, caught.value.status) == (CLOSE_CODES[code].code, CLOSE_CODES[code].status)
+    assert str(caught.value).startswith(CLOSE_CODES[code].sentence)
     assert stream.opened == 1
+
+
+def test_an_unknown_close_code_is_named(watch: Ask, serve: Serve) -> None:
+    async def closing(stream: FalseStream, socket: WebSocket) -> None:
+        await stream.greet(socket)
+        await socket.close(4999, "no")
+
+    with pytest.raises(BadAnswer, match=r"closed the stream with code 4999, which this client does not know: no"):
+        watch(serve(FalseStream(closing)), [b"0"])
 
 
 def test_a_denied_handshake_is_the_services_problem(watch: Ask, serve: Serve) -> None:
     async def denying(_: FalseStream, socket: WebSocket) -> None:
-        await socket.send_denial_response(JSONResponse(problem(401, "unauthorized", "A key is needed."), 401))
+        await socket.send_denial_response(JSONResponse(problem(401, "unauthorized", "Not for you."), 401))
 
     stream = FalseStream(denying)
-    with pytest.raises(ServiceError, match="A key is needed") as caught:
+    with pytest.raises(ServiceError, match="Not for you") as caught:
         watch(serve(stream), [b"0"])
     assert caught.value.status == 401
     assert stream.opened == 1
@@ -292,8 +293,8 @@ def test_something_else_answers(watch: Ask, serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        ("hello", "is no JSON"),
-        ("[]", "is no JSON object"),
+        ("hello", "is not JSON"),
+        ("[]", "is not a JSON object"),
         ('{"type": "hello"}', "did not begin with session.created"),
         ('{"type": "session.created"}', "SessionCreated: Object missing required field `credits`"),
     ],

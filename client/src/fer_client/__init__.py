@@ -1,6 +1,6 @@
 """Client of the facial expression recognition service: `Client`, `AsyncClient`, their answers and errors."""
 
-from fer_client.aio import AsyncClient
+from fer_client.async_client import AsyncClient
 from fer_client.client import Client
 from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions

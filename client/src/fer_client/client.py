@@ -1,4 +1,4 @@
-"""The client for programs that wait for their answers."""
+"""The client for programs without asyncio."""
 
 import os
 import threading
@@ -12,10 +12,10 @@ import httpx2
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from fer_client import flow
 from fer_client.errors import BadAnswer, FerError
-from fer_client.flow import Flow
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
+from fer_client.requests import DEFAULT_URL, HEADERS, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, without_none
+from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
 from fer_client.results import (
     FrameRefused,
     Limits,
@@ -26,45 +26,30 @@ from fer_client.results import (
     VideoSummary,
     read,
 )
-from fer_client.retries import Patience
-from fer_client.wire import (
-    DEFAULT_URL,
-    VIDEO,
-    Call,
-    Image,
-    Lines,
-    Target,
-    TextFormat,
-    check_text,
-    document,
-    given,
-    http_refusal,
-    hung_up,
-    lost,
-    too_large,
-    video_line,
-)
+from fer_client.retries import RetryBudget
+from fer_client.stream import StreamProtocol, handshake, session_credits, session_update, stream_error
+from fer_client.video_lines import LineSplitter, TextFormat, check_text_line, read_video_line
 
 
 class Client:
-    """One service. `timeout` is for connecting and for each wait on an answer, in seconds.
+    """One service, at `base_url`. `timeout` is for connecting and for each wait for data, in seconds.
 
-    A call that meets a busy service (429, 503) or no connection is tried again up to `retries` times, waiting as long
-    as the service asks but in all no longer than `max_wait_s`. Every call may be repeated: the service keeps nothing.
+    A call is tried again up to `retries` times where the service is busy or the connection fails. It waits as long as
+    the service asks, but in all no longer than `max_wait_s` seconds. Every call may be repeated: the service keeps
+    nothing. Raises ValueError for a `base_url` that is not an http or https URL.
     """
 
     def __init__(
         self,
         base_url: str = DEFAULT_URL,
         *,
-        key: str | None = None,
         timeout: float = 30.0,
         retries: int = 3,
         max_wait_s: float = 60.0,
     ):
-        self._target = Target(base_url, key)
+        self._address = Address(base_url)
         self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
-        self._http = httpx2.Client(base_url=base_url, headers=self._target.headers, timeout=timeout)
+        self._http = httpx2.Client(base_url=base_url, headers=HEADERS, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -75,129 +60,136 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Closes the connections."""
         self._http.close()
 
     # --- calls ---------------------------------------------------------------------------------
 
     def predict(self, image: Image, **options: Unpack[PredictOptions]) -> Result:
         """The faces of one image file, given as its bytes or its path. Raises FerError, or OSError for the path."""
-        return read(Result, self._json(Call("POST", "v1/predict", options, image)))
+        return read(Result, self._json(Call("POST", PREDICT, options, image)))
 
     def video(
         self, path: str | os.PathLike[str], **options: Unpack[VideoOptions]
     ) -> Generator[VideoFrame | VideoSummary, None, None]:
-        """The frames of a film while it is analysed, the summary last; the file is sent from disk.
+        """The analysed frames of a video file while the service reads it, the summary last.
 
-        Raises FerError, after the frames before it, where the service cannot go on.
+        The file is sent in pieces and never in memory as a whole. Raises OSError for the path, and FerError: after
+        the frames before it, where the service cannot go on.
         """
-        said: VideoFrame | VideoSummary | None = None
+        result: VideoFrame | VideoSummary | None = None
         for line in self._video_lines(path, "ndjson", options):
-            said = video_line(line)
-            yield said
-        if not isinstance(said, VideoSummary):
-            raise BadAnswer(f"{self._target.name} ended its answer before the summary")
+            result = read_video_line(line)
+            yield result
+        if not isinstance(result, VideoSummary):
+            raise BadAnswer(f"{self._address} ended its answer before the summary")
 
     def video_text(
         self, path: str | os.PathLike[str], *, format: TextFormat, **options: Unpack[VideoOptions]
     ) -> Generator[str, None, None]:
-        """The lines of a film's answer as the service writes it. Raises ServiceError after one that tells an error."""
+        """The lines of a video's CSV or WebVTT, without their ends.
+
+        Raises as `video`; ServiceError comes after the line that tells of the error.
+        """
         for line in self._video_lines(path, format, options):
             yield line
-            check_text(line, format)
+            check_text_line(line, format)
 
     def stream(
         self, frames: Iterable[bytes], **options: Unpack[StreamOptions]
     ) -> Generator[StreamResult | FrameRefused, None, None]:
-        """Results for live pictures (JPEG, PNG or WebP): always the newest one is sent, the others are left out.
+        """Results for live frames, each a JPEG, PNG or WebP file's bytes. Only the newest frame is ever sent.
 
         `frames` is read in a thread of its own. A session that ends is followed by a new one. Raises FerError where
-        the service refuses, and whatever `frames` raises.
+        the service refuses the stream, and whatever `frames` raises.
         """
         sender = _Sender()
-        threading.Thread(target=sender.take, args=(frames,), daemon=True).start()
-        patience = self._patience()
+        threading.Thread(target=sender.read_frames, args=(frames,), daemon=True).start()
+        budget = self._retry_budget()
         try:
             while True:
                 try:
-                    with connect(self._target.stream_url, **flow.handshake(self._target, self._timeout_s)) as socket:
-                        credits = flow.greeting_credits(socket.recv(self._timeout_s))
-                        socket.send(flow.session_update(given(options)))
+                    with connect(self._address.stream_url, **handshake(self._timeout_s)) as socket:
+                        credits = session_credits(socket.recv(self._timeout_s))
+                        socket.send(session_update(without_none(options)))
                         sender.connect(socket, credits)
                         while True:
-                            answer = sender.hear(socket.recv())
-                            if answer is not None:
-                                patience = self._patience()
-                                yield answer
+                            result = sender.receive(socket.recv())
+                            if result is not None:
+                                budget = self._retry_budget()
+                                yield result
                 except (OSError, WebSocketException) as error:
-                    failure = flow.stream_lost(error, self._target)
+                    failure = stream_error(error, self._address)
                     failure.__cause__ = error
                 sender.disconnect()
                 if sender.done:
                     break
-                self._wait(patience, failure)
+                self._wait(budget, failure)
         finally:
             sender.stop()
         if sender.failure is not None:
             raise sender.failure
 
     def model(self) -> ModelDescription:
-        return read(ModelDescription, self._json(Call("GET", "v1/model")))
+        """What the service says of its model. Raises FerError."""
+        return read(ModelDescription, self._json(Call("GET", MODEL)))
 
     def limits(self) -> Limits:
-        return read(Limits, self._json(Call("GET", "v1/limits")))
+        """The limits in force. Raises FerError."""
+        return read(Limits, self._json(Call("GET", LIMITS)))
 
-    # --- the exchange --------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------
 
     def _json(self, call: Call) -> object:
-        return document(self._send(call), self._target)
+        return read_json(self._send(call), self._address)
 
     def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
-        """The answer, whatever tries it takes; with `stream` its body is still to be read and closed."""
-        patience = self._patience()
+        """The response, after retries; with `stream` its body is still to be read and closed."""
+        budget = self._retry_budget()
         while True:
             try:
                 response = self._http.send(call.request(self._http), stream=stream)
                 if response.is_success:
                     return response
                 response.read()
-                failure = http_refusal(response, self._target)
+                failure = response_error(response, self._address)
             except httpx2.RequestError as error:
-                failure = lost(error, self._target)
-                if hung_up(error, call):
-                    failure = too_large(call, self.limits()) or failure
+                failure = request_error(error, self._address)
+                if may_be_too_large(error, call):
+                    failure = size_error(call, self.limits()) or failure
                 failure.__cause__ = error
-            self._wait(patience, failure)
+            self._wait(budget, failure)
 
     def _video_lines(
         self, path: str | os.PathLike[str], format: str, options: VideoOptions
     ) -> Generator[str, None, None]:
         call = Call("POST", VIDEO, {**options, "format": format}, path)
         response = self._send(call, stream=True)
-        lines = Lines()
+        splitter = LineSplitter()
         try:
             for piece in response.iter_bytes():
-                yield from lines.feed(piece)
-            yield from lines.end()
+                yield from splitter.feed(piece)
+            yield from splitter.end()
         except httpx2.RequestError as error:
-            raise lost(error, self._target) from error
+            raise request_error(error, self._address) from error
         finally:
             response.close()
 
-    def _patience(self) -> Patience:
-        return Patience(self._retries, self._max_wait_s)
+    def _retry_budget(self) -> RetryBudget:
+        return RetryBudget(self._retries, self._max_wait_s)
 
-    def _wait(self, patience: Patience, failure: FerError) -> None:
-        wait_s = patience.wait_s(failure)
+    def _wait(self, budget: RetryBudget, failure: FerError) -> None:
+        wait_s = budget.wait_s(failure)
         if wait_s is None:
             raise failure
         time.sleep(wait_s)
 
 
 class _Sender:
-    """Two threads meet here: one takes frames from their source, the other reads answers; either may send."""
+    """Shared by two threads: one reads frames from their source, the other reads answers. Either may send."""
 
     def __init__(self) -> None:
-        self._flow, self._lock = Flow(), threading.Lock()
+        self._protocol, self._lock = StreamProtocol(), threading.Lock()
         self._socket: ClientConnection | None = None
         self._stopped = False
         self.failure: Exception | None = None
@@ -205,48 +197,48 @@ class _Sender:
     @property
     def done(self) -> bool:
         with self._lock:
-            return self._flow.done
+            return self._protocol.done
 
-    def take(self, frames: Iterable[bytes]) -> None:
+    def read_frames(self, frames: Iterable[bytes]) -> None:
         try:
             for frame in frames:
                 with self._lock:
                     if self._stopped:
                         return
-                    self._flow.offer(frame)
-                    self._push()
+                    self._protocol.offer(frame)
+                    self._send_ready()
         # Whatever the caller's frames raise is raised again where the answers are read.
         except Exception as error:
             self.failure = error
         with self._lock:
-            self._flow.end()
-            self._push()
+            self._protocol.end()
+            self._send_ready()
 
     def connect(self, socket: ClientConnection, credits: int) -> None:
         with self._lock:
             self._socket = socket
-            self._flow.greet(credits)
-            self._push()
+            self._protocol.start_session(credits)
+            self._send_ready()
 
     def disconnect(self) -> None:
         with self._lock:
             self._socket = None
 
     def stop(self) -> None:
-        """Nobody wants answers any more: no further frame is taken."""
+        """The caller wants no more answers: no further frame is read."""
         with self._lock:
             self._stopped, self._socket = True, None
 
-    def hear(self, message: str | bytes) -> StreamResult | FrameRefused | None:
+    def receive(self, message: str | bytes) -> StreamResult | FrameRefused | None:
         with self._lock:
-            answer = self._flow.hear(message)
-            self._push()
-        return answer
+            result = self._protocol.receive(message)
+            self._send_ready()
+        return result
 
-    def _push(self) -> None:
+    def _send_ready(self) -> None:
         if self._socket is None:
             return
-        # The thread that reads meets the same end, and says what it means.
+        # The thread that reads answers meets the same end of the connection, and handles it.
         with suppress(ConnectionClosed):
-            while (message := self._flow.next_message()) is not None:
+            while (message := self._protocol.next_message()) is not None:
                 self._socket.send(message)

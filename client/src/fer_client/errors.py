@@ -1,17 +1,21 @@
-"""What can go wrong, and whether asking again may help."""
+"""What can go wrong, and whether a retry may help."""
 
 
 class FerError(Exception):
-    """Everything that this package raises of its own. `retryable`: the same call may succeed later."""
+    """The base of all errors of this package. `retryable`: the same call may succeed later.
+
+    `retry_after_s`: seconds after which the service wants to be asked again, where it says so.
+    """
 
     retryable = False
     retry_after_s: float | None = None
 
 
 class ServiceError(FerError):
-    """The service said no: a problem document (RFC 9457), whose `code` is stable.
+    """The service refused or failed: a problem document (RFC 9457), whose `code` is stable.
 
-    `status` is 0 where only the code was told, as in a film's CSV.
+    `status` is the HTTP status, or 0 where only the code is known, as in a video's CSV. `limit` is the limit that was
+    passed, where there is one.
     """
 
     def __init__(

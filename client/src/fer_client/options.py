@@ -14,7 +14,8 @@ class Option:
 
 
 Explain = Annotated[
-    Literal["none", "gradcam"] | None, Option("gradcam adds a heatmap of what in the face spoke for a label", "none")
+    Literal["none", "gradcam"] | None,
+    Option("gradcam adds a heatmap of the parts of the face that led to a label", "none"),
 ]
 Heatmap = Annotated[
     Literal["map", "overlay"] | None,

@@ -1,4 +1,4 @@
-"""The service's answers as values. What a newer service says beyond them is ignored here and kept in `raw`."""
+"""The service's results as frozen values. Members that only a newer service sends are in `raw` alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """Whole pixels of the upright image, from its top left corner."""
+    """Whole pixels of the upright image, from its top-left corner."""
 
     x: int
     y: int
@@ -23,12 +23,16 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
+    """How the face was found. `detector` is None with `crop="whole"`; `weight` is Haar's and not a probability."""
+
     detector: str | None
     weight: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
+    """The crop that the model saw: variance of its Laplacian, and mean grey from 0 (black) to 1 (white)."""
+
     sharpness: float
     brightness: float
     warnings: tuple[str, ...]
@@ -36,7 +40,10 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """A picture of what in the face spoke for `target`; `data` is an image file's bytes."""
+    """A heatmap of the parts of the face that led to the label `target`.
+
+    `data` is an image file's bytes, `width` and `height` its size in pixels.
+    """
 
     method: str
     target: str
@@ -48,6 +55,12 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
+    """One face. `emotion` is the label with the highest probability, which is `confidence`, from 0 to 1.
+
+    `emotions` has the calibrated probability of every label. `plausible` is the conformal prediction set, likeliest
+    first; `uncertain` says that it has more than one label. `track_id` is None outside videos and streams.
+    """
+
     box: Box
     detection: Detection
     emotion: str
@@ -62,6 +75,8 @@ class Face:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelName:
+    """Which model gave the result; `sha256` is that of its file."""
+
     name: str
     version: str
     sha256: str
@@ -69,6 +84,8 @@ class ModelName:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSize:
+    """Pixels of the upright image."""
+
     width: int
     height: int
 
@@ -76,12 +93,12 @@ class ImageSize:
 @dataclass(frozen=True, kw_only=True)
 class _Answer:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
-    """the JSON object as it came"""
+    """the JSON object as the service sent it"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result(_Answer):
-    """The faces of one image, largest first."""
+    """The faces of one image, largest first. `timing_ms` has milliseconds by stage."""
 
     request_id: str
     model: ModelName
@@ -92,7 +109,10 @@ class Result(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class StreamResult(Result):
-    """The faces of one frame of a stream; `frame` is the image file that was sent."""
+    """The faces of one frame of a stream.
+
+    `frame` is the image file that was sent, `age_ms` milliseconds from its arrival to the result.
+    """
 
     frame_id: int
     age_ms: float
@@ -101,7 +121,7 @@ class StreamResult(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What the service says of an error (RFC 9457)."""
+    """A problem document (RFC 9457)."""
 
     code: str
     status: int
@@ -117,7 +137,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRefused:
-    """A frame of a stream that the service could not take; the stream goes on."""
+    """A frame of a stream that the service could not analyse. The stream goes on."""
 
     frame_id: int
     error: ServiceError
@@ -125,6 +145,8 @@ class FrameRefused:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoFrame(_Answer):
+    """An analysed frame of a video: its number among them, from 0, and its time in seconds."""
+
     index: int
     time_s: float
     faces: tuple[Face, ...]
@@ -132,7 +154,7 @@ class VideoFrame(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoTrack:
-    """One face over a film: the mean of its probabilities, and the label that led."""
+    """One face from its first to its last frame: mean probabilities, and the label with the highest."""
 
     track_id: int
     from_s: float
@@ -143,7 +165,7 @@ class VideoTrack:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoSummary(_Answer):
-    """What is known at the end of a film."""
+    """The end of a video: seconds, frames between start and stop, and the tracks."""
 
     duration_s: float
     frames_read: int
@@ -153,6 +175,8 @@ class VideoSummary(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription(_Answer):
+    """What the model's file says of itself. `labels` are in index order."""
+
     name: str
     version: str
     sha256: str
@@ -195,26 +219,26 @@ class Limits(_Answer):
     stream_abuse: int
 
 
-# --- what is between the two programs -----------------------------------------------------------
+# --- of the protocol alone ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionCreated:
-    """The first message of a stream: how many frames may be under way."""
+    """The first message of a stream: how many frames may be in flight."""
 
     credits: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameDropped:
-    """A frame for which a newer one was analysed, or that came too late."""
+    """A frame that was not analysed: a newer one took its place, or it had waited too long."""
 
     frame_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamError(Problem):
-    """A problem with a frame; without `frame_id`, with a message."""
+    """A problem with a frame, or with a text message where `frame_id` is None."""
 
     frame_id: int | None
 

@@ -1,3 +1,3 @@
 """The version, where a build can read it without importing what the package depends on."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and what is made of them."""
+"""The arguments that commands share, and the values that are made of them."""
 
 import argparse
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from fer_client.options import OptionType, option_types
-from fer_client.wire import DEFAULT_URL, Target
+from fer_client.requests import DEFAULT_URL, Address
 
 Run = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
@@ -24,10 +24,9 @@ HEATMAP = "overlay"
 
 
 class Connection(TypedDict):
-    """What both clients are made with."""
+    """The arguments of `Client` and `AsyncClient`."""
 
     base_url: str
-    key: str | None
     timeout: float
     retries: int
 
@@ -35,19 +34,25 @@ class Connection(TypedDict):
 def add_command(
     commands: "Commands[argparse.ArgumentParser]", name: str, summary: str, run: Run
 ) -> argparse.ArgumentParser:
-    """A command that asks the service, with how to reach it."""
-    command = commands.add_parser(name, help=summary, description=f"Shows {summary}.")
+    """A command that asks the service, with the options for its address and for retries."""
+    command = commands.add_parser(name, help=summary, description=f"Prints {summary}.", allow_abbrev=False)
     command.set_defaults(run=run, command=command)
     service = command.add_argument_group("service")
     service.add_argument(
-        "--url", type=_url, default=os.environ.get("FER_URL") or DEFAULT_URL, help=f"default FER_URL, or {DEFAULT_URL}"
+        "--url",
+        type=_url,
+        default=os.environ.get("FER_URL") or DEFAULT_URL,
+        help=f"the service's address (default: the environment variable FER_URL, or {DEFAULT_URL})",
     )
-    service.add_argument("--key", type=_key, default=os.environ.get("FER_KEY") or None, help="default FER_KEY")
     service.add_argument(
-        "--timeout", type=positive, default=30.0, metavar="SECONDS", help="longest wait for an answer (default 30)"
+        "--timeout", type=positive, default=30.0, metavar="SECONDS", help="longest wait for data (default 30)"
     )
     service.add_argument(
-        "--retries", type=whole, default=3, metavar="N", help="how often to ask a busy service again (default 3)"
+        "--retries",
+        type=whole,
+        default=3,
+        metavar="N",
+        help="how often to try again where the service is busy (default 3)",
     )
     return command
 
@@ -55,7 +60,6 @@ def add_command(
 def connection(arguments: argparse.Namespace) -> Connection:
     return {
         "base_url": arguments.url,
-        "key": arguments.key,
         "timeout": arguments.timeout,
         "retries": arguments.retries,
     }
@@ -66,8 +70,8 @@ def add_options(command: argparse.ArgumentParser, options: type[Any]) -> None:
     group = command.add_argument_group("analysis")
     for name, described in option_types(options).items():
         if name == "explain":
-            help = "save heatmaps there: what in each face spoke for its label"
-            group.add_argument("--explain", type=Path, metavar="DIR", help=help)
+            explain = "save a heatmap of each face in this folder: the parts that led to the label"
+            group.add_argument("--explain", type=Path, metavar="DIR", help=explain)
         else:
             group.add_argument(flag(name), dest=name, help=_help(name, described), **_value(name, described))
 
@@ -137,14 +141,6 @@ def whole(text: str) -> int:
 
 def _url(text: str) -> str:
     try:
-        return Target(text).url
+        return Address(text).url
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _key(text: str) -> str:
-    try:
-        Target(DEFAULT_URL, text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text

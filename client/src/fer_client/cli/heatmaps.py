@@ -1,4 +1,4 @@
-"""Explanations as files of a folder."""
+"""Heatmaps as files."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""fer predict: photos in, their faces out."""
+"""fer predict: the faces of photos."""
 
 import argparse
 import asyncio
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fer_client.aio import AsyncClient
+from fer_client.async_client import AsyncClient
 from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, count
 from fer_client.cli.heatmaps import HeatmapFolder
-from fer_client.cli.report import GOOD, SOME_FAILED, complain, exit_code, show
+from fer_client.cli.report import GOOD, SOME_FAILED, exit_code, print_error, print_line
 from fer_client.options import PredictOptions
 from fer_client.results import Result
 
@@ -24,12 +24,14 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     command = add_command(commands, "predict", "the faces of photos", run)
     command.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="a photo, or a directory: all photos in and below it"
+        "files", nargs="+", type=Path, metavar="FILE", help="a photo, or a folder: all photos in it and below"
     )
     form = command.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="a line of JSON for each photo")
-    form.add_argument("--csv", action="store_true", help="a table with a row for each face")
-    command.add_argument("--jobs", type=count, default=4, metavar="N", help="photos under way at a time (default 4)")
+    form.add_argument("--json", action="store_true", help="print a line of JSON for each photo")
+    form.add_argument("--csv", action="store_true", help="print a table with a row for each face")
+    command.add_argument(
+        "--jobs", type=count, default=4, metavar="N", help="photos to send at the same time (default 4)"
+    )
     add_options(command, PredictOptions)
 
 
@@ -43,7 +45,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     for given in arguments.files:
         found = images(given)
         if not found:
-            complain("no pictures in this directory", given)
+            print_error("this folder has no photos", given)
             code = SOME_FAILED
         paths += found
     widest = max((len(str(path)) for path in paths), default=0)
@@ -51,26 +53,26 @@ async def _run(arguments: argparse.Namespace) -> int:
     heatmaps = HeatmapFolder(arguments.explain) if arguments.explain else None
     stems: Counter[str] = Counter()
     async with AsyncClient(**connection(arguments)) as client:
-        # The columns are the same whatever is in the pictures.
+        # The columns do not depend on the photos.
         labels = (await client.model()).labels if arguments.csv else ()
         if arguments.csv:
-            show(text.csv_header(labels))
+            print_line(text.csv_header(labels))
         several = len(paths) > 1 and sys.stderr.isatty()
-        with tqdm(total=len(paths), unit="picture", disable=not several, leave=False) as progress:
+        with tqdm(total=len(paths), unit="photo", disable=not several, leave=False) as progress:
             answers = client.predict_many(paths, jobs=arguments.jobs, **options)
             async with aclosing(answers):
                 async for path, answer in answers:
                     progress.update()
                     if not isinstance(answer, Result):
-                        complain(answer, path)
-                        if (ends := exit_code(answer)) != SOME_FAILED:
-                            return ends
+                        print_error(answer, path)
+                        if (of_all := exit_code(answer)) != SOME_FAILED:
+                            return of_all
                         code = SOME_FAILED
                         continue
                     for line in lines(arguments, path, answer, labels, widest):
-                        show(line)
+                        print_line(line)
                     if heatmaps is not None:
-                        # Photos of one name may come from several directories.
+                        # Photos from different folders may have the same name.
                         stems[path.stem] += 1
                         again = f"-{stems[path.stem]}" if stems[path.stem] > 1 else ""
                         heatmaps.save(path.stem, answer.faces, again)
@@ -78,7 +80,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 def images(given: Path) -> list[Path]:
-    """The pictures in a directory and below, sorted; a file is taken as it is, whatever its name."""
+    """The photos in a folder and below, sorted; a file itself, whatever its name."""
     if not given.is_dir():
         return [given]
     return sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
@@ -89,4 +91,4 @@ def lines(arguments: argparse.Namespace, path: Path, result: Result, labels: Ite
         return [text.json_line({"file": str(path), **result.raw})]
     if arguments.csv:
         return text.csv_lines(str(path), result, labels)
-    return text.result_lines(str(path).ljust(widest), result, text.cell(sys.stdout.encoding))
+    return text.result_lines(str(path).ljust(widest), result, text.bar_character(sys.stdout.encoding))

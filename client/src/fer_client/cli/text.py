@@ -1,4 +1,4 @@
-"""Answers in words, bars and table rows."""
+"""Results as text: lines with bars, JSON, table rows."""
 
 import csv
 import io
@@ -12,21 +12,21 @@ BAR_CELLS = 20
 
 
 def printable(text: str) -> str:
-    """Without control characters: file names and a service's words must not steer a terminal."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    """Without control characters: file names and the service's texts must not control the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def cell(encoding: str | None) -> str:
-    """What a bar is made of: blocks, where the terminal can show them."""
+def bar_character(encoding: str | None) -> str:
+    """The character of a full bar cell: a block, where the terminal can show it."""
     return "█" if (encoding or "").lower().startswith("utf") else "#"
 
 
 def face_line(face: Face, full: str) -> str:
-    """`happy      96 %  ███████████████████.  at 175,65 100x100`, and the other labels that are plausible."""
+    """`happy      96 %  ███████████████████.  at 175,65 100x100`, and the other labels of the prediction set."""
     bar = (full * round(face.confidence * BAR_CELLS)).ljust(BAR_CELLS, ".")
     box = face.box
     line = f"{face.emotion:<9} {percent(face.confidence):>5}  {bar}  at {box.x},{box.y} {box.width}x{box.height}"
@@ -42,11 +42,11 @@ def result_lines(name: str, result: Result, full: str) -> list[str]:
 
 def live_line(faces: Iterable[Face]) -> str:
     """All faces in one line."""
-    words = (
+    faces_text = (
         f"{'' if face.track_id is None else f'{face.track_id}: '}{face.emotion} {percent(face.confidence)}"
         for face in faces
     )
-    return printable("  |  ".join(words)) or "no face"
+    return printable("  |  ".join(faces_text)) or "no face"
 
 
 def json_line(document: Mapping[str, Any]) -> str:
@@ -69,7 +69,7 @@ def csv_header(labels: Iterable[str]) -> str:
 
 
 def csv_lines(name: str, result: Result, labels: Iterable[str]) -> list[str]:
-    """A row for each face, counted from 0; a picture without a face has one row with nothing but its name."""
+    """A row for each face, counted from 0; a photo without a face has one row with nothing but its name."""
     labels = list(labels)
     if not result.faces:
         return [csv_line([name, *[""] * (len(COLUMNS) - 1 + len(labels))])]

@@ -1,4 +1,4 @@
-"""fer watch: what a camera sees, live."""
+"""fer watch: the faces before a camera, live."""
 
 import argparse
 import sys
@@ -7,23 +7,25 @@ from fer_client.camera import Camera, ffmpeg_command
 from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, positive
 from fer_client.cli.heatmaps import HeatmapFolder
-from fer_client.cli.report import GOOD, complain, show
+from fer_client.cli.report import GOOD, print_error, print_line
 from fer_client.client import Client
 from fer_client.options import StreamOptions
 from fer_client.results import FrameRefused, StreamResult
 
-# Enough for faces across a room, and a quarter of the time that a picture twice as wide takes.
+# Enough for faces across a room; a frame twice as wide takes four times as long.
 WIDTH_PX = 960
 
 
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
-    command = add_command(commands, "watch", "what a camera sees, live (needs ffmpeg)", run)
+    command = add_command(commands, "watch", "the faces before a camera, live (needs ffmpeg)", run)
     source = command.add_mutually_exclusive_group()
-    source.add_argument("--camera", metavar="NAME", help="which one: /dev/video0, on macOS 0, on Windows its name")
-    source.add_argument("--input", metavar="FILE_OR_URL", help="a film or a network stream (rtsp://…) instead")
-    command.add_argument("--json", action="store_true", help="a line of JSON for each picture")
+    source.add_argument("--camera", metavar="NAME", help="which camera: /dev/video0, on macOS 0, on Windows its name")
+    source.add_argument(
+        "--input", metavar="FILE_OR_URL", help="a video file or a network stream (rtsp://…) instead of a camera"
+    )
+    command.add_argument("--json", action="store_true", help="print a line of JSON for each frame")
     command.add_argument(
-        "--fps", type=positive, default=10.0, metavar="N", help="pictures to take each second (default 10)"
+        "--fps", type=positive, default=10.0, metavar="N", help="frames to read per second (default 10)"
     )
     add_options(command, StreamOptions)
 
@@ -37,14 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             for answer in client.stream(camera, **options):
                 if isinstance(answer, FrameRefused):
-                    complain(answer.error, f"frame {answer.frame_id}")
+                    print_error(answer.error, f"frame {answer.frame_id}")
                     continue
                 if heatmaps is not None:
                     heatmaps.save(f"frame-{answer.frame_id:06}", answer.faces)
                 if in_place:
                     print(f"\r\x1b[K{text.live_line(answer.faces)}", end="", flush=True)
                 else:
-                    show(_line(answer, as_json=arguments.json))
+                    print_line(_line(answer, as_json=arguments.json))
         finally:
             if in_place:
                 print()

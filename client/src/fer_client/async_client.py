@@ -1,0 +1,242 @@
+"""The client for asyncio: the same calls as `Client`, and many files at once."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+import httpx2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from fer_client.errors import BadAnswer, FerError
+from fer_client.options import PredictOptions, StreamOptions, VideoOptions
+from fer_client.requests import DEFAULT_URL, HEADERS, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, without_none
+from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
+from fer_client.results import (
+    FrameRefused,
+    Limits,
+    ModelDescription,
+    Result,
+    StreamResult,
+    VideoFrame,
+    VideoSummary,
+    read,
+)
+from fer_client.retries import RetryBudget
+from fer_client.stream import StreamProtocol, handshake, session_credits, session_update, stream_error
+from fer_client.video_lines import LineSplitter, TextFormat, check_text_line, read_video_line
+
+
+class AsyncClient:
+    """As `Client`, for asyncio. Where `Client` returns an iterator, this returns an async one.
+
+    Close an async iterator that you leave early (`contextlib.aclosing`).
+    """
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        *,
+        timeout: float = 30.0,
+        retries: int = 3,
+        max_wait_s: float = 60.0,
+    ):
+        self._address = Address(base_url)
+        self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
+        self._http = httpx2.AsyncClient(base_url=base_url, headers=HEADERS, timeout=timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    async def predict(self, image: Image, **options: Unpack[PredictOptions]) -> Result:
+        """The faces of one image file, given as its bytes or its path. Raises FerError, or OSError for the path."""
+        return read(Result, await self._json(Call("POST", PREDICT, options, image)))
+
+    async def predict_many(
+        self, paths: Iterable[str | os.PathLike[str]], *, jobs: int = 4, **options: Unpack[PredictOptions]
+    ) -> AsyncGenerator[tuple[Path, Result | FerError | OSError], None]:
+        """Each path with its result, in order, `jobs` requests at a time. An error takes the place of a result."""
+
+        async def attempt(path: Path) -> Result | FerError | OSError:
+            try:
+                return await self.predict(path, **options)
+            except (FerError, OSError) as error:
+                return error
+
+        in_flight: deque[tuple[Path, asyncio.Task[Result | FerError | OSError]]] = deque()
+        try:
+            for path in map(Path, paths):
+                in_flight.append((path, asyncio.create_task(attempt(path))))
+                if len(in_flight) >= jobs:
+                    first, task = in_flight.popleft()
+                    yield first, await task
+            while in_flight:
+                first, task = in_flight.popleft()
+                yield first, await task
+        finally:
+            for _, task in in_flight:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in in_flight), return_exceptions=True)
+
+    async def video(
+        self, path: str | os.PathLike[str], **options: Unpack[VideoOptions]
+    ) -> AsyncGenerator[VideoFrame | VideoSummary, None]:
+        """The analysed frames of a video file while the service reads it, the summary last. Raises as in `Client`."""
+        result: VideoFrame | VideoSummary | None = None
+        async for line in self._video_lines(path, "ndjson", options):
+            result = read_video_line(line)
+            yield result
+        if not isinstance(result, VideoSummary):
+            raise BadAnswer(f"{self._address} ended its answer before the summary")
+
+    async def video_text(
+        self, path: str | os.PathLike[str], *, format: TextFormat, **options: Unpack[VideoOptions]
+    ) -> AsyncGenerator[str, None]:
+        """The lines of a video's CSV or WebVTT, without their ends. Raises as in `Client`."""
+        async for line in self._video_lines(path, format, options):
+            yield line
+            check_text_line(line, format)
+
+    async def stream(
+        self, frames: AsyncIterable[bytes], **options: Unpack[StreamOptions]
+    ) -> AsyncGenerator[StreamResult | FrameRefused, None]:
+        """Results for live frames, each a JPEG, PNG or WebP file's bytes. Only the newest frame is ever sent.
+
+        `frames` is read in a task of its own. A session that ends is followed by a new one. Raises as in `Client`.
+        """
+        sender = _Sender()
+        reading = asyncio.create_task(sender.read_frames(frames))
+        budget = self._retry_budget()
+        try:
+            while True:
+                try:
+                    async with connect(self._address.stream_url, **handshake(self._timeout_s)) as socket:
+                        async with asyncio.timeout(self._timeout_s):
+                            credits = session_credits(await socket.recv())
+                        await socket.send(session_update(without_none(options)))
+                        await sender.connect(socket, credits)
+                        while True:
+                            result = await sender.receive(await socket.recv())
+                            if result is not None:
+                                budget = self._retry_budget()
+                                yield result
+                except (OSError, WebSocketException) as error:
+                    failure = stream_error(error, self._address)
+                    failure.__cause__ = error
+                sender.socket = None
+                if sender.protocol.done:
+                    break
+                await self._wait(budget, failure)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        if sender.failure is not None:
+            raise sender.failure
+
+    async def model(self) -> ModelDescription:
+        """What the service says of its model. Raises FerError."""
+        return read(ModelDescription, await self._json(Call("GET", MODEL)))
+
+    async def limits(self) -> Limits:
+        """The limits in force. Raises FerError."""
+        return read(Limits, await self._json(Call("GET", LIMITS)))
+
+    # --- requests ------------------------------------------------------------------------------
+
+    async def _json(self, call: Call) -> object:
+        return read_json(await self._send(call), self._address)
+
+    async def _send(self, call: Call, *, stream: bool = False) -> httpx2.Response:
+        """The response, after retries; with `stream` its body is still to be read and closed."""
+        budget = self._retry_budget()
+        while True:
+            try:
+                response = await self._http.send(call.async_request(self._http), stream=stream)
+                if response.is_success:
+                    return response
+                await response.aread()
+                failure = response_error(response, self._address)
+            except httpx2.RequestError as error:
+                failure = request_error(error, self._address)
+                if may_be_too_large(error, call):
+                    failure = size_error(call, await self.limits()) or failure
+                failure.__cause__ = error
+            await self._wait(budget, failure)
+
+    async def _video_lines(
+        self, path: str | os.PathLike[str], format: str, options: VideoOptions
+    ) -> AsyncGenerator[str, None]:
+        call = Call("POST", VIDEO, {**options, "format": format}, path)
+        response = await self._send(call, stream=True)
+        splitter = LineSplitter()
+        try:
+            async for piece in response.aiter_bytes():
+                for line in splitter.feed(piece):
+                    yield line
+            for line in splitter.end():
+                yield line
+        except httpx2.RequestError as error:
+            raise request_error(error, self._address) from error
+        finally:
+            await response.aclose()
+
+    def _retry_budget(self) -> RetryBudget:
+        return RetryBudget(self._retries, self._max_wait_s)
+
+    async def _wait(self, budget: RetryBudget, failure: FerError) -> None:
+        wait_s = budget.wait_s(failure)
+        if wait_s is None:
+            raise failure
+        await asyncio.sleep(wait_s)
+
+
+class _Sender:
+    """Shared by two tasks: one reads frames from their source, the other reads answers. Either may send."""
+
+    def __init__(self) -> None:
+        self.protocol = StreamProtocol()
+        self.socket: ClientConnection | None = None
+        self.failure: Exception | None = None
+
+    async def read_frames(self, frames: AsyncIterable[bytes]) -> None:
+        try:
+            async for frame in frames:
+                self.protocol.offer(frame)
+                await self._send_ready()
+        # Whatever the caller's frames raise is raised again where the answers are read.
+        except Exception as error:
+            self.failure = error
+        self.protocol.end()
+        await self._send_ready()
+
+    async def connect(self, socket: ClientConnection, credits: int) -> None:
+        self.socket = socket
+        self.protocol.start_session(credits)
+        await self._send_ready()
+
+    async def receive(self, message: str | bytes) -> StreamResult | FrameRefused | None:
+        result = self.protocol.receive(message)
+        await self._send_ready()
+        return result
+
+    async def _send_ready(self) -> None:
+        # The task that reads answers meets the same end of the connection, and handles it.
+        with suppress(ConnectionClosed):
+            while self.socket is not None and (message := self.protocol.next_message()) is not None:
+                await self.socket.send(message)
