@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from service import faces, images
+from service import images
+from service.detectors import haar
 from service.images import Box
 
 
@@ -35,8 +36,8 @@ def main(folder: Path) -> None:
     print(f"{len(pictures)} pictures, {sum(map(len, truths))} faces")
     print("smallest share  step  neighbours  found  false  median ms")
     for share, step, neighbours in itertools.product((1 / 12, 1 / 16, 1 / 24), (1.1, 1.15, 1.2), (3, 4, 5)):
-        faces.SMALLEST_SHARE, faces.STEP, faces.NEIGHBOURS = share, step, neighbours
-        detector = faces.FaceDetector()
+        haar.SMALLEST_SHARE, haar.STEP, haar.NEIGHBOURS = share, step, neighbours
+        detector = haar.FaceDetector()
         found = invented = 0
         spent = []
         for (grey, _), wanted in zip(pictures, truths, strict=True):

@@ -8,9 +8,9 @@ from types import FrameType
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from service import settings as service_settings
-from service.app import create_app
-from service.classifier import EmotionClassifier, ModelError
+from . import settings as service_settings
+from .app import create_app
+from .classifier import EmotionClassifier, ModelError
 
 log = logging.getLogger("service")
 

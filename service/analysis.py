@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service import images
-from service.classifier import EmotionClassifier
-from service.faces import NAME, FaceDetector
-from service.images import Box, Grey
-from service.problems import InvalidOption
+from . import images
+from .classifier import EmotionClassifier
+from .detectors.haar import NAME, FaceDetector
+from .images import Box, Grey
+from .problems import InvalidOption
 
 # Of FER-2013's training faces, two in a hundred are darker than this, two brighter and two less sharp;
 # a face beyond these is unlike what the network has learned from.

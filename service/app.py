@@ -17,17 +17,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from service import faces
-from service.analysis import Analyzer
-from service.classifier import EmotionClassifier
-from service.context import Context
-from service.envelope import Envelope, render, security_headers
-from service.faces import FaceDetector
-from service.problems import Problem
-from service.routes import operations, predict, stream, video
-from service.schemas import ProblemDocument, VideoError, VideoFrame, VideoSummary
-from service.settings import Settings
-from service.workers import WorkerPool
+from .analysis import Analyzer
+from .classifier import EmotionClassifier
+from .detectors import haar
+from .detectors.haar import FaceDetector
+from .middleware import Envelope, render, security_headers
+from .problems import Problem
+from .routes import operations, predict, stream, video
+from .schemas import ProblemDocument, VideoError, VideoFrame, VideoSummary
+from .settings import Settings
+from .state import Context
+from .workers import WorkerPool
 
 log = logging.getLogger("service")
 
@@ -112,7 +112,7 @@ def _add_pages(app: FastAPI) -> None:
 
     @app.get("/cascade.xml", include_in_schema=False)
     async def cascade() -> Response:
-        return FileResponse(faces.FILE)
+        return FileResponse(haar.FILE)
 
     app.mount("/static", StaticFiles(directory=WEB), name="static")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")

@@ -12,10 +12,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service import schemas
-from service.app import create_app
-from service.protocol import HEADER, PROTOCOL
-from service.settings import Settings
+from . import schemas
+from .app import create_app
+from .settings import Settings
+from .stream.protocol import HEADER, PROTOCOL
 
 FOLDER = Path("openapi")
 CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (schemas.SessionUpdate, schemas.SessionClose)

@@ -7,7 +7,7 @@ took 2 GB of memory, and libpng inflates the text and the colour profile of a PN
 import re
 import struct
 
-from service.problems import UndecodableImage
+from .problems import UndecodableImage
 
 # First bytes of the files that people send by mistake; what they are called in the answer.
 _SIGNATURES = (

@@ -12,8 +12,8 @@ import imagesize
 import numpy as np
 from numpy.typing import NDArray
 
-from service import files
-from service.problems import ImageTooManyPixels, UndecodableImage, UnsupportedMediaType
+from . import files
+from .problems import ImageTooManyPixels, UndecodableImage, UnsupportedMediaType
 
 Grey = NDArray[np.uint8]
 """Grey pixels, uint8 (height, width)."""

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationInfo, field_validator
 
-from service import analysis
-from service.analysis import Analysis, Options
-from service.classifier import Contract
-from service.settings import Settings
-from service.timeline import Track
+from . import analysis
+from .analysis import Analysis, Options
+from .classifier import Contract
+from .settings import Settings
+from .video.timeline import Track
 
 
 class _In(BaseModel):

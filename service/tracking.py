@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service import analysis
-from service.analysis import Face
+from . import analysis
+from .analysis import Face
 
 Vector = NDArray[np.float64]
 

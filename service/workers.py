@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.problems import DeadlineExceeded, Overloaded
+from .problems import DeadlineExceeded, Overloaded
 
 T = TypeVar("T")
 

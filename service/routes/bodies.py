@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from service.problems import BodyTooLarge, BodyTooSlow, MalformedBody
-from service.schemas import PredictBody
-from service.settings import Settings
+from ..problems import BodyTooLarge, BodyTooSlow, MalformedBody
+from ..schemas import PredictBody
+from ..settings import Settings
 
 _FILE = {"type": "string", "format": "binary"}
 

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service import schemas
-from service.context import Alive
-from service.images import ACCEPTED
-from service.problems import Draining
-from service.routes.predict import problems
-from service.schemas import Limits, ModelDescription, Status
+from .. import schemas
+from ..images import ACCEPTED
+from ..problems import Draining
+from ..schemas import Limits, ModelDescription, Status
+from ..state import Alive
+from .predict import problems
 
 router = APIRouter(tags=["operations"])
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from service import schemas
-from service.context import Alive
-from service.images import ACCEPTED
-from service.problems import MEDIA_TYPE
-from service.routes.bodies import file_forms, read_image
-from service.schemas import PredictBody, PredictOptions, ProblemDocument, Result
+from .. import schemas
+from ..images import ACCEPTED
+from ..problems import MEDIA_TYPE
+from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
+from ..state import Alive
+from .bodies import file_forms, read_image
 
 router = APIRouter(tags=["predict"])
 

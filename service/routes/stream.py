@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
-from service.context import Context, get_context
-from service.problems import MEDIA_TYPE, ForbiddenOrigin, Problem
-from service.protocol import PROTOCOL
-from service.session import Session
+from ..problems import MEDIA_TYPE, ForbiddenOrigin, Problem
+from ..state import Context, get_context
+from ..stream.protocol import PROTOCOL
+from ..stream.session import Session
 
 router = APIRouter()
 

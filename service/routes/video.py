@@ -10,15 +10,15 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
-from service.context import Alive
-from service.envelope import as_problem
-from service.lines import Csv, Lines, Ndjson, WebVtt, lines_of
-from service.problems import Internal, Overloaded
-from service.routes.bodies import file_forms, read_video
-from service.routes.predict import problems
-from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
-from service.video import ACCEPTED
-from service.viewing import Viewing
+from ..middleware import as_problem
+from ..problems import Internal, Overloaded
+from ..schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+from ..state import Alive
+from ..video.analysis import Viewing
+from ..video.formats import Csv, Lines, Ndjson, WebVtt, lines_of
+from ..video.reader import ACCEPTED
+from .bodies import file_forms, read_video
+from .predict import problems
 
 router = APIRouter(tags=["predict"])
 log = logging.getLogger("service.video")

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service import images
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from tests.browser.acts import LOCAL, OPEN_CAMERA, Wire, by_file, expect, go_live, pixels, saved, shares
 from tests.browser.chromium import ROOT, Server
 from tests.browser.conftest import Visit

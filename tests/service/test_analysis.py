@@ -7,7 +7,7 @@ import pytest
 
 from service.analysis import Analyzer, Options
 from service.classifier import EmotionClassifier
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from service.problems import InvalidOption
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.service.test_process import ROOT, serving
+from tests.service.conftest import ROOT
+from tests.service.processes import serving
 
 # Wide enough for every rule but those of these limits themselves, on a slow machine as well.
 WIDE = {"FER_STREAM_SEND_S": "1", "FER_STREAM_ABUSE": "1000000", "FER_MAX_STREAMS": "3"}

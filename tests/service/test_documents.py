@@ -7,7 +7,7 @@ import yaml
 from openapi_spec_validator import validate
 
 from service import documents
-from service.protocol import PROTOCOL
+from service.stream.protocol import PROTOCOL
 
 FOLDER = Path(__file__).parents[2] / "openapi"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOMES = {
-    "fastapi": {"app.py", "context.py", "envelope.py", "routes"},
-    "cv2": {"app.py", "images.py", "faces.py"},
+    "fastapi": {"app.py", "middleware.py", "routes", "state.py"},
+    "cv2": {"app.py", "detectors", "images.py"},
     "onnxruntime": {"classifier.py"},
-    "av": {"video.py"},
+    "av": {"video"},
 }
 
 

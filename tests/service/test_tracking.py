@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.analysis import Face
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from service.images import Box, Grey
 from service.tracking import MISSES, Tracker
 

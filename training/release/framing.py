@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from service import images
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from service.problems import Problem
 from training.data.dataset import FER2013, SIZE, Dataset, is_fer2013
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from service import images
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from service.images import Box
 from training.release import framing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.faces import FaceDetector
+from service.detectors.haar import FaceDetector
 from training.data.dataset import Dataset
 from training.data.load import load
 from training.release import framing

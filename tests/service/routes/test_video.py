@@ -28,10 +28,10 @@ from service.analysis import Analysis, Analyzer
 from service.app import create_app
 from service.images import Grey
 from service.settings import Settings
+from tests.service.answers import assert_problem
 from tests.service.clips import clip, film, lasting, noisy, steady, turned
 from tests.service.conftest import LABELS
-from tests.service.test_predict import assert_problem
-from tests.service.test_process import serving
+from tests.service.processes import serving
 
 URL = "/v1/predict/video"
 

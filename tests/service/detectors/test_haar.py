@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import service.faces
+import service.detectors.haar
 from service import images
-from service.faces import MERGE_OVERLAP, Detection, FaceDetector, merged
+from service.detectors.haar import MERGE_OVERLAP, Detection, FaceDetector, merged
 from service.images import Box
 
 
@@ -104,7 +104,7 @@ def test_a_face_on_a_face_is_the_surer_one(
     scene[20:400, 20:360] = np.kron(portrait[20:210, 140:310], np.ones((2, 2), np.uint8))
     scene[160:226, 100:160] = images.resize(portrait[60:170, 175:275], (60, 66))
     found = detector.detect(scene, max_faces=10)
-    monkeypatch.setattr(service.faces, "MERGE_OVERLAP", 2.0)
+    monkeypatch.setattr(service.detectors.haar, "MERGE_OVERLAP", 2.0)
     large, small = detector.detect(scene, max_faces=10)
     assert large.box.width > 150
     assert small.box.width < 80

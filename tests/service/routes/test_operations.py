@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 
 import service.app
 from service.app import create_app
-from service.faces import FILE
+from service.detectors.haar import FILE
 from service.settings import Settings
+from tests.service.answers import assert_problem
 from tests.service.conftest import LABELS
-from tests.service.test_predict import assert_problem
 
 
 def test_alive_and_ready(client: TestClient) -> None:

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from service.analysis import Analyzer
-from service.classifier import Contract
-from service.problems import InvalidOption
-from service.settings import Settings
-from service.workers import WorkerPool
+from .analysis import Analyzer
+from .classifier import Contract
+from .problems import InvalidOption
+from .settings import Settings
+from .workers import WorkerPool
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.lines import CSV_COLUMNS, Lines, lines_of
 from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+from service.video.formats import CSV_COLUMNS, Lines, lines_of
 
 LABELS = ("sad & <b>", "glad")
 

@@ -21,9 +21,9 @@ from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service import images
-from service import session as service_session
 from service.app import create_app
 from service.settings import Settings
+from service.stream import session as service_session
 from tests.service.conftest import LABELS, encoded
 
 URL = "/v1/stream"

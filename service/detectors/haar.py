@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from service.images import Box, Grey
+from ..images import Box, Grey
 
 NAME = "haar_frontalface_default"
 FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"

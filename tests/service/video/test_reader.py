@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from service.problems import Problem, UndecodableVideo, UnsupportedMediaType, VideoTooLong, VideoTooManyPixels
-from service.video import Video
+from service.video.reader import Video
 from tests.service.clips import SIZE_WH, clip, noisy, steady, turned
 from tests.service.conftest import ROOT
 
@@ -296,7 +296,7 @@ def test_frames_that_are_only_claimed_take_no_memory(form: str, tmp_path: Path) 
     code = """
 import contextlib, resource, sys
 from service.problems import UndecodableVideo
-from service.video import Video
+from service.video.reader import Video
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with contextlib.suppress(UndecodableVideo):
     assert list(Video(open(sys.argv[1], "rb"), max_pixels=9_000_000, max_s=7200).frames(fps=5)) == []

@@ -9,13 +9,14 @@ from functools import partial
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from service import protocol, schemas
-from service.context import Context, new_id
-from service.images import ACCEPTED
-from service.problems import Problem
-from service.protocol import Closing, Frame
-from service.schemas import SessionClose, StreamOptions
-from service.tracking import Tracker
+from .. import schemas
+from ..images import ACCEPTED
+from ..problems import Problem
+from ..schemas import SessionClose, StreamOptions
+from ..state import Context, new_id
+from ..tracking import Tracker
+from . import protocol
+from .protocol import Closing, Frame
 
 log = logging.getLogger("service.stream")
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from service.problems import InvalidOption
-from service.schemas import MAX_TEXT_CHARS, SessionClose, SessionUpdate
+from ..problems import InvalidOption
+from ..schemas import MAX_TEXT_CHARS, SessionClose, SessionUpdate
 
 PROTOCOL = "fer.v1"
 # "FER1", frame id, the client's capture time in milliseconds; big-endian. The time is the client's own

@@ -10,8 +10,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.context import new_id
-from service.problems import MEDIA_TYPE, Internal, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, Problem
+from .problems import MEDIA_TYPE, Internal, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, Problem
+from .state import new_id
 
 log = logging.getLogger("service")
 

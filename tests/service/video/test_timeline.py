@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.timeline import Timeline
+from service.video.timeline import Timeline
 
 
 def test_nothing_was_seen() -> None:

@@ -5,7 +5,7 @@ import html
 import io
 from typing import ClassVar, Protocol
 
-from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+from ..schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
 
 CSV_COLUMNS = ("index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain")
 

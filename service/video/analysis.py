@@ -7,15 +7,15 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, TypeVar
 
-from service import schemas
-from service.analysis import Analysis
-from service.context import Context
-from service.images import Image
-from service.problems import DeadlineExceeded, Draining, Overloaded
-from service.schemas import VideoFrame, VideoOptions, VideoSummary
-from service.timeline import Timeline
-from service.tracking import Tracker
-from service.video import Video
+from .. import schemas
+from ..analysis import Analysis
+from ..images import Image
+from ..problems import DeadlineExceeded, Draining, Overloaded
+from ..schemas import VideoFrame, VideoOptions, VideoSummary
+from ..state import Context
+from ..tracking import Tracker
+from .reader import Video
+from .timeline import Timeline
 
 T = TypeVar("T")
 

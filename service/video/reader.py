@@ -34,8 +34,8 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from service import files, images
-from service.problems import UndecodableVideo, UnsupportedMediaType, VideoTooLong, VideoTooManyPixels
+from .. import files, images
+from ..problems import UndecodableVideo, UnsupportedMediaType, VideoTooLong, VideoTooManyPixels
 
 ACCEPTED = ("video/mp4", "video/webm", "video/quicktime", "video/x-msvideo")
 DECODERS = ("h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mjpeg")

@@ -1,0 +1,1 @@
+"""WebSocket sessions, protocol fer.v1."""

@@ -1,0 +1,1 @@
+"""Videos: read, analysed, written as lines."""
