@@ -95,6 +95,7 @@ def test_the_first_bytes_say_what_a_file_is(head: bytes, name: str) -> None:
         pytest.param(jpeg()[:300], id="jpeg, no scan"),
         pytest.param(SIGNATURE + HEADER + chunk(b"tEXt", b"") * 60_000 + PIXELS + END, id="png, 60,000 chunks"),
         pytest.param(jpeg()[:2] + b"\xff\xfe\0\2" * 60_000 + jpeg()[2:], id="jpeg, 60,000 comments"),
+        pytest.param(jpeg(progressive=True)[:-2] + b"\xff\xda\0\2" * 100, id="jpeg, a hundred scans more"),
         pytest.param(riff(*[(b"JUNK", b"", 0)] * 60_000), id="webp, 60,000 chunks"),
     ],
 )
