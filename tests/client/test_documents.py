@@ -9,11 +9,17 @@ import pytest
 
 from fer_client import results
 from fer_client.cli.predict import IMAGE_SUFFIXES
-from fer_client.requests import LIMITS, MODEL, PREDICT, VIDEO, Address
+from fer_client.cli.report import REFUSALS_OF_ALL
+from fer_client.requests import LIMITS as LIMITS_PATH
+from fer_client.requests import MODEL, PREDICT, VIDEO, Address, Call
+from fer_client.responses import size_error
+from fer_client.results import Limits, read
 from fer_client.stream import StreamProtocol, session_update
+from service.problems import BodyTooLarge, Problem
 from tests.client.answers import (
     DROPPED,
     GREETING,
+    LIMITS,
     VIDEO_ERROR,
     VIDEO_FRAME,
     VIDEO_SUMMARY,
@@ -102,7 +108,19 @@ def test_what_the_client_sends_is_documented() -> None:
     validate(json.loads(goodbye), "SessionClose", ASYNCAPI)
 
 
-@pytest.mark.parametrize("path", [PREDICT, VIDEO, MODEL, LIMITS])
+@pytest.mark.parametrize("code", sorted(REFUSALS_OF_ALL))
+def test_refusals_of_every_input_are_the_services(code: str) -> None:
+    assert code in {problem.code for problem in Problem.__subclasses__()}
+
+
+def test_a_file_too_large_is_refused_as_the_service_does() -> None:
+    limits = read(Limits, {**LIMITS, "max_body_bytes": 3})
+    error = size_error(Call("POST", PREDICT, {}, b"1234"), limits)
+    assert error is not None
+    assert (error.code, error.status, error.limit) == (BodyTooLarge.code, BodyTooLarge.status, 3)
+
+
+@pytest.mark.parametrize("path", [PREDICT, VIDEO, MODEL, LIMITS_PATH])
 def test_addresses_exist(path: str) -> None:
     assert f"/{path}" in OPENAPI["paths"]
     assert Address("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"

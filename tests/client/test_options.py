@@ -99,13 +99,14 @@ def test_without_flags_the_service_decides(asked: Any, command: str) -> None:
     assert asked(command) == {}
 
 
-@pytest.mark.parametrize(("command", "name", "schema"), cases())
-def test_each_flag_reaches_the_service(
-    asked: Any, tmp_path: Path, command: str, name: str, schema: dict[str, Any]
-) -> None:
-    explain = ["--explain", str(tmp_path / "heatmaps")] if name in NEEDS_EXPLAIN else []
-    for example in examples(schema):
-        assert asked(command, flag(name), example, *explain)[name] == example
+@pytest.mark.parametrize(("command", "documented"), COMMANDS)
+def test_each_flag_reaches_the_service(asked: Any, tmp_path: Path, command: str, documented: Documented) -> None:
+    values = {name: examples(schema) for name, schema in documented.items() if name != EXPLAIN}
+    # Every value of every option, and one of each in every command.
+    for number in range(max(map(len, values.values()))):
+        chosen = {name: allowed[number % len(allowed)] for name, allowed in values.items()}
+        flags = [word for name, value in chosen.items() for word in (flag(name), value)]
+        assert asked(command, *flags, "--explain", str(tmp_path / "heatmaps")) == {"explain": "gradcam", **chosen}
 
 
 @pytest.mark.parametrize(("command", "documented"), COMMANDS)
