@@ -56,7 +56,7 @@ def camera_from_clip(clip: Path, to: Path) -> Path:
     return _mjpeg(["-i", str(clip)], f"fps=30,{fit}", to)
 
 
-def film_from_photo(photo: Path, to: Path) -> Path:
+def video_from_photo(photo: Path, to: Path) -> Path:
     """Two seconds of a square portrait's upper half, as WebM, which every Chromium plays."""
     filters = "crop=iw:iw*3/4:0:0,scale=480:360"
     source = ["-loop", "1", "-framerate", "25", "-t", "2", "-i", str(photo)]

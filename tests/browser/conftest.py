@@ -62,7 +62,7 @@ def small_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def ffmpeg() -> None:
     if shutil.which("ffmpeg") is None:
-        pytest.skip("needs ffmpeg, which makes the camera's film (apt-get install ffmpeg)")
+        pytest.skip("needs ffmpeg, which makes the camera's video (apt-get install ffmpeg)")
 
 
 @pytest.fixture(scope="session")
@@ -105,9 +105,9 @@ def two_cameras(playwright: "Playwright") -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session")
-def film(ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds with one smiling face."""
-    return chromium.film_from_photo(photo, tmp_path_factory.mktemp("film") / "film.webm")
+    return chromium.video_from_photo(photo, tmp_path_factory.mktemp("video") / "video.webm")
 
 
 @pytest.fixture

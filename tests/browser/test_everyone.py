@@ -10,7 +10,7 @@ import pytest
 from tests.browser.acts import OPEN_CAMERA, by_file, expect, go_live
 from tests.browser.chromium import ROOT
 from tests.browser.conftest import Visit
-from tests.browser.test_film import fake
+from tests.browser.test_video import fake
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -63,47 +63,47 @@ def serious_faults(page: "Page") -> list[str]:
     ]
 
 
-def idle(page: "Page", photo: Path, film: Path) -> None:
+def idle(page: "Page", photo: Path, video: Path) -> None:
     expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
 
 
-def live(page: "Page", photo: Path, film: Path) -> None:
+def live(page: "Page", photo: Path, video: Path) -> None:
     go_live(page)
 
 
-def picture(page: "Page", photo: Path, film: Path) -> None:
+def picture(page: "Page", photo: Path, video: Path) -> None:
     by_file(page, photo)
     expect(page.locator("#confidence")).not_to_be_empty()
     page.get_by_text("What came back, as JSON").click()
     page.locator("#save summary").click()
 
 
-def in_film(page: "Page", photo: Path, film: Path) -> None:
-    fake(page, film)
-    expect(page.locator("#film-state")).to_contain_text("frames of")
+def in_video(page: "Page", photo: Path, video: Path) -> None:
+    fake(page, video)
+    expect(page.locator("#video-state")).to_contain_text("frames of")
 
 
-def about(page: "Page", photo: Path, film: Path) -> None:
+def about(page: "Page", photo: Path, video: Path) -> None:
     page.get_by_role("button", name="Model").click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def trouble(page: "Page", photo: Path, film: Path) -> None:
+def trouble(page: "Page", photo: Path, video: Path) -> None:
     fail = "async () => { throw new DOMException('', 'NotFoundError'); }"
     page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {fail}; }}")
     page.get_by_role("button", name=OPEN_CAMERA).click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", [idle, live, picture, in_film, about, trouble])
+@pytest.mark.parametrize("state", [idle, live, picture, in_video, about, trouble])
 def test_axe_finds_nothing_serious(
-    visit: Visit, photo: Path, film: Path, state: Callable[["Page", Path, Path], None]
+    visit: Visit, photo: Path, video: Path, state: Callable[["Page", Path, Path], None]
 ) -> None:
     if not AXE.exists():
         pytest.skip("needs axe-core (make web, which needs npm)")
     page = visit(AXE.read_text())
     page.emulate_media(reduced_motion="reduce")  # movement would leave colours half way
-    state(page, photo, film)
+    state(page, photo, video)
     for scheme, width in product(SCHEMES, (1200, 360)):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 800})

@@ -134,7 +134,7 @@ def test_a_hidden_page_sends_nothing(visit: Visit) -> None:
 
 
 def doubled(page: "Page") -> None:
-    """The server's answers get a second face, a sad one: no film of two people may be published here."""
+    """The server's answers get a second face, a sad one: no video of two people may be published here."""
 
     def with_another(text: str) -> str:
         message = json.loads(text)

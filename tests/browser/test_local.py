@@ -67,8 +67,8 @@ def whole_faces(photo: Path) -> dict[str, bytes]:
 def read_here(page: "Page", body: bytes, options: dict[str, Any]) -> dict[str, Any]:
     """A file through the page's own modules, heatmaps as lists."""
     read = """async ([text, options]) => {
-        const {LocalReader} = await import("/static/local.js");
-        const {openPicture, pixelsOf} = await import("/static/picture.js");
+        const {LocalReader} = await import("/static/local/reader.js");
+        const {openPicture, pixelsOf} = await import("/static/input/picture.js");
         const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
         const asked = ["/v1/model", "/page.json"].map(async (path) => (await fetch(path)).json());
         const [model, {runtime}] = await Promise.all(asked);
@@ -102,7 +102,8 @@ def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
     grey = images.decode(photo.read_bytes(), max_pixels=10**7).grey
     body = base64.b64encode(grey.tobytes()).decode()
     find = """async ([text, width, height, minFacePx]) => {
-        const {detect, readCascade} = await import("/static/cascade.js");
+        const {detect} = await import("/static/local/cascade.js");
+        const {readCascade} = await import("/static/local/cascade-file.js");
         window.cascade ??= readCascade(await (await fetch("/cascade.xml")).text());
         const data = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
         return detect({data, width, height}, window.cascade, {maxFaces: 10, minFacePx});
@@ -117,7 +118,7 @@ def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
                 assert one["box"][side] == pytest.approx(getattr(other.box, side), abs=4)
 
 
-def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, film: Path) -> None:
+def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, video: Path) -> None:
     page = visit()
     page.emulate_media(reduced_motion="reduce")
     requests: list[Request] = []
@@ -131,8 +132,8 @@ def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, film: Path) -> N
     by_file(page, photo)
     expect(page.locator("#emotion")).to_have_text("happy")
     page.get_by_role("button", name="Back").click()
-    by_file(page, film)
-    expect(page.locator("#film-state")).to_contain_text("frames of 0:02 read")
+    by_file(page, video)
+    expect(page.locator("#video-state")).to_contain_text("frames of 0:02 read")
     expect(page.locator("#emotion")).to_have_text("happy")
     # What the worker asks for is seen here, too.
     assert any(request.url.endswith("/v1/model/file") for request in requests)

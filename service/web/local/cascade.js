@@ -1,0 +1,210 @@
+/** Face detection in the browser: the service's Haar cascade, computed as OpenCV computes it (Viola and Jones 2001). */
+
+import { CORNERS, RECTANGLES } from "./cascade-file.js";
+import { resize, roundHalfEven } from "./pixels.js";
+
+// The same as in service/faces.py.
+const STEP = 1.2;
+const NEIGHBOURS = 3;
+const SMALLEST_SHARE = 1 / 16;
+// OpenCV's constants: windows of one face differ by at most this share of their size; from this factor on every place
+// of the window is tried, below it every second.
+const SIMILARITY = 0.2;
+const EVERY_PLACE_FROM = 2;
+const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
+
+/**
+ * @typedef {import("../contract.d.ts").Box} Box
+ * @typedef {import("../types.d.ts").Grey} Grey
+ * @typedef {{box: Box, weight: number}} Detection `weight`: of the cascade's last stage
+ * @typedef {import("./cascade-file.js").Cascade} Cascade
+ */
+
+/**
+ * Faces, largest first, at most `maxFaces`, each at least `minFacePx` wide, as the service's detector finds them.
+ * @param {Grey} grey @param {Cascade} cascade @param {{maxFaces: number, minFacePx?: number}} options
+ * @returns {Detection[]}
+ */
+export function detect(grey, cascade, { maxFaces, minFacePx }) {
+  const { width, height } = grey;
+  const smallest = Math.max(minFacePx ?? Math.max(height, width) * SMALLEST_SHARE, cascade.window);
+  const scale = cascade.window / smallest;
+  const size = { width: roundHalfEven(width * scale), height: roundHalfEven(height * scale) };
+  if (Math.min(size.width, size.height) < cascade.window) return [];
+  const faces = grouped(windows(resize(grey, size), cascade)).map(({ box, weight }) => ({
+    box: scaled(box, 1 / scale, width, height),
+    weight,
+  }));
+  /** @param {Detection} face */
+  const area = ({ box }) => box.width * box.height;
+  faces.sort((a, b) => area(b) - area(a) || a.box.x - b.box.x || a.box.y - b.box.y);
+  return faces.slice(0, maxFaces);
+}
+
+/** @param {Box} box @param {number} factor @param {number} width of the image @param {number} height */
+function scaled(box, factor, width, height) {
+  const [x, y] = [roundHalfEven(box.x * factor), roundHalfEven(box.y * factor)];
+  return { x, y, width: Math.min(roundHalfEven(box.width * factor), width - x), height: Math.min(roundHalfEven(box.height * factor), height - y) };
+}
+
+/** All windows of all sizes that pass the cascade. @param {Grey} grey @param {Cascade} cascade @returns {Detection[]} */
+function windows(grey, cascade) {
+  /** @type {Detection[]} */
+  const found = [];
+  for (let factor = 1; ; factor *= STEP) {
+    const side = roundHalfEven(cascade.window * factor);
+    if (side > grey.width || side > grey.height) return found;
+    const layer = resize(grey, { width: roundHalfEven(grey.width / factor), height: roundHalfEven(grey.height / factor) }, "linear");
+    for (const { x, y, weight } of scan(layer, cascade, factor >= EVERY_PLACE_FROM ? 1 : 2)) {
+      found.push({ box: { x: roundHalfEven(x * factor), y: roundHalfEven(y * factor), width: side, height: side }, weight });
+    }
+  }
+}
+
+/**
+ * The places in one layer where the window passes.
+ * @param {Grey} layer @param {Cascade} cascade @param {number} step between two places
+ */
+function scan(layer, cascade, step) {
+  const { sums, squares, stride } = integrals(layer);
+  const places = cornersOf(cascade.rectangles, stride);
+  // A window's contrast is computed without its outermost pixels.
+  const inner = cornersOf([1, 1, cascade.window - 2, cascade.window - 2], stride);
+  const area = (cascade.window - 2) ** 2;
+  /** @type {{x: number, y: number, weight: number}[]} */
+  const found = [];
+  for (let y = 0; y <= layer.height - cascade.window; y += step) {
+    for (let x = 0; x <= layer.width - cascade.window; x += step) {
+      const at = y * stride + x;
+      const contrast = area * inside(squares, at, inner, 0) - inside(sums, at, inner, 0) ** 2;
+      if (contrast <= LEAST_CONTRAST ** 2 * area * area) continue;
+      const { level, weight } = passed(cascade, places, sums, at, Math.sqrt(contrast));
+      if (level === cascade.stages.length) found.push({ x, y, weight });
+      if (level === 0) x += step;
+    }
+  }
+  return found;
+}
+
+/**
+ * How many stages the window at `at` passes, and the sum of the last one.
+ * @param {Cascade} cascade @param {Int32Array} places @param {Int32Array} sums @param {number} at @param {number} contrast
+ */
+function passed({ stages, weights, stumps }, places, sums, at, contrast) {
+  let weight = 0;
+  let stump = 0;
+  for (let level = 0; level < stages.length; level += 1) {
+    weight = 0;
+    for (; stump < stages[level].end; stump += 1) {
+      const first = stump * RECTANGLES;
+      let value = 0;
+      for (let i = first; i < first + RECTANGLES; i += 1) {
+        const j = i * CORNERS;
+        const sum = sums[at + places[j]] - sums[at + places[j + 1]] - sums[at + places[j + 2]] + sums[at + places[j + 3]];
+        value += weights[i] * sum;
+      }
+      weight += stumps[3 * stump + (value < stumps[3 * stump] * contrast ? 1 : 2)];
+    }
+    if (weight < stages[level].threshold) return { level, weight };
+  }
+  return { level: stages.length, weight };
+}
+
+/**
+ * The corners of rectangles as offsets into integrals of this stride, relative to the window's place.
+ * @param {ArrayLike<number>} rectangles x, y, width and height of each @param {number} stride
+ */
+function cornersOf(rectangles, stride) {
+  const places = new Int32Array(rectangles.length);
+  for (let i = 0; i < rectangles.length; i += CORNERS) {
+    const top = rectangles[i + 1] * stride + rectangles[i];
+    const bottom = top + rectangles[i + 3] * stride;
+    places[i] = top;
+    places[i + 1] = top + rectangles[i + 2];
+    places[i + 2] = bottom;
+    places[i + 3] = bottom + rectangles[i + 2];
+  }
+  return places;
+}
+
+/** The sum inside a rectangle. @param {ArrayLike<number>} sums @param {number} at @param {Int32Array} places @param {number} i */
+const inside = (sums, at, places, i) =>
+  sums[at + places[i]] - sums[at + places[i + 1]] - sums[at + places[i + 2]] + sums[at + places[i + 3]];
+
+/** For each place the sums of the pixels above and left of it, and of their squares. @param {Grey} grey */
+function integrals({ data, width, height }) {
+  const stride = width + 1;
+  const sums = new Int32Array(stride * (height + 1));
+  const squares = new Float64Array(stride * (height + 1));
+  for (let y = 0; y < height; y += 1) {
+    let sum = 0;
+    let square = 0;
+    for (let x = 0; x < width; x += 1) {
+      const value = data[y * width + x];
+      sum += value;
+      square += value * value;
+      const at = (y + 1) * stride + x + 1;
+      sums[at] = sums[at - stride] + sum;
+      squares[at] = squares[at - stride] + square;
+    }
+  }
+  return { sums, squares, stride };
+}
+
+/** One face for each group of similar windows that is large enough; none inside a larger group. @param {Detection[]} found */
+function grouped(found) {
+  const groups = groupsOf(found).filter((members) => members.length > NEIGHBOURS);
+  const faces = groups.map((members) => {
+    /** @param {(box: Box) => number} of */
+    const mean = (of) => roundHalfEven(members.reduce((sum, { box }) => sum + of(box), 0) / members.length);
+    const side = mean(({ width }) => width);
+    return {
+      box: { x: mean(({ x }) => x), y: mean(({ y }) => y), width: side, height: side },
+      weight: Math.max(...members.map(({ weight }) => weight)),
+      count: members.length,
+    };
+  });
+  return faces.filter((face) => !faces.some((other) => other.count > face.count && isInside(face.box, other.box)));
+}
+
+/** @param {Box} inner @param {Box} outer */
+function isInside(inner, outer) {
+  const slack = roundHalfEven(outer.width * SIMILARITY);
+  return (
+    inner.x >= outer.x - slack &&
+    inner.y >= outer.y - slack &&
+    inner.x + inner.width <= outer.x + outer.width + slack &&
+    inner.y + inner.height <= outer.y + outer.height + slack
+  );
+}
+
+/** Windows in groups: connected by windows of which each is similar to the next. @param {Detection[]} found */
+function groupsOf(found) {
+  /** @type {Detection[][]} */
+  const groups = [];
+  const left = new Set(found);
+  for (const first of found) {
+    if (!left.delete(first)) continue;
+    const members = [first];
+    for (const { box } of members) {
+      for (const other of left) {
+        if (!isSimilar(box, other.box)) continue;
+        left.delete(other);
+        members.push(other);
+      }
+    }
+    groups.push(members);
+  }
+  return groups;
+}
+
+/** @param {Box} a @param {Box} b */
+function isSimilar(a, b) {
+  const slack = SIMILARITY * Math.min(a.width, b.width);
+  return (
+    Math.abs(a.x - b.x) <= slack &&
+    Math.abs(a.y - b.y) <= slack &&
+    Math.abs(a.x + a.width - b.x - b.width) <= slack &&
+    Math.abs(a.y + a.height - b.y - b.height) <= slack
+  );
+}

@@ -1,0 +1,184 @@
+/** Operations on grey pixels with OpenCV's arithmetic, so that a crop made here equals the service's. */
+
+/**
+ * @typedef {import("../types.d.ts").Grey} Grey
+ * @typedef {import("../types.d.ts").Size} Size
+ * @typedef {import("../contract.d.ts").Box} Box
+ */
+
+// cvtColor's weights of red, green and blue (ITU-R BT.601), as whole numbers over 2 ** 15.
+const [RED, GREEN, BLUE] = [9798, 19235, 3735];
+// resize's weight of the right or lower neighbour, as a whole number over 2 ** 11.
+const FULL = 2048;
+// INTER_AREA leaves out a pixel that is covered by less than this.
+const NEGLIGIBLE = 1e-3;
+
+/** @param {{data: Uint8ClampedArray, width: number, height: number}} image RGBA @returns {Grey} */
+export function greyOf({ data, width, height }) {
+  const grey = new Uint8Array(width * height);
+  for (let at = 0, from = 0; at < grey.length; at += 1, from += 4) {
+    grey[at] = (RED * data[from] + GREEN * data[from + 1] + BLUE * data[from + 2] + (1 << 14)) >> 15;
+  }
+  return { data: grey, width, height };
+}
+
+/**
+ * A face as the network takes it: the square around its box, resized to `size`.
+ * @param {Grey} grey @param {Box} box @param {Size} size @param {number} margin see `squareOf`
+ */
+export function crop(grey, box, size, margin) {
+  return resize(cut(grey, box, margin), size);
+}
+
+/**
+ * The square that the network sees: the box's longer side, and `margin` of it added on every side.
+ * @param {Box} box @param {number} margin @returns {Box} whole pixels; it may reach past the image's edge
+ */
+export function squareOf(box, margin) {
+  const side = Math.max(1, roundHalfEven(Math.max(box.width, box.height) * (1 + 2 * margin)));
+  return { x: roundHalfEven(box.x + (box.width - side) / 2), y: roundHalfEven(box.y + (box.height - side) / 2), width: side, height: side };
+}
+
+/**
+ * The square at its own size; past the image's edge, the edge pixels are repeated.
+ * @param {Grey} grey @param {Box} box @param {number} margin @returns {Grey}
+ */
+function cut(grey, box, margin) {
+  const { x: left, y: top, width: side } = squareOf(box, margin);
+  const data = new Uint8Array(side * side);
+  for (let y = 0; y < side; y += 1) {
+    const row = clamp(top + y, grey.height) * grey.width;
+    for (let x = 0; x < side; x += 1) data[y * side + x] = grey.data[row + clamp(left + x, grey.width)];
+  }
+  return { data, width: side, height: side };
+}
+
+/**
+ * Averages pixels when it shrinks, interpolates when it enlarges, or as `method` says.
+ * @param {Grey} grey @param {Size} size @param {"area" | "linear"} [method] @returns {Grey}
+ */
+export function resize(grey, { width, height }, method = width < grey.width ? "area" : "linear") {
+  if (width === grey.width && height === grey.height) return grey;
+  return method === "area" ? averaged(grey, width, height) : interpolated(grey, width, height);
+}
+
+/**
+ * Each new pixel is the mean of the area that it covers (INTER_AREA).
+ * @param {Grey} grey @param {number} width @param {number} height @returns {Grey}
+ */
+function averaged(grey, width, height) {
+  const columns = covered(grey.width, width);
+  const rows = covered(grey.height, height);
+  const data = new Uint8Array(width * height);
+  const line = new Float32Array(width);
+  // For exactly half the size, OpenCV computes the mean of four pixels in whole numbers, where halves are rounded up.
+  const round = grey.width === 2 * width && grey.height === 2 * height ? Math.round : roundHalfEven;
+  for (let y = 0; y < height; y += 1) {
+    line.fill(0);
+    for (let row = rows.first[y], i = rows.at[y]; i < rows.at[y + 1]; row += 1, i += 1) {
+      const start = row * grey.width;
+      for (let x = 0; x < width; x += 1) {
+        let sum = 0;
+        let from = start + columns.first[x];
+        for (let j = columns.at[x]; j < columns.at[x + 1]; j += 1, from += 1) sum += columns.shares[j] * grey.data[from];
+        line[x] += rows.shares[i] * sum;
+      }
+    }
+    for (let x = 0; x < width; x += 1) data[y * width + x] = round(line[x]);
+  }
+  return { data, width, height };
+}
+
+/**
+ * For each new place: the first old place that it covers, and from `shares[at[place]]` on the weights of that and the
+ * following places.
+ * @param {number} from old length @param {number} to new length
+ */
+function covered(from, to) {
+  const scale = from / to;
+  /** @type {number[]} */
+  const first = [];
+  const at = [0];
+  /** @type {number[]} */
+  const shares = [];
+  for (let place = 0; place < to; place += 1) {
+    const start = place * scale;
+    const end = Math.min(start + scale, from);
+    const whole = start - Math.floor(start) > 1 - NEGLIGIBLE ? Math.ceil(start) : Math.floor(start);
+    first.push(whole);
+    for (let i = whole; i + NEGLIGIBLE < end; i += 1) shares.push((Math.min(i + 1, end) - Math.max(i, start)) / (end - start));
+    at.push(shares.length);
+  }
+  return { first, at, shares };
+}
+
+/**
+ * Each new pixel is interpolated from the four nearest old ones, in fixed point (INTER_LINEAR).
+ * @param {Grey} grey @param {number} width @param {number} height @returns {Grey}
+ */
+function interpolated(grey, width, height) {
+  const columns = neighbours(grey.width, width);
+  const rows = neighbours(grey.height, height);
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    const [top, bottom, lower] = rows[y];
+    for (let x = 0; x < width; x += 1) {
+      const [left, right, righter] = columns[x];
+      /** @param {number} row */
+      const mixed = (row) =>
+        grey.data[row * grey.width + left] * (FULL - righter) + grey.data[row * grey.width + right] * righter;
+      const high = ((FULL - lower) * (mixed(top) >> 4)) >> 16;
+      const low = (lower * (mixed(bottom) >> 4)) >> 16;
+      data[y * width + x] = (high + low + 2) >> 2;
+    }
+  }
+  return { data, width, height };
+}
+
+/**
+ * For each new place: the old places before and after it, and the weight of the latter (0 to FULL).
+ * @param {number} from old length @param {number} to new length @returns {[number, number, number][]}
+ */
+function neighbours(from, to) {
+  return Array.from({ length: to }, (_, at) => {
+    const place = Math.fround(((at + 0.5) * from) / to - 0.5);
+    const before = Math.floor(place);
+    if (before < 0) return [0, 0, 0];
+    if (before >= from - 1) return [from - 1, from - 1, 0];
+    return [before, before + 1, roundHalfEven((place - before) * FULL)];
+  });
+}
+
+/**
+ * A heatmap scaled by its own maximum and resized to `size`; black where it is 0 everywhere.
+ * @param {Float32Array} heatmap @param {Size} from @param {Size} size
+ * @returns {Grey}
+ */
+export function greyMap(heatmap, from, { width, height }) {
+  const peak = heatmap.reduce((most, value) => Math.max(most, value), 0) || 1;
+  const columns = neighbours(from.width, width);
+  const rows = neighbours(from.height, height);
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    const [top, bottom, lower] = rows[y];
+    for (let x = 0; x < width; x += 1) {
+      const [left, right, righter] = columns[x];
+      /** @param {number} row */
+      const mixed = (row) =>
+        (heatmap[row * from.width + left] * (FULL - righter) + heatmap[row * from.width + right] * righter) / FULL;
+      data[y * width + x] = roundHalfEven((255 * (mixed(top) * (FULL - lower) + mixed(bottom) * lower)) / FULL / peak);
+    }
+  }
+  return { data, width, height };
+}
+
+/** @param {number} at @param {number} length */
+const clamp = (at, length) => Math.min(Math.max(at, 0), length - 1);
+
+/** Rounds to the nearest whole number, and halves to the even one, as Python and OpenCV do. @param {number} value */
+export function roundHalfEven(value) {
+  const low = Math.floor(value);
+  const rest = value - low;
+  if (rest !== 0.5) return rest < 0.5 ? low : low + 1;
+  return low % 2 === 0 ? low : low + 1;
+}

@@ -1,0 +1,80 @@
+/** A video read in this browser: the lines that the service would send. */
+
+import { create } from "../dom.js";
+import { LONGEST_SIDE_PX } from "../input/camera.js";
+import { pixelsOf, sizeOf } from "../input/picture.js";
+import { Problem } from "../remote/problem.js";
+
+/**
+ * @typedef {import("../types.d.ts").PageFace} PageFace
+ * @typedef {import("../types.d.ts").VideoLine} VideoLine
+ */
+
+const FAR_S = 1e7; // past the end of every video
+
+/**
+ * The lines of a video's reading. Raises Problem.
+ * @param {string} source the video's address
+ * @param {import("./reader.js").LocalReader} reader
+ * @param {number} fps frames to read per second
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<{value: VideoLine, text: string}>}
+ */
+export async function* readVideo(source, reader, fps, signal) {
+  const video = await open(source);
+  const durationS = await durationOf(video);
+  let index = 0;
+  for (let timeS = 0; timeS < durationS && !signal.aborted; timeS = index / fps) {
+    await seek(video, timeS);
+    const pixels = pixelsOf(video, LONGEST_SIDE_PX);
+    const scale = sizeOf(video).width / pixels.width;
+    const { faces } = await reader.read(pixels);
+    yield line({ type: "frame", index, time_s: timeS, faces: faces.map((face) => enlarged(face, scale)) });
+    index += 1;
+  }
+  yield line({ type: "summary", duration_s: durationS, frames_read: index, frames_analysed: index, tracks: [] });
+}
+
+/** @param {VideoLine} value */
+const line = (value) => ({ value, text: JSON.stringify(value) });
+
+/** @param {string} source @returns {Promise<HTMLVideoElement>} */
+async function open(source) {
+  const video = create("video", { src: source, muted: true, preload: "auto" });
+  await new Promise((resolve, reject) => {
+    video.onloadeddata = resolve;
+    video.onerror = () =>
+      reject(new Problem("This browser cannot play the video", "So it cannot read it either. The server may."));
+  });
+  return video;
+}
+
+/** Recordings of browsers do not say how long they are: the end has to be looked for. @param {HTMLVideoElement} video */
+async function durationOf(video) {
+  if (!Number.isFinite(video.duration)) await seek(video, FAR_S);
+  return Number.isFinite(video.duration) ? video.duration : video.currentTime;
+}
+
+/** @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */
+function seek(video, timeS) {
+  return new Promise((resolve) => {
+    if (video.currentTime === timeS) {
+      resolve();
+      return;
+    }
+    video.addEventListener("seeked", () => resolve(), { once: true });
+    video.currentTime = timeS;
+  });
+}
+
+/** In pixels of the video; without heatmaps, which fit this one frame only. @param {PageFace} face @param {number} scale @returns {PageFace} */
+function enlarged({ heatmaps: _, ...face }, scale) {
+  const { x, y, width, height } = face.box;
+  const box = { x: scaled(x), y: scaled(y), width: scaled(width), height: scaled(height) };
+  return { ...face, box, explanations: [] };
+
+  /** @param {number} value */
+  function scaled(value) {
+    return Math.round(value * scale);
+  }
+}

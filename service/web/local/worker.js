@@ -1,0 +1,146 @@
+/** Reads faces in this browser: detects, crops and runs the model as the service does. A worker, so that the page stays responsive. */
+
+import { readCascade } from "./cascade-file.js";
+import { detect } from "./cascade.js";
+import { crop, greyMap, greyOf } from "./pixels.js";
+
+/**
+ * @typedef {import("../types.d.ts").PageFace} PageFace
+ * @typedef {import("../types.d.ts").Reading} Reading
+ * @typedef {import("../contract.d.ts").ModelDescription} ModelDescription
+ * @typedef {typeof import("onnxruntime-web/wasm")} Runtime
+ * @typedef {{data: Float32Array}} Output
+ * @typedef {{probabilities: Output, heatmaps: Output}} Outputs
+ *
+ * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription}} Setup addresses, and the
+ *   service's description of its model
+ * @typedef {{whole?: boolean, minFacePx?: number, maxFaces?: number}} Options `whole`: the image is a face already
+ * @typedef {{open: Setup} | {pixels: ImageData, options: Options}} Task
+ * @typedef {{ort: Runtime, session: import("onnxruntime-web/wasm").InferenceSession,
+ *   cascade: import("./cascade-file.js").Cascade, description: ModelDescription}} Model
+ */
+
+/** @type {Model | null} */
+let model = null;
+
+/** @param {MessageEvent<{id: number} & Task>} event */
+self.onmessage = async ({ data: { id, ...task } }) => {
+  try {
+    if ("open" in task) model = await open(task.open);
+    const result = "pixels" in task && model ? await read(model, task.pixels, task.options) : null;
+    self.postMessage({ id, result });
+  } catch (error) {
+    self.postMessage({ id, error: error instanceof Error ? error.message : String(error) });
+  }
+};
+
+/** @param {Setup} setup @returns {Promise<Model>} */
+async function open({ runtime, model: modelAddress, cascade, description }) {
+  /** @type {Runtime} */
+  const ort = await import(runtime);
+  ort.env.wasm.numThreads = 1; // more need a page that is isolated from all others
+  ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime).href };
+  const [file, xml] = await Promise.all([fetched(modelAddress), fetched(cascade)]);
+  const session = await ort.InferenceSession.create(await file.arrayBuffer(), { executionProviders: ["wasm"] });
+  return { ort, session, cascade: readCascade(await xml.text()), description };
+}
+
+/** @param {string} address */
+async function fetched(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address} is answered with ${response.status}`);
+  return response;
+}
+
+/**
+ * The faces of an image in the form of the service's Result, without what only the service knows.
+ * @param {Model} model @param {ImageData} pixels @param {Options} options
+ * @returns {Promise<Reading & {model: import("../contract.d.ts").ModelName}>}
+ */
+async function read({ ort, session, cascade, description }, pixels, { whole = false, minFacePx, maxFaces = 10 }) {
+  const { name, version, sha256 } = description;
+  const watch = stopwatch();
+  const grey = greyOf(pixels);
+  watch.lap("decode");
+  const image = { width: grey.width, height: grey.height };
+  const found = whole ? [{ box: { x: 0, y: 0, ...image }, weight: null }] : detect(grey, cascade, { maxFaces, minFacePx });
+  watch.lap("detect");
+  const margin = whole ? 0 : description.crop_margin;
+  const crops = found.map(({ box }) => crop(grey, box, sizeOf(description.input), margin));
+  const outputs = crops.length > 0 ? await run(ort, session, crops, description) : null;
+  watch.lap("infer");
+  const faces = outputs ? found.map((one, i) => face(one, i, outputs, description)) : [];
+  watch.lap("explain");
+  return { model: { name, version, sha256 }, image, faces, timing_ms: watch.laps() };
+}
+
+/** @param {Record<string, any>} described @returns {import("../types.d.ts").Size} */
+const sizeOf = ({ width, height }) => ({ width, height });
+
+/**
+ * All crops in one run.
+ * @param {Runtime} ort @param {Model["session"]} session @param {import("../types.d.ts").Grey[]} crops
+ * @param {ModelDescription} description
+ * @returns {Promise<Outputs>}
+ */
+async function run(ort, session, crops, { input }) {
+  const { width, height } = sizeOf(input);
+  const batch = new Uint8Array(crops.length * width * height);
+  crops.forEach(({ data }, i) => batch.set(data, i * width * height));
+  const outputs = await session.run({ [input.name]: new ort.Tensor("uint8", batch, [crops.length, height, width, 1]) });
+  return { probabilities: floats(outputs["probabilities"]), heatmaps: floats(outputs["heatmaps"]) };
+}
+
+/** @param {{data: unknown} | undefined} tensor @returns {Output} */
+function floats(tensor) {
+  if (!(tensor?.data instanceof Float32Array)) throw new Error("the model does not give what this page reads");
+  return { data: tensor.data };
+}
+
+/**
+ * @param {{box: PageFace["box"], weight: number | null}} detection @param {number} index @param {Outputs} outputs
+ * @param {ModelDescription} description
+ * @returns {PageFace}
+ */
+function face({ box, weight }, index, { probabilities, heatmaps }, { labels, calibration, input, explanation }) {
+  const row = [...probabilities.data.subarray(index * labels.length, (index + 1) * labels.length)];
+  const sum = row.reduce((a, b) => a + b, 0);
+  const ranked = labels
+    .map((label, i) => ({ label, share: (row[i] ?? 0) / sum }))
+    .sort((a, b) => b.share - a.share);
+  const plausible = ranked.filter(({ share }, rank) => rank === 0 || share >= (calibration["plausible_threshold"] ?? 0));
+  const { width, height } = sizeOf(explanation);
+  /** @param {number} i index of the label */
+  const map = (i) => {
+    const first = (index * labels.length + i) * width * height;
+    return greyMap(heatmaps.data.subarray(first, first + width * height), { width, height }, sizeOf(input));
+  };
+  return {
+    box,
+    detection: { detector: weight === null ? null : "haar_frontalface_default", weight },
+    emotion: ranked[0]?.label ?? "",
+    confidence: ranked[0]?.share ?? 0,
+    uncertain: plausible.length > 1,
+    plausible: plausible.map(({ label }) => label),
+    emotions: Object.fromEntries(labels.map((label, i) => [label, (row[i] ?? 0) / sum])),
+    track_id: null,
+    heatmaps: Object.fromEntries(labels.map((label, i) => [label, map(i)])),
+  };
+}
+
+/** Milliseconds between two calls of `lap`, by name. */
+function stopwatch() {
+  const started = performance.now();
+  /** @type {Record<string, number>} */
+  const laps = {};
+  let last = started;
+  return {
+    /** @param {string} name */
+    lap(name) {
+      const now = performance.now();
+      laps[name] = now - last;
+      last = now;
+    },
+    laps: () => ({ ...laps, total: last - started }),
+  };
+}

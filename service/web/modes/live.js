@@ -1,0 +1,199 @@
+/** The camera, live: its frames are read as fast as answers are received. */
+
+import { byId } from "../dom.js";
+import { openCamera } from "../input/camera.js";
+import { LocalStream } from "../local/reader.js";
+import { asCsv, asJson } from "../output/records.js";
+import { Problem } from "../remote/problem.js";
+import { Stream } from "../remote/stream.js";
+import { readingChoices, viewChoices } from "./picture.js";
+import { Recent } from "./recent.js";
+
+/**
+ * @typedef {import("../types.d.ts").FrameReading} FrameReading
+ * @typedef {import("../types.d.ts").Mode} Mode
+ * @typedef {import("../types.d.ts").SaveChoice} SaveChoice
+ * @typedef {import("../types.d.ts").StreamListener} StreamListener
+ * @typedef {import("../types.d.ts").Trouble} Trouble
+ * @typedef {{video: HTMLVideoElement, cameras: import("../input/cameras.js").Cameras,
+ *   mirror: import("../input/mirror.js").Mirror, timeline: import("../view/timeline.js").Timeline}} Parts
+ */
+
+// Of frames 640 pixels wide: a face at arm's length or one step further. It takes half the time of a search for smaller ones.
+const MIN_FACE_PX = 54;
+
+/** @implements {Mode} @implements {StreamListener} */
+export class LiveMode {
+  announceEveryMs = 3000; // a screen reader cannot read every frame's words
+  #page;
+  #parts;
+  #abort = new AbortController();
+  #recent = new Recent();
+  /** @type {import("../input/camera.js").Camera | null} */
+  #camera = null;
+  /** @type {import("../types.d.ts").FrameReader | null} */
+  #reader = null;
+  /** @type {FrameReading | null} */
+  #reading = null;
+  #newest = 0;
+
+  /** @param {import("./page.js").Page} page @param {Parts} parts */
+  constructor(page, parts) {
+    this.#page = page;
+    this.#parts = parts;
+  }
+
+  /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Stop gets it */
+  async start(focus) {
+    const [page, { video, cameras, mirror, timeline }] = [this.#page, this.#parts];
+    page.begin(this, "asking", "Your browser asks whether this page may use the camera.");
+    timeline.clear();
+    byId("stop").focus({ preventScroll: true });
+    try {
+      this.#camera = await openCamera(video, this.#abort.signal, cameras.chosen);
+      if (this.#camera === null) return;
+      this.#camera.onended = () =>
+        page.mode === this && page.fail(new Problem("The camera was disconnected", "Connect it or allow it again, then open it."), "");
+      mirror.begin(this.#camera.mirrored);
+      this.#reader = this.#openReader();
+      this.#sendFrames(this.#camera, this.#reader);
+      await cameras.refresh(this.#camera.deviceId);
+      if (this.#isOver) return;
+      page.enter("live");
+      focus?.focus({ preventScroll: true });
+    } catch (error) {
+      if (!this.#isOver) page.fail(error, "The camera did not start");
+    }
+  }
+
+  stop() {
+    this.#abort.abort();
+    this.#camera?.stop();
+    this.#reader?.end();
+    this.#parts.timeline.clear();
+  }
+
+  /** @param {HTMLElement} [focus] */
+  restart(focus) {
+    new LiveMode(this.#page, this.#parts).start(focus);
+  }
+
+  wake() {
+    this.#reader?.wake();
+  }
+
+  onHeatmap() {
+    this.#reader?.update(this.#page.stage.explanation);
+  }
+
+  /** @returns {SaveChoice[]} */
+  choices() {
+    const { moments } = this.#recent;
+    const { stage } = this.#page;
+    const choices = viewChoices(this.#page);
+    if (this.#reading) choices.push(...readingChoices(this.#reading, this.#page));
+    if (moments.length > 0) {
+      choices.push(
+        ["The last 30 seconds (JSON)", "last-30-s.json", () => new Blob([asJson(moments)], { type: "application/json" })],
+        ["The last 30 seconds (CSV)", "last-30-s.csv", () => new Blob([asCsv(moments, stage.labels)], { type: "text/csv" })],
+      );
+    }
+    return choices;
+  }
+
+  /** @param {Parameters<StreamListener["onSession"]>[0]} session */
+  onSession({ model, labels }) {
+    if (this.#isOver) return;
+    const { stage, notice } = this.#page;
+    stage.cropMargin = model.crop_margin;
+    stage.labels = labels;
+    notice.clear("stream");
+  }
+
+  /** @param {FrameReading} reading @param {import("../types.d.ts").CameraFrame} frame */
+  async onResult(reading, frame) {
+    const { stage, notice, timing } = this.#page;
+    const { mirror } = this.#parts;
+    const scene = await stage.sceneOf(reading, frame.bitmap);
+    // Decoding its heatmaps took a while: a newer frame may be shown by now.
+    if (this.#isOver || reading.frame_id < this.#newest) {
+      frame.bitmap.close();
+      return;
+    }
+    this.#newest = reading.frame_id;
+    this.#reading = reading;
+    stage.show({ ...scene, mirrored: mirror.isOn });
+    this.#page.showAnswer(reading);
+    this.#remember(reading, scene.chosen);
+    timing.add(frame.capturedAt, reading);
+    notice.clear("frame");
+  }
+
+  /** @param {Trouble} kind @param {string} detail */
+  onTrouble(kind, detail) {
+    if (this.#isOver) return;
+    if (kind !== "rejected") this.#showUnread();
+    const isRetried = kind === "gone" || kind === "full";
+    this.#page.notice.show(problemOf(kind, detail), {
+      topic: kind === "rejected" ? "frame" : "stream",
+      action: isRetried ? ["Try now", () => this.wake()] : undefined,
+    });
+  }
+
+  get #isOver() {
+    return this.#abort.signal.aborted;
+  }
+
+  #openReader() {
+    const local = this.#page.local.reader;
+    if (local) return new LocalStream(this, local, MIN_FACE_PX);
+    return new Stream(this, { ...this.#page.stage.explanation, min_face_px: MIN_FACE_PX });
+  }
+
+  /** @param {import("../input/camera.js").Camera} camera @param {import("../types.d.ts").FrameReader} reader */
+  async #sendFrames(camera, reader) {
+    while (!this.#isOver) {
+      const capturedAt = await camera.nextFrame();
+      if (this.#isOver || document.hidden || !reader.hasCredit) continue;
+      try {
+        await reader.send(await camera.grab(capturedAt));
+      } catch {
+        // A camera that is being disconnected gives no frame; `onended` is called next.
+      }
+    }
+  }
+
+  /** @param {FrameReading} reading @param {number} chosen */
+  #remember({ faces }, chosen) {
+    // 30 seconds of heatmaps would be megabytes.
+    const plain = faces.map(({ explanations: _, heatmaps: __, ...face }) => face);
+    this.#recent.add({ atMs: performance.now(), faces: plain, chosen });
+    this.#parts.timeline.show(this.#recent, this.#page.stage.labels);
+  }
+
+  /** Shows the camera's picture only: nothing is known of its faces. */
+  #showUnread() {
+    const { stage, timing } = this.#page;
+    this.#reading = null;
+    stage.empty();
+    this.#page.showAnswer(null);
+    this.#page.announce("");
+    timing.clear();
+  }
+}
+
+/** @param {Trouble} kind @param {string} detail */
+function problemOf(kind, detail) {
+  switch (kind) {
+    case "gone":
+      return new Problem("The server does not answer", "The page tries again by itself; no frame is sent meanwhile.");
+    case "full":
+      return new Problem("The server is full", "No place for a live session is left. The page tries again every few seconds.");
+    case "refused":
+      return new Problem("The server refuses this stream", detail);
+    case "local":
+      return new Problem("This browser could not run the model", detail);
+    case "rejected":
+      return new Problem("A frame could not be read", detail);
+  }
+}

@@ -1,0 +1,111 @@
+/** What all modes share: the parts of the page, and which mode is on. */
+
+import { byId } from "../dom.js";
+import { LocalSwitch } from "../local/switch.js";
+import { asProblem } from "../remote/problem.js";
+import { Notice } from "../view/notice.js";
+import { Raw } from "../view/raw.js";
+import { Stage, summary } from "../view/stage.js";
+import { Timing } from "../view/timing.js";
+
+/**
+ * @typedef {import("../types.d.ts").Mode} Mode
+ * @typedef {import("../types.d.ts").Scene} Scene
+ */
+
+export class Page {
+  notice = new Notice();
+  timing = new Timing();
+  stage = new Stage(
+    () => this.#mode?.onHeatmap?.(),
+    (scene) => this.#announceScene(scene),
+  );
+  local = new LocalSwitch(() => this.#mode?.restart(this.local.element));
+  /** @type {object | null} the last answer */
+  answer = null;
+  #raw = new Raw();
+  #waiting = byId("waiting-text");
+  #remark = byId("empty");
+  #announcer = byId("announcer");
+  /** @type {Mode | null} null: idle */
+  #mode = null;
+  #announcedAt = -Infinity;
+
+  /** @param {import("../remote/service.js").Service} service */
+  constructor(service) {
+    this.service = service;
+  }
+
+  get mode() {
+    return this.#mode;
+  }
+
+  /**
+   * Ends the mode that is on, and empties view and panel for the next one.
+   * @param {Mode | null} mode @param {string} name as elements with `data-in` name it @param {string} [waiting]
+   */
+  begin(mode, name, waiting) {
+    this.#mode?.stop();
+    this.#mode = mode;
+    this.clear();
+    this.notice.clear();
+    this.enter(name, waiting);
+  }
+
+  /** Shows the elements whose `data-in` names this. @param {string} name @param {string} [waiting] what is waited for */
+  enter(name, waiting = "") {
+    document.body.dataset.mode = name;
+    for (const part of document.querySelectorAll("[data-in]")) {
+      if (part instanceof HTMLElement) part.hidden = !part.dataset.in?.split(" ").includes(name);
+    }
+    this.#waiting.textContent = waiting;
+  }
+
+  clear() {
+    this.stage.clear();
+    this.showAnswer(null);
+    this.timing.clear();
+    this.showRemark("");
+    this.announce("");
+    this.#announcedAt = -Infinity;
+  }
+
+  /** @param {boolean} [focus] false: the keyboard's focus stays where it is */
+  goIdle(focus = true) {
+    this.begin(null, "idle");
+    // The button that was pressed is hidden now; without this the focus would go back to the top of the page.
+    if (focus) byId("start").focus({ preventScroll: true });
+  }
+
+  /** Ends the mode, and says why. @param {unknown} error @param {string} title where the error is no Problem */
+  fail(error, title) {
+    this.goIdle();
+    this.notice.show(asProblem(error, title));
+  }
+
+  /** @param {object | null} answer */
+  showAnswer(answer) {
+    this.answer = answer;
+    this.#raw.show(answer);
+  }
+
+  /** Words over the view. @param {string} words */
+  showRemark(words) {
+    this.#remark.textContent = words;
+    this.#remark.hidden = words === "";
+  }
+
+  /** For screen readers. @param {string} words */
+  announce(words) {
+    if (this.#announcer.textContent !== words) this.#announcer.textContent = words;
+  }
+
+  /** @param {Scene} scene */
+  #announceScene(scene) {
+    const { isAnnounced = true, announceEveryMs = 0 } = this.#mode ?? {};
+    const now = performance.now();
+    if (!isAnnounced || now - this.#announcedAt < announceEveryMs) return;
+    this.#announcedAt = now;
+    this.announce(scene.unread?.title ?? summary(scene));
+  }
+}

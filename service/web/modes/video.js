@@ -1,0 +1,179 @@
+/** A video is read and played with its faces. */
+
+import { byId } from "../dom.js";
+import { readVideo } from "../local/video.js";
+import { asCsv, asJson, asWebVtt, caption } from "../output/records.js";
+import { Problem } from "../remote/problem.js";
+import { uploadVideo } from "../remote/upload.js";
+import { clock } from "../view/format.js";
+import { VideoFrames } from "./frames.js";
+import { viewChoices } from "./picture.js";
+
+/**
+ * @typedef {import("../types.d.ts").Mode} Mode
+ * @typedef {import("../types.d.ts").SaveChoice} SaveChoice
+ * @typedef {import("../types.d.ts").VideoLine} VideoLine
+ */
+
+const FPS = 5;
+
+/** @implements {Mode} */
+export class VideoMode {
+  #page;
+  #player;
+  #file;
+  #abort = new AbortController();
+  #frames = new VideoFrames(FPS);
+  #isStopped = false;
+  #isOpen = false;
+  #state = byId("video-state");
+  #caption = byId("caption");
+  #video = byId("video", HTMLVideoElement);
+
+  /** @param {import("./page.js").Page} page @param {import("../view/player.js").Player} player @param {File} file */
+  constructor(page, player, file) {
+    this.#page = page;
+    this.#player = player;
+    this.#file = file;
+  }
+
+  /** While it plays, words that change with every frame would never end. */
+  get isAnnounced() {
+    return !this.#player.isPlaying;
+  }
+
+  async start() {
+    const page = this.#page;
+    page.begin(this, "reading", "Opening the video…");
+    const { signal } = this.#abort;
+    try {
+      const source = await this.#player.open(this.#file);
+      if (signal.aborted) return;
+      for await (const { value } of await this.#lines(source)) {
+        if (signal.aborted) return;
+        if (value.type === "error") throw new Problem(value.title, value.detail);
+        this.#add(value);
+      }
+      if (this.#frames.summary === null) {
+        throw new Problem("The video's end is missing", "The server stopped before it had read all of it.");
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (this.#isOpen) this.#showStopped(error);
+      else page.fail(error, "The video could not be read");
+    }
+  }
+
+  stop() {
+    this.#abort.abort();
+    this.#player.close();
+  }
+
+  restart() {
+    new VideoMode(this.#page, this.#player, this.#file).start();
+  }
+
+  /** Shows the faces at a time. @param {number} timeS */
+  async show(timeS) {
+    if (!this.#isOpen) return;
+    const [stage, player] = [this.#page.stage, this.#player];
+    const known = this.#frames.facesAt(timeS);
+    const faces = known ?? [];
+    const unread = known ? undefined : this.#unreadPart();
+    player.remark = unread?.title ?? "";
+    const image = player.isShown ? player.size : extent(this.#frames.moments);
+    const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread });
+    if (this.#abort.signal.aborted) return;
+    stage.show(scene);
+    this.#caption.textContent = unread ? unread.detail : faces.map(caption).join(", ");
+  }
+
+  /** @returns {SaveChoice[]} */
+  choices() {
+    const { moments, summary } = this.#frames;
+    const { labels } = this.#page.stage;
+    const lines = summary ? [...moments, summary] : moments;
+    return [
+      ...viewChoices(this.#page),
+      ["The video's readings (JSON)", "video.json", () => new Blob([asJson(lines)], { type: "application/json" })],
+      ["The video's readings (CSV)", "video.csv", () => new Blob([asCsv(moments, labels)], { type: "text/csv" })],
+      ["The video's captions (WebVTT)", "video.vtt", () => new Blob([asWebVtt(moments, this.#player.durationS)], { type: "text/vtt" })],
+    ];
+  }
+
+  /** @param {string} source */
+  async #lines(source) {
+    const local = this.#page.local.reader;
+    if (local) return readVideo(source, local, FPS, this.#abort.signal);
+    const limits = await this.#page.service.limits;
+    return uploadVideo(this.#file, limits?.max_video_bytes, this.#abort.signal);
+  }
+
+  /** @param {VideoLine} line */
+  #add(line) {
+    const [page, player, frames] = [this.#page, this.#player, this.#frames];
+    const newestS = frames.moments.at(-1)?.time_s ?? 0;
+    frames.add(line);
+    if (!this.#isOpen) this.#open();
+    if (!player.isLengthKnown) player.durationS = frames.readS;
+    page.showAnswer(line);
+    player.paint(frames, (faces) => page.stage.pick(faces), page.stage.labels);
+    this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;
+    // What is shown may have waited for this line.
+    if (frames.summary) this.show(player.timeS).then(() => page.announce(this.#state.textContent ?? ""));
+    else if (player.timeS >= newestS) this.show(player.timeS);
+  }
+
+  /** The first line is here: the player is shown. */
+  #open() {
+    const [page, player] = [this.#page, this.#player];
+    this.#isOpen = true;
+    page.enter("video");
+    byId("play").focus({ preventScroll: true });
+    page.showRemark(player.isShown ? "" : "Your browser cannot play this video; this is what was read in it.");
+    player.start();
+  }
+
+  /** @param {unknown} error */
+  #showStopped(error) {
+    const { title, detail } =
+      error instanceof Problem ? error : new Problem("The server does not answer", "Check that it is running, then try again.");
+    this.#page.notice.show(new Problem(title, `${detail} What was read before is kept.`));
+    this.#isStopped = true;
+    this.#state.textContent = `Stopped: ${this.#progress()}`;
+    this.show(this.#player.timeS);
+  }
+
+  /** How far the reading is, such as "0:06 of 1:00". */
+  get #reached() {
+    const read = clock(this.#frames.readS);
+    return this.#player.isLengthKnown ? `${read} of ${clock(this.#player.durationS)}` : read;
+  }
+
+  #progress() {
+    return `${this.#reached}, ${this.#frames.moments.length} frames`;
+  }
+
+  /** What is said where the video has not been read. */
+  #unreadPart() {
+    if (this.#frames.summary) return { title: "Not read", detail: "No frame of this video was read." };
+    return this.#isStopped
+      ? { title: "Not read", detail: `Not read: the reading stopped at ${this.#reached}` }
+      : { title: "Still reading", detail: `Reading: ${this.#reached}` };
+  }
+}
+
+/** @param {import("../contract.d.ts").VideoSummary} summary */
+function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
+  const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
+  return [`${frames} frames of ${clock(durationS)} read`, ...faces].join("; ");
+}
+
+/** The part of a video's frame that holds all its faces. @param {import("../types.d.ts").Moment[]} moments */
+function extent(moments) {
+  const boxes = moments.flatMap(({ faces }) => faces.map(({ box }) => box));
+  return {
+    width: Math.max(1, ...boxes.map(({ x, width }) => x + width)),
+    height: Math.max(1, ...boxes.map(({ y, height }) => y + height)),
+  };
+}

@@ -1,0 +1,221 @@
+/** The client of fer.v1: one WebSocket; a frame is sent only while it holds a credit, and gets one answer. */
+
+import { address, socketAddress } from "./address.js";
+import { FULL, LOST, REFUSALS, RENEWALS } from "./close-codes.js";
+import { Encoder, packed } from "./frame-message.js";
+
+const PROTOCOL = "fer.v1";
+const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
+const FULL_RETRY_MS = 8000;
+const GRACE_MS = 5000; // added to the server's deadline: without an answer for so long, the connection counts as lost
+const CLOSE_MS = 1000; // for the server to close the connection itself
+
+/**
+ * @typedef {import("../types.d.ts").CameraFrame} CameraFrame
+ * @typedef {import("../types.d.ts").StreamListener} StreamListener
+ */
+
+export class Stream {
+  #listener;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #credits = 0;
+  #frameId = 0;
+  /** @type {Map<number, CameraFrame>} frames that wait for an answer */
+  #sent = new Map();
+  #options;
+  #failures = 0;
+  #created = false;
+  #ended = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #silenceTimer;
+  #patienceMs = 20000;
+  #encoder = new Encoder();
+
+  /**
+   * @param {StreamListener} listener
+   * @param {Record<string, unknown>} options the session's configuration, such as {explain: "gradcam"}
+   */
+  constructor(listener, options) {
+    this.#listener = listener;
+    this.#options = options;
+    this.#connect();
+  }
+
+  get hasCredit() {
+    return !this.#ended && this.#credits > 0;
+  }
+
+  /** Changes the configuration now and for every later connection. @param {Record<string, unknown>} options */
+  update(options) {
+    this.#options = { ...this.#options, ...options };
+    if (this.#created) this.#sendText({ type: "session.update", ...options });
+  }
+
+  /** Sends a frame and keeps it until its answer arrives. @param {CameraFrame} frame */
+  async send(frame) {
+    const jpeg = await this.#encoder.encode(frame.bitmap);
+    // While the frame was encoded the connection may have been lost, or the page hidden.
+    if (!this.hasCredit || document.hidden) {
+      frame.bitmap.close();
+      return;
+    }
+    this.#credits -= 1;
+    this.#frameId += 1;
+    this.#sent.set(this.#frameId, frame);
+    this.#socket?.send(packed(this.#frameId, frame.capturedAt, jpeg));
+    this.#watchSilence();
+  }
+
+  /** Tries again now instead of later. */
+  wake() {
+    if (this.#socket === null && !this.#ended) this.#connect();
+  }
+
+  /** Closes the session; the listener hears nothing more. */
+  end() {
+    this.#ended = true;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#silenceTimer);
+    this.#closeFrames();
+    const socket = this.#socket;
+    if (socket?.readyState === WebSocket.OPEN) {
+      this.#sendText({ type: "session.close" });
+      // The server answers session.closed and closes; one that does not is not waited for.
+      const timer = setTimeout(() => socket.close(1000), CLOSE_MS);
+      socket.addEventListener("close", () => clearTimeout(timer));
+    } else {
+      socket?.close();
+    }
+  }
+
+  #connect() {
+    clearTimeout(this.#retryTimer);
+    this.#created = false;
+    const socket = new WebSocket(socketAddress("v1/stream"), PROTOCOL);
+    this.#socket = socket;
+    socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
+    socket.onclose = (event) => {
+      if (socket === this.#socket) this.#onClose(event.code);
+    };
+  }
+
+  /** @param {any} message */
+  #onMessage(message) {
+    if (this.#ended) return;
+    if (message.type === "session.created") {
+      this.#onCreated(message);
+    } else if (message.type === "result" || message.type === "dropped" || message.type === "error") {
+      this.#onAnswer(message);
+    }
+  }
+
+  /** @param {import("../contract.d.ts").SessionCreated} session */
+  #onCreated(session) {
+    this.#created = true;
+    this.#failures = 0;
+    this.#credits = session.credits;
+    this.#patienceMs = session.limits.deadline_s * 1000 + GRACE_MS;
+    this.#sendText({ type: "session.update", ...this.#options });
+    this.#listener.onSession(session);
+  }
+
+  /** @param {import("../contract.d.ts").StreamResult | import("../contract.d.ts").FrameDropped | import("../contract.d.ts").StreamError} message */
+  #onAnswer(message) {
+    const frame = this.#sent.get(message.frame_id ?? 0);
+    if (frame) {
+      this.#sent.delete(message.frame_id ?? 0);
+      this.#credits += 1;
+      this.#watchSilence();
+    }
+    if (frame && message.type === "result") {
+      this.#listener.onResult(message, frame);
+      return;
+    }
+    frame?.bitmap.close();
+    if (message.type === "error") this.#listener.onTrouble("rejected", `${message.title}. ${message.detail}`);
+  }
+
+  /** A network that is cut closes nothing: frames without an answer are the only sign. */
+  #watchSilence() {
+    clearTimeout(this.#silenceTimer);
+    if (this.#sent.size > 0) this.#silenceTimer = setTimeout(() => this.#giveUp(), this.#patienceMs);
+  }
+
+  #giveUp() {
+    const socket = this.#socket;
+    this.#onClose(LOST);
+    socket?.close();
+  }
+
+  /** @param {number} code */
+  async #onClose(code) {
+    const created = this.#created;
+    this.#socket = null;
+    this.#created = false;
+    this.#credits = 0;
+    clearTimeout(this.#silenceTimer);
+    this.#closeFrames();
+    if (this.#ended) return;
+    const refusal = REFUSALS.get(code);
+    if (refusal !== undefined) {
+      this.#stopAsRefused(refusal);
+    } else if (code === FULL) {
+      this.#listener.onTrouble("full", "");
+      this.#retry(FULL_RETRY_MS);
+    } else if (created && RENEWALS.has(code)) {
+      this.#retry(BACKOFF_MS[0]);
+    } else {
+      await this.#retryUnlessRefused(created);
+    }
+  }
+
+  /** Browsers hide why a handshake failed: where the server answers other requests, it has refused this one. @param {boolean} created */
+  async #retryUnlessRefused(created) {
+    const answers = !created && (await isAnswering());
+    if (this.#ended || this.#socket !== null) return;
+    // The first time, the server may just have started; the second time, it has refused.
+    if (answers && this.#failures > 0) {
+      this.#stopAsRefused("It answers, but takes no stream from this page. A proxy on the way may not pass WebSockets.");
+      return;
+    }
+    this.#listener.onTrouble("gone", "");
+    this.#retry(BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)]);
+    this.#failures += 1;
+  }
+
+  /** @param {number} delayMs */
+  #retry(delayMs) {
+    // Up to a quarter more, so that many pages do not all connect at the same moment.
+    const spreadMs = delayMs * (1 + Math.random() / 4);
+    this.#retryTimer = setTimeout(() => {
+      if (!document.hidden) this.wake(); // a hidden page connects when it is in view again
+    }, spreadMs);
+  }
+
+  /** @param {string} detail */
+  #stopAsRefused(detail) {
+    this.#ended = true;
+    this.#listener.onTrouble("refused", detail);
+  }
+
+  #closeFrames() {
+    this.#sent.forEach((frame) => frame.bitmap.close());
+    this.#sent.clear();
+  }
+
+  /** @param {Record<string, unknown>} message */
+  #sendText(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+}
+
+async function isAnswering() {
+  try {
+    return (await fetch(address("livez"), { cache: "no-store" })).ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,58 @@
+/** Files sent to the service, and its answers. */
+
+import { address } from "./address.js";
+import { jsonLines } from "./ndjson.js";
+import { Problem } from "./problem.js";
+
+/**
+ * The service's answer to a picture, with the heatmaps of all labels. Raises Problem.
+ * @param {File} file
+ * @param {number | undefined} limitBytes the service's largest body, where it is known
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("../contract.d.ts").Result>}
+ */
+export async function uploadPicture(file, limitBytes, signal) {
+  const response = await upload("v1/predict?explain=gradcam&target=all", file, limitBytes, signal);
+  return response.json();
+}
+
+/**
+ * The lines of a video's reading. Raises Problem before the first line, and after it what the connection raises.
+ * @param {File} file
+ * @param {number | undefined} limitBytes
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<{value: import("../types.d.ts").VideoLine, text: string}>}
+ */
+export async function* uploadVideo(file, limitBytes, signal) {
+  const response = await upload("v1/predict/video?fps=5", file, limitBytes, signal);
+  if (response.body) yield* jsonLines(response.body);
+}
+
+/**
+ * @param {string} path with its query
+ * @param {File} file
+ * @param {number | undefined} limitBytes
+ * @param {AbortSignal} signal
+ * @returns {Promise<Response>} its body is still to be read
+ */
+async function upload(path, file, limitBytes, signal) {
+  if (limitBytes !== undefined && file.size > limitBytes) {
+    const sizes = `It has ${megabytes(file.size)}; this server takes ${megabytes(limitBytes)}.`;
+    throw new Problem("The file is too large", sizes);
+  }
+  // The service looks at the first bytes. A type by name (a file that ends in .json) would select another request form.
+  const headers = { "Content-Type": "application/octet-stream" };
+  let response;
+  try {
+    response = await fetch(address(path), { method: "POST", body: file, headers, signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Problem("The server does not answer", "Check that it is running, then try again.");
+  }
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw new Problem(problem.title ?? `The server answered ${response.status}`, problem.detail ?? "Try again later.");
+}
+
+/** @param {number} bytes */
+const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;

@@ -1,0 +1,18 @@
+/** Numbers as people read them. */
+
+const NO_BREAK_SPACE = "\u00a0";
+
+/** @param {number} share 0 to 1 */
+export const percent = (share) => `${Math.round(100 * share)}${NO_BREAK_SPACE}%`;
+
+/** A decimal only below 10. @param {number} value */
+export const milliseconds = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
+
+/** Minutes and seconds, such as 1:07. @param {number} seconds */
+export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+/** @param {number[]} values at least one */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}

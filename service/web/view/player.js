@@ -1,0 +1,196 @@
+/** The player of a video: play, pause, and a strip of time in the labels' colours, which is also a slider. */
+
+import { byId, fittedContext } from "../dom.js";
+import { sizeOf } from "../input/picture.js";
+import { colourOf } from "./colours.js";
+import { clock } from "./format.js";
+
+const STEP_S = 0.1;
+const REDRAW_MS = 40; // in browsers that do not tell of each frame
+const HATCH_PX = 7;
+
+/** @typedef {import("../types.d.ts").PageFace} PageFace */
+
+export class Player {
+  #video;
+  #onTime;
+  #play = byId("play", HTMLButtonElement);
+  #seek = byId("seek", HTMLInputElement);
+  #strip = byId("strip", HTMLCanvasElement);
+  #clock = byId("video-time");
+  #durationS = 0;
+  #isLengthKnown = false;
+  #remark = "";
+  /** @type {string | null} */
+  #address = null;
+  #run = 0;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {(timeS: number) => void} onTime another frame is shown
+   */
+  constructor(video, onTime) {
+    this.#video = video;
+    this.#onTime = onTime;
+    this.#play.addEventListener("click", () => (video.paused ? video.play() : video.pause()));
+    this.#seek.addEventListener("input", () => this.#seekTo(Number(this.#seek.value)));
+    for (const event of ["play", "pause", "ended"]) video.addEventListener(event, () => this.#showState());
+    video.addEventListener("seeked", () => this.#tellTime());
+    video.addEventListener("play", () => this.#follow(++this.#run));
+  }
+
+  /** Whether the browser can show this video. */
+  get isShown() {
+    return this.#video.videoWidth > 0;
+  }
+
+  get size() {
+    return sizeOf(this.#video);
+  }
+
+  get isPlaying() {
+    return !this.#video.paused;
+  }
+
+  /** Whether the browser knows how long the video is. */
+  get isLengthKnown() {
+    return this.#isLengthKnown;
+  }
+
+  get timeS() {
+    return this.isShown ? this.#video.currentTime : Number(this.#seek.value);
+  }
+
+  get durationS() {
+    return this.#durationS;
+  }
+
+  /** @param {number} seconds as far as it is known */
+  set durationS(seconds) {
+    this.#durationS = seconds;
+    this.#seek.max = String(seconds);
+    this.#seek.step = String(STEP_S);
+    this.#showTime();
+  }
+
+  /** What a screen reader is told of the time that is shown. @param {string} words */
+  set remark(words) {
+    this.#remark = words;
+    this.#showTime();
+  }
+
+  /** Loads a file. @param {File} file @returns {Promise<string>} its address while it is open */
+  async open(file) {
+    this.close();
+    const source = URL.createObjectURL(file);
+    this.#address = source;
+    this.#video.src = source;
+    await new Promise((resolve) => {
+      this.#video.onloadeddata = this.#video.onerror = resolve;
+    });
+    const { duration } = this.#video;
+    this.#isLengthKnown = this.isShown && Number.isFinite(duration);
+    this.durationS = this.#isLengthKnown ? duration : 0;
+    this.#play.disabled = !this.isShown;
+    this.#showState();
+    return source;
+  }
+
+  /** Plays, unless the person prefers less movement. */
+  start() {
+    if (this.isShown && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.#video.play().catch(() => {});
+  }
+
+  close() {
+    this.#run += 1;
+    this.#video.pause();
+    this.#video.removeAttribute("src");
+    this.#video.load();
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#address = null;
+    this.#remark = "";
+    this.#seek.value = "0";
+    this.durationS = 0;
+  }
+
+  /**
+   * Paints the strip: labels where a face was read, grey where none was found, hatched where nothing was read.
+   * @param {import("../modes/frames.js").VideoFrames} frames
+   * @param {(faces: PageFace[]) => PageFace | undefined} pick the face to show of each frame
+   * @param {string[]} labels
+   */
+  paint({ moments, intervalS, readS }, pick, labels) {
+    const context = fittedContext(this.#strip);
+    const { clientWidth: width, clientHeight: height } = this.#strip;
+    context.clearRect(0, 0, width, height);
+    /** @param {number} timeS */
+    const x = (timeS) => (width * timeS) / (this.#durationS || 1);
+    hatch(context, x(readS + intervalS), width, height);
+    for (const { time_s: timeS, faces } of moments) {
+      const face = pick(faces);
+      context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";
+      // One pixel wider, so that no gap is visible between two frames.
+      context.fillRect(x(timeS), 0, Math.min(x(intervalS) + 1, width - x(timeS)), height);
+    }
+  }
+
+  /** @param {number} timeS */
+  #seekTo(timeS) {
+    if (this.isShown) this.#video.currentTime = timeS;
+    else this.#tellTime();
+  }
+
+  /** Tells of every frame that is shown, while it plays. @param {number} run */
+  #follow(run) {
+    const video = this.#video;
+    /** @param {(timeS: number) => void} callback */
+    const next = (callback) =>
+      "requestVideoFrameCallback" in video
+        ? video.requestVideoFrameCallback((_, { mediaTime }) => callback(mediaTime))
+        : setTimeout(() => callback(/** @type {HTMLVideoElement} */ (video).currentTime), REDRAW_MS);
+    /** @param {number} timeS */
+    const step = (timeS) => {
+      if (run !== this.#run) return;
+      this.#tellTime(timeS);
+      if (!video.paused) next(step);
+    };
+    next(step);
+  }
+
+  #tellTime(timeS = this.timeS) {
+    if (this.isShown) this.#seek.value = String(timeS);
+    this.#showTime();
+    this.#onTime(timeS);
+  }
+
+  #showState() {
+    const { paused } = this.#video;
+    this.#play.ariaLabel = paused ? "Play" : "Pause";
+    this.#play.classList.toggle("playing", !paused);
+  }
+
+  #showTime() {
+    const text = `${clock(Number(this.#seek.value))} / ${clock(this.#durationS)}`;
+    this.#clock.textContent = text;
+    this.#seek.setAttribute("aria-valuetext", this.#remark ? `${text}, ${this.#remark}` : text);
+  }
+}
+
+/**
+ * Slanted lines between two places: neither a label's colour nor the grey of "no face".
+ * @param {CanvasRenderingContext2D} context @param {number} from @param {number} to @param {number} height
+ */
+function hatch(context, from, to, height) {
+  context.save();
+  context.beginPath();
+  context.rect(from, 0, Math.max(0, to - from), height);
+  context.clip();
+  context.beginPath();
+  for (let x = from - height; x < to; x += HATCH_PX) {
+    context.moveTo(x, height);
+    context.lineTo(x + height, 0);
+  }
+  context.strokeStyle = "rgb(128 136 144 / 45%)";
+  context.stroke();
+  context.restore();
+}

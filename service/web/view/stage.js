@@ -1,0 +1,173 @@
+/** What view and panel show together: a picture, its faces, the chosen one, and the heatmap of a label. */
+
+import { byId } from "../dom.js";
+import { Choice } from "./choice.js";
+import { percent } from "./format.js";
+import { heatmapOf, paintScale } from "./heatmap.js";
+import { Overlay } from "./overlay.js";
+import { Panel } from "./panel.js";
+
+/**
+ * @typedef {import("../types.d.ts").PageFace} PageFace
+ * @typedef {import("../types.d.ts").Reading} Reading
+ * @typedef {import("../types.d.ts").Scene} Scene
+ */
+
+const NOTHING = "Nothing is shown yet";
+
+export class Stage {
+  #view = byId("view", HTMLCanvasElement);
+  #frame = byId("stage");
+  #switch = byId("heatmap", HTMLInputElement);
+  #heatTarget = byId("heat-target");
+  #overlay = new Overlay(this.#view);
+  #choice = new Choice();
+  #panel = new Panel(
+    (index) => this.choose(index),
+    (label) => this.#pickTarget(label),
+  );
+  #target = "top";
+  #onHeatmap;
+  #onShow;
+  /** @type {string[]} */
+  #labels = [];
+  #turn = 0;
+  /** Share of a face box's side that the network's square adds on every side. */
+  cropMargin = 0;
+
+  /**
+   * @param {() => void} onHeatmap another heatmap is wanted, or none
+   * @param {(scene: Scene) => void} onShow something new is shown
+   */
+  constructor(onHeatmap, onShow) {
+    this.#onHeatmap = onHeatmap;
+    this.#onShow = onShow;
+    this.#switch.addEventListener("change", () => this.#changeHeatmap());
+    this.#view.addEventListener("click", (event) => this.choose(this.#overlay.faceAt(event)));
+    paintScale(byId("heat-scale", HTMLCanvasElement));
+    this.#overlay.showsHeat = this.#switch.checked; // browsers restore a switch after a reload
+    this.#panel.clear();
+  }
+
+  get labels() {
+    return this.#labels;
+  }
+
+  set labels(labels) {
+    this.#labels = labels;
+    this.#panel.labels = labels;
+    this.#panel.target = this.#target;
+  }
+
+  get scene() {
+    return this.#overlay.scene;
+  }
+
+  /** The service's options for the heatmap that is wanted. */
+  get explanation() {
+    return { explain: this.#switch.checked ? "gradcam" : "none", target: this.#target };
+  }
+
+  /** The chosen face among those of another frame. @param {PageFace[]} faces */
+  pick(faces) {
+    return faces[this.#choice.indexIn(faces)];
+  }
+
+  /**
+   * A scene to be shown by `show`.
+   * @param {Pick<Reading, "image" | "faces">} reading
+   * @param {Scene["picture"]} picture
+   * @param {{mirrored?: boolean, unread?: Scene["unread"]}} [more]
+   * @returns {Promise<Scene>}
+   */
+  async sceneOf({ image, faces }, picture, { mirrored = false, unread } = {}) {
+    const heatmaps = await this.#heatmapsOf(faces);
+    return { picture, size: image, faces, heatmaps, chosen: this.#choice.follow(faces), mirrored, unread };
+  }
+
+  /** @param {Scene} scene */
+  show(scene) {
+    this.#turn += 1;
+    this.#frame.style.setProperty("--aspect", String(scene.size.width / scene.size.height));
+    this.#overlay.show(scene);
+    this.#panel.show(scene);
+    this.#view.ariaLabel = summary(scene);
+    this.#onShow(scene);
+  }
+
+  /** Shows nothing; the chosen face is still followed when it is back. */
+  empty() {
+    this.#turn += 1;
+    this.#overlay.show(null);
+    this.#panel.clear();
+    this.#view.ariaLabel = NOTHING;
+  }
+
+  clear() {
+    this.#choice.choose(null);
+    this.empty();
+  }
+
+  /** @param {number} index */
+  choose(index) {
+    const { scene } = this;
+    const face = scene?.faces[index];
+    if (!scene || !face) return;
+    this.#choice.choose(face);
+    this.show({ ...scene, chosen: index });
+  }
+
+  /** @param {boolean} mirrored */
+  mirror(mirrored) {
+    if (this.scene) this.show({ ...this.scene, mirrored });
+  }
+
+  /** @returns {Promise<Blob>} PNG of the picture with all that is painted on it */
+  snapshot() {
+    return this.#overlay.snapshot();
+  }
+
+  /** Shows a label's heatmap; a second press goes back to that of the top label. @param {string} label */
+  #pickTarget(label) {
+    this.#target = this.#target === label ? "top" : label;
+    this.#switch.checked = true;
+    this.#changeHeatmap();
+  }
+
+  async #changeHeatmap() {
+    this.#panel.target = this.#target;
+    this.#heatTarget.textContent = this.#target === "top" ? "" : `of ${this.#target}`;
+    this.#overlay.showsHeat = this.#switch.checked;
+    this.#onHeatmap();
+    const { scene } = this;
+    if (!scene) return;
+    const turn = this.#turn;
+    const heatmaps = await this.#heatmapsOf(scene.faces);
+    // A newer frame may be shown by now.
+    if (turn === this.#turn) this.show({ ...scene, heatmaps });
+  }
+
+  /** @param {PageFace[]} faces */
+  #heatmapsOf(faces) {
+    return Promise.all(
+      faces.map(async (face) => {
+        const canvas = await heatmapOf(face, this.#target);
+        return canvas && { canvas, box: squareOf(face.box, this.cropMargin) };
+      }),
+    );
+  }
+}
+
+/** The square that the network saw. @param {import("../contract.d.ts").Box} box @param {number} margin */
+function squareOf(box, margin) {
+  const side = Math.max(box.width, box.height) * (1 + 2 * margin);
+  return { x: box.x + (box.width - side) / 2, y: box.y + (box.height - side) / 2, width: side, height: side };
+}
+
+/** A scene in words. @param {Scene} scene */
+export function summary({ faces, chosen, unread }) {
+  const face = faces[chosen];
+  if (unread) return unread.detail;
+  if (!face) return "No face in view";
+  return `${faces.length === 1 ? "One face" : `${faces.length} faces`}, ${face.emotion} ${percent(face.confidence)}`;
+}
