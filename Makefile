@@ -25,11 +25,16 @@ TRAINING_READY := .venv-training/.training
 # as well; .venv is made from the oldest.
 NEWEST := 3.13
 NEWEST_PYTHON = $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.pyenv/versions/$(NEWEST)*/bin/python$(NEWEST)),\
-	$(shell $(name) -c '' 2>/dev/null && echo $(name))))
+	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name))))
 NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test)
 NEWEST_NAME := service tests on Python $(NEWEST)
 NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client",\
 	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
+
+# What npm brings checks the page's code; `make web` fetches it.
+NPM_READY = $(wildcard node_modules/.package-lock.json)
+PAGE_CHECK = $(if $(NPM_READY),npm run --silent check,@echo "skipped: the page's types and lint (make web fetches what they need)")
+PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page tests: make web fetches what they need")
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
@@ -41,17 +46,21 @@ help: ## list the targets
 run: $(SERVICE_READY) ## start the service (HOST, PORT; default 127.0.0.1:8000)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
 
-# The service's tests run without TensorFlow, so they cannot depend on it. The two lanes run at the same time;
-# tests/run.py says at the end how each part ended.
-test: $(TEST_READY) .venv-training/.test $$(NEWEST_READY) ## run all tests: the service's without TensorFlow, the training's with it
+# The service's tests run without TensorFlow, so they cannot depend on it. The lanes run at the same time, the parts of a
+# lane one after the other; tests/run.py says at the end how each part ended. The first lane is the longest, and its
+# browser tests depend on time, so the others are nice.
+test: $(TEST_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
-		--lane "service tests: $(PYTHON) -m pytest tests --ignore=tests/training" \
-		--lane "training tests: $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS)
+		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov" \
+		       "browser tests: $(PYTHON) -m pytest tests/browser" \
+		--lane "training tests: nice $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS) \
+		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(PAGE_TESTS)
 
-check: $(TEST_READY) ## formatting, lint and types, nothing is changed
+check: $(TEST_READY) $(NPM_READY) ## format, lint, types and who may import whom; nothing is changed
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
+	$(PAGE_CHECK)
 
 format: $(TEST_READY) ## format, and fix what ruff can fix
 	$(PYTHON) -m ruff format

@@ -13,12 +13,12 @@ import shutil
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -135,26 +135,25 @@ class Engine:
         return found or self._call("pull", image, check=False).returncode == 0
 
     def _start(self, image: str) -> tuple[str, str]:
-        """The container's id and the service's address; on the host's network where no port can be published."""
-        options = ["run", "-d", *HARDENED]
-        done = self._call(*options, "-p", f"127.0.0.1::{PORT}", image, check=False)
-        if done.returncode == 0:
-            container = done.stdout.split()[-1]
+        """The container's name and the service's address; on the host's network where no port can be published."""
+        container = f"fer-service-test-{os.getpid()}"
+        options = ["run", "-d", "--name", container, *HARDENED]
+        if self._call(*options, "-p", f"127.0.0.1::{PORT}", image, check=False).returncode == 0:
             return container, f"http://{self._text('port', container, str(PORT)).split()[0]}"
+        self._call("rm", "-f", container, check=False)
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-        container = self._text(*options, "--network", "host", "-e", f"PORT={port}", image).split()[-1]
+        self._call(*options, "--network", "host", "-e", f"PORT={port}", image)
         return container, f"http://127.0.0.1:{port}"
 
     def _wait_until_ready(self, container: str, url: str) -> None:
         until = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < until:
-            try:
-                with urllib.request.urlopen(f"{url}/readyz", timeout=3):  # noqa: S310
+            with suppress(httpx2.TransportError):
+                if httpx2.get(f"{url}/readyz").status_code == 200:
                     return
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.1)
+            time.sleep(0.1)
         logs = self._call("logs", container, check=False)
         raise AssertionError(f"not ready within {READY_WITHIN_S} s: {logs.stdout}{logs.stderr}")
 
@@ -174,11 +173,7 @@ class Engine:
 
 
 def _predict(url: str) -> dict[str, Any]:
-    request = urllib.request.Request(  # noqa: S310
-        f"{url}/v1/predict", PHOTO.read_bytes(), {"Content-Type": "image/jpeg"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        answer: dict[str, Any] = json.load(response)
+    answer: dict[str, Any] = httpx2.post(f"{url}/v1/predict", content=PHOTO.read_bytes(), timeout=30).json()
     return answer
 
 
