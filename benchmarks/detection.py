@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     print("smallest share  step  neighbours  found  false  median ms")
     for share, step, neighbours in itertools.product((1 / 12, 1 / 16, 1 / 24), (1.1, 1.15, 1.2), (3, 4, 5)):
         haar.SMALLEST_SHARE, haar.STEP, haar.NEIGHBOURS = share, step, neighbours
-        detector = haar.FaceDetector()
+        detector = haar.HaarDetector()
         found = invented = 0
         spent = []
         for (grey, _), wanted in zip(pictures, truths, strict=True):

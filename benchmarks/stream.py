@@ -34,7 +34,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from service import __main__ as service
-from service.analysis import Analysis, Analyzer, Options
+from service.analysis import DEFAULT_OPTIONS, Analysis, Analyzer, Options
 
 FRAMES_PER_S = 30
 ANALYSES_PER_S = 5
@@ -65,7 +65,7 @@ def serve_slowly(port: int) -> None:
     """A service of which one session gets ANALYSES_PER_S at most: each analysis takes its whole share of a second."""
     analyse = Analyzer.analyse
 
-    def slowed(self: Analyzer, body: bytes, options: Options) -> Analysis:
+    def slowed(self: Analyzer, body: bytes, options: Options = DEFAULT_OPTIONS) -> Analysis:
         until = time.monotonic() + 1 / ANALYSES_PER_S
         found = analyse(self, body, options)
         time.sleep(max(0.0, until - time.monotonic()))

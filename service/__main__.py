@@ -16,19 +16,19 @@ log = logging.getLogger("service")
 
 
 class Server(uvicorn.Server):
-    """Tells the application of the stop signal first, so that streams can say goodbye."""
+    """Tells the application of the stop signal first, so that streams and videos end with their last message."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        context = getattr(self.config.app.state, "context", None)  # type: ignore[union-attr]
-        if context is not None:
-            context.draining.set()
+        state = getattr(self.config.app.state, "service", None)  # type: ignore[union-attr]
+        if state is not None:
+            state.draining.set()
         super().handle_exit(sig, frame)
 
 
 class Connection(WebSocketsSansIOProtocol):
-    """Takes nothing from a client that does not read, and lets go of it in the end.
+    """Reads nothing from a client that does not read itself, and aborts its connection at the end.
 
-    uvicorn's own goes on answering pings into memory, and its close waits until all that was written is taken.
+    uvicorn's own class keeps its answers to pings in memory, and its close waits until the client has read everything.
     """
 
     def pause_writing(self) -> None:
@@ -51,7 +51,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         settings = service_settings.load()
-        # The lifespan loads it again; here a refusal is one line instead of a traceback.
+        # The lifespan loads the model again; here a bad file gives one line instead of a traceback.
         EmotionClassifier(settings.model)
     except service_settings.SettingsError as error:
         log.error("settings refused: %s", error)
@@ -65,7 +65,7 @@ def main() -> int:
         port=settings.port,
         log_config=None,
         ws=Connection,
-        # Up to here a session tells a client that its frame is too large; what is larger still is cut off unread.
+        # A frame up to this size is answered by the session (1009 and the limit); a larger one is not read to its end.
         ws_max_size=2 * settings.max_frame_bytes,
         # JPEG does not shrink any further.
         ws_per_message_deflate=False,

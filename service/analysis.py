@@ -1,7 +1,8 @@
-"""The pipeline every transport shares: decode, detect, crop, classify, explain."""
+"""Analyzer: what every transport does with one image: decode, detect, crop, classify, explain."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 
 from . import images
 from .classifier import EmotionClassifier
-from .detectors.haar import NAME, FaceDetector
+from .detectors.base import Detection, FaceDetector
+from .detectors.haar import HaarDetector
 from .images import Box, Grey
 from .problems import InvalidOption
+from .settings import MAX_PIXELS, available_cpus, default_model
 
 # Of FER-2013's training faces, two in a hundred are darker than this, two brighter and two less sharp;
 # a face beyond these is unlike what the network has learned from.
@@ -20,7 +23,7 @@ DARK, BRIGHT, BLURRED = 0.24, 0.77, 530.0
 
 @dataclass(frozen=True)
 class Options:
-    """What a client asks for; see `service.schemas.PredictOptions` for what each word means."""
+    """What a client asks for; `service.schemas.PredictOptions` describes each option."""
 
     explain: Literal["none", "gradcam"] = "none"
     heatmap: Literal["map", "overlay"] = "map"
@@ -30,34 +33,56 @@ class Options:
     crop: Literal["detect", "whole"] = "detect"
 
 
+DEFAULT_OPTIONS = Options()
+
+
 @dataclass(frozen=True)
 class Explanation:
-    """An encoded heatmap for one label."""
+    """An encoded heatmap for one label, of `size_wh` pixels; `box` is the square of the image that it covers.
+
+    The square may reach past the edges of the image.
+    """
 
     target: str
     media_type: str
     size_wh: tuple[int, int]
+    box: Box
     data: bytes
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face and what the network sees in it; `probabilities` is float64 (classes,) and sums to 1.
+    """One face and what the network answers for it.
 
-    `plausible` are the indices of the labels that hold the true one at the coverage the file was fitted for,
-    likeliest first; never empty. `track_id` is for `service.tracking` to set.
+    `probabilities` is float64 (labels,) in the order of `labels` and sums to 1. `prediction_set` are the indices of
+    the labels that hold the true one at the coverage the model file was fitted for, most probable first; never empty.
+    `detector` is None where nothing was looked for, `track_id` outside streams and videos.
     """
 
-    box: Box
+    labels: tuple[str, ...]
+    detection: Detection
     detector: str | None
-    weight: float | None
     probabilities: NDArray[np.float64]
-    plausible: tuple[int, ...]
+    prediction_set: tuple[int, ...]
     sharpness: float
     brightness: float
     warnings: tuple[str, ...]
     explanations: tuple[Explanation, ...]
     track_id: int | None = None
+
+    @property
+    def box(self) -> Box:
+        return self.detection.box
+
+    @property
+    def emotion(self) -> str:
+        """The most probable label."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """The probability of `emotion`."""
+        return float(self.probabilities.max())
 
 
 @dataclass(frozen=True)
@@ -83,120 +108,116 @@ class _Stopwatch:
 
 
 class Analyzer:
-    """Finds and reads the faces of one image at a time. Safe for many threads; keeps nothing."""
+    """Analyses one image at a time. Safe for many threads; keeps nothing."""
 
     def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, *, max_pixels: int) -> None:
         self._detector = detector
         self._classifier = classifier
         self._max_pixels = max_pixels
 
-    def analyse(self, body: bytes, options: Options) -> Analysis:
-        """An image file's bytes to its faces. Raises the problems of `images.decode` and InvalidOption."""
+    def analyse(self, body: bytes, options: Options = Options()) -> Analysis:
+        """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption."""
         self.check_target(options.target)
-        targets = self._targets(options)
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
         watch.lap("decode")
-        return self._read(image, options, targets, watch)
+        return self._analyse(image, options, watch)
 
     def analyse_image(self, image: images.Image, options: Options) -> Analysis:
-        """An image that is decoded already, such as a video's frame, with a target that was checked."""
-        return self._read(image, options, self._targets(options), _Stopwatch())
-
-    def _read(self, image: images.Image, options: Options, targets: tuple[str, ...], watch: _Stopwatch) -> Analysis:
-        found = self._find(image, options)
-        watch.lap("detect")
-        contract = self._classifier.contract
-        # A whole image is a face already framed: nothing is added around it.
-        margin = 0.0 if options.crop == "whole" else contract.crop_margin
-        crops = [images.crop(image.grey, box, contract.size_wh, margin) for box, _ in found]
-        batch = np.stack(crops)[..., None] if crops else np.zeros((0, *contract.size_wh[::-1], 1), np.uint8)
-        reading = self._classifier.classify(batch)
-        watch.lap("infer")
-        explanations = [
-            self._explain(image.grey, box, margin, row, heatmaps, targets, options.heatmap)
-            for (box, _), row, heatmaps in zip(found, reading.probabilities, reading.heatmaps, strict=True)
-        ]
-        watch.lap("explain")
-        faces = tuple(
-            self._face(box, weight, crop, row, explained, options)
-            for (box, weight), crop, row, explained in zip(
-                found, crops, reading.probabilities, explanations, strict=True
-            )
-        )
-        return Analysis(image.size_wh, faces, watch.laps)
+        """The faces of an image that is decoded already, such as a video's frame. The target was checked before."""
+        return self._analyse(image, options, _Stopwatch())
 
     def check_target(self, target: str) -> None:
         """Raises InvalidOption for a label that the model does not have."""
         labels = self._classifier.contract.labels
         if target not in ("top", "all", *labels):
-            raise InvalidOption(f"target is {target!r}; it takes top, all, {', '.join(labels)}.")
+            raise InvalidOption(f"target is {target!r}; it can be top, all, {', '.join(labels)}.")
 
-    def _targets(self, options: Options) -> tuple[str, ...]:
-        """The labels to explain; "top" stays a word until the probabilities are known."""
-        labels = self._classifier.contract.labels
-        if options.explain == "none":
-            return ()
-        return labels if options.target == "all" else (options.target,)
+    def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch) -> Analysis:
+        found = self._detect(image, options)
+        watch.lap("detect")
+        contract = self._classifier.contract
+        margin = 0.0 if options.crop == "whole" else contract.crop_margin
+        crops = [images.crop(image.grey, each.box, contract.size_wh, margin) for each in found]
+        batch = np.stack(crops)[..., None] if crops else np.zeros((0, *contract.size_wh[::-1], 1), np.uint8)
+        reading = self._classifier.classify(batch)
+        watch.lap("infer")
+        faces = []
+        for index, (detection, crop) in enumerate(zip(found, crops, strict=True)):
+            face = self._face(detection, crop, reading.probabilities[index], options)
+            explanations = self._explain(image.grey, face, margin, reading.heatmaps[index], options)
+            faces.append(replace(face, explanations=explanations))
+        watch.lap("explain")
+        return Analysis(image.size_wh, tuple(faces), watch.laps)
 
-    def _find(self, image: images.Image, options: Options) -> list[tuple[Box, float | None]]:
+    def _detect(self, image: images.Image, options: Options) -> list[Detection]:
         if options.crop == "whole":
-            return [(image.box, None)]
-        found = self._detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
-        return [(face.box, face.weight) for face in found]
+            return [Detection(image.box)]
+        return self._detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
 
-    def _explain(
-        self,
-        grey: Grey,
-        box: Box,
-        margin: float,
-        row: NDArray[np.float64],
-        heatmaps: NDArray[np.float32],
-        targets: tuple[str, ...],
-        form: str,
-    ) -> tuple[Explanation, ...]:
+    def _face(self, detection: Detection, crop: Grey, probabilities: NDArray[np.float64], options: Options) -> Face:
         contract = self._classifier.contract
-        explained = []
-        for target in targets:
-            index = int(row.argmax()) if target == "top" else contract.labels.index(target)
-            label = contract.labels[index]
-            if form == "overlay":
-                picture = images.encode_overlay(images.cut(grey, box, margin), heatmaps[index])
-                side = images.OVERLAY_SIDE
-                explained.append(Explanation(label, "image/jpeg", (side, side), picture))
-            else:
-                picture = images.encode_map(heatmaps[index], contract.size_wh)
-                explained.append(Explanation(label, "image/png", contract.size_wh, picture))
-        return tuple(explained)
-
-    def _face(
-        self,
-        box: Box,
-        weight: float | None,
-        crop: Grey,
-        row: NDArray[np.float64],
-        explanations: tuple[Explanation, ...],
-        options: Options,
-    ) -> Face:
         sharpness, brightness = images.sharpness(crop), images.brightness(crop)
-        contract = self._classifier.contract
         return Face(
-            box=box,
-            detector=NAME if options.crop == "detect" else None,
-            weight=weight,
-            probabilities=row,
-            plausible=plausible(row, contract.plausible_threshold),
+            labels=contract.labels,
+            detection=detection,
+            detector=self._detector.name if options.crop == "detect" else None,
+            probabilities=probabilities,
+            prediction_set=prediction_set(probabilities, contract.prediction_set_threshold),
             sharpness=sharpness,
             brightness=brightness,
-            warnings=_warnings(box, contract.size_wh, sharpness, brightness),
-            explanations=explanations,
+            warnings=_warnings(detection.box, contract.size_wh, sharpness, brightness),
+            explanations=(),
         )
 
+    def _explain(
+        self, grey: Grey, face: Face, margin: float, heatmaps: NDArray[np.float32], options: Options
+    ) -> tuple[Explanation, ...]:
+        """The heatmaps float32 (labels, height, width) that the options ask for, encoded."""
+        x, y, side = images.framed(face.box, margin)
+        explanations = []
+        for label in _targets(face, options):
+            heatmap = heatmaps[face.labels.index(label)]
+            if options.heatmap == "overlay":
+                media_type, size_wh = "image/jpeg", (images.OVERLAY_SIDE, images.OVERLAY_SIDE)
+                data = images.encode_overlay(images.cut(grey, face.box, margin), heatmap)
+            else:
+                media_type, size_wh = "image/png", self._classifier.contract.size_wh
+                data = images.encode_map(heatmap, size_wh)
+            explanations.append(Explanation(label, media_type, size_wh, Box(x, y, side, side), data))
+        return tuple(explanations)
 
-def plausible(row: NDArray[np.float64], threshold: float) -> tuple[int, ...]:
-    """Indices of the conformal prediction set, likeliest first; the answer is always one of them."""
-    order = np.argsort(-row, kind="stable")
-    return tuple(int(index) for rank, index in enumerate(order) if rank == 0 or row[index] >= threshold)
+
+def load_analyzer(
+    model: Path | None = None,
+    *,
+    threads: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Analyzer:
+    """An analyzer without a server: `load_analyzer().analyse(Path("photo.jpg").read_bytes())`.
+
+    `model` is an ONNX file (see `settings.default_model`), `threads` for one image (default: the cores of this
+    process). Raises ModelError where the file cannot be used.
+    """
+    threads = threads or available_cpus()
+    classifier = EmotionClassifier(model or default_model(), threads=threads)
+    return Analyzer(HaarDetector(threads=threads), classifier, max_pixels=max_pixels)
+
+
+def prediction_set(probabilities: NDArray[np.float64], threshold: float) -> tuple[int, ...]:
+    """Indices of the conformal prediction set (Angelopoulos and Bates 2021), most probable first.
+
+    All labels with at least `threshold`; the most probable one is always in it.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(int(index) for rank, index in enumerate(order) if rank == 0 or probabilities[index] >= threshold)
+
+
+def _targets(face: Face, options: Options) -> tuple[str, ...]:
+    """The labels to explain."""
+    if options.explain == "none":
+        return ()
+    return {"all": face.labels, "top": (face.emotion,)}.get(options.target, (options.target,))
 
 
 def _warnings(box: Box, size_wh: tuple[int, int], sharpness: float, brightness: float) -> tuple[str, ...]:

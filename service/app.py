@@ -1,4 +1,4 @@
-"""Assembly: settings in, the ASGI application out. Read the lifespan and you know all that is alive."""
+"""Assembly: settings in, the ASGI application out. The lifespan makes every object that lives with the service."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
-import cv2
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
@@ -17,33 +16,34 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from . import __version__
 from .analysis import Analyzer
 from .classifier import EmotionClassifier
 from .detectors import haar
-from .detectors.haar import FaceDetector
-from .middleware import Envelope, render, security_headers
+from .middleware import AnswerMiddleware, render, security_headers
 from .problems import Problem
 from .routes import operations, predict, stream, video
-from .schemas import ProblemDocument, VideoError, VideoFrame, VideoSummary
+from .schemas import ProblemDocument
 from .settings import Settings
-from .state import Context
-from .workers import WorkerPool
+from .state import State
+from .video.messages import VideoError, VideoFrame, VideoSummary
+from .workers import Places, WorkerPool
 
 log = logging.getLogger("service")
 
 WEB = Path(__file__).parent / "web"
-# ONNX Runtime for browsers, which `make web` fetches; without it the page leaves out what needs it.
+# ONNX Runtime for browsers, which `make web` fetches; without it the page cannot run the model itself.
 RUNTIME = WEB / "vendor" / "ort.wasm.bundle.min.mjs"
 
 
-class State(TypedDict):
-    """What the lifespan hands to every request."""
+class _Lifespan(TypedDict):
+    """What Starlette copies into `state` of every request."""
 
-    context: Context
+    service: State
 
 
 class _Application(FastAPI):
-    """FastAPI whose document also holds the problem and the video's lines that its paths refer to."""
+    """FastAPI; its OpenAPI document also has the schemas of a problem and of a video's lines, to which paths refer."""
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -56,30 +56,33 @@ class _Application(FastAPI):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Nothing is loaded before its lifespan begins, so documents need no model."""
+    """The application. Nothing is loaded before its lifespan begins: the documents need no model."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        cv2.setNumThreads(settings.threads)
+    async def lifespan(app: FastAPI) -> AsyncIterator[_Lifespan]:
+        detector = haar.HaarDetector(threads=settings.threads)
         classifier = EmotionClassifier(settings.model, threads=settings.threads)
-        pool = WorkerPool(threads=settings.threads, queue=settings.queue, deadline_s=settings.deadline_s)
-        context = Context(
+        state = State(
             settings=settings,
             contract=classifier.contract,
             model_file=classifier.file,
-            analyzer=Analyzer(FaceDetector(), classifier, max_pixels=settings.max_pixels),
-            pool=pool,
+            detector=detector.search(),
+            analyzer=Analyzer(detector, classifier, max_pixels=settings.max_pixels),
+            pool=WorkerPool(threads=settings.threads, queue=settings.queue, deadline_s=settings.deadline_s),
+            streams=Places(settings.max_streams, name="streams", retry_after_s=10),
+            videos=Places(settings.max_videos, name="videos", retry_after_s=10),
         )
-        app.state.context = context
+        # For `python -m service`, whose signal handler has no request.
+        app.state.service = state
         log.info("serving %s %s, %d threads", settings.model, classifier.contract.version, settings.threads)
-        yield {"context": context}
-        context.draining.set()
-        pool.close()
+        yield {"service": state}
+        state.draining.set()
+        state.pool.close()
 
     app = _Application(
         title="Facial expression recognition",
-        version="1",
-        summary="Finds faces, reads their expressions, and shows what the network looked at.",
+        version=__version__,
+        summary="Finds faces, classifies their expressions, and shows what the network looked at.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -91,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_exception_handler(kind, render)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
-    app.add_middleware(Envelope, headers=security_headers(wasm=RUNTIME.exists()))
+    app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))
     return app
 
 

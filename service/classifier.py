@@ -1,4 +1,4 @@
-"""EmotionClassifier: the ONNX session and the contract that the file carries."""
+"""EmotionClassifier: the ONNX session, and the contract that the file's metadata state."""
 
 import hashlib
 import json
@@ -11,18 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
+# ONNX Runtime's Linux builds report usage to Microsoft unless this is set before they are loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 
 class ModelError(Exception):
-    """The file cannot be served; the message names the file and what it lacks."""
+    """The file cannot be used; the message names the file and what it lacks."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a model file says of itself; the service knows nothing of the network but this."""
+    """What a model file says of itself. The service knows nothing else about the network.
+
+    `size_wh` are the pixels of its input, `heatmap_wh` those of its heatmaps. `crop_margin` is the share of the face
+    box's longer side that a crop adds on every side.
+    """
 
     labels: tuple[str, ...]
     size_wh: tuple[int, int]
@@ -34,7 +38,7 @@ class Contract:
     seed: str
     metrics: dict[str, Any]
     temperature: float
-    plausible_threshold: float
+    prediction_set_threshold: float
     crop_margin: float
     heatmap_layer: str
     heatmap_wh: tuple[int, int]
@@ -44,7 +48,10 @@ class Contract:
 
 @dataclass(frozen=True)
 class Reading:
-    """Answers for n faces: probabilities float64 (n, classes), heatmaps float32 (n, classes, h, w)."""
+    """The network's answers for n faces: probabilities float64 (n, classes), heatmaps float32 (n, classes, h, w).
+
+    Each row of probabilities sums to 1; heatmaps are at least 0 and have no upper bound.
+    """
 
     probabilities: NDArray[np.float64]
     heatmaps: NDArray[np.float32]
@@ -60,24 +67,24 @@ class EmotionClassifier:
         if not path.is_file():
             raise ModelError(f"{path} does not exist; train a model with `make train` or set FER_MODEL.")
         content = path.read_bytes()
-        # Kept as it was read: what is handed out is what runs, whatever happens to the file.
+        # The bytes that run are the bytes that GET /v1/model/file sends, even if the file is replaced meanwhile.
         self.file = content
         self._session = _open(content, path, threads)
         self.contract = _read_contract(self._session, content, path)
         self.warm_up_ms = self._warm_up(path)
 
     def classify(self, faces: NDArray[np.uint8]) -> Reading:
-        """Grey faces, uint8 (n, height, width, 1) of the contract's size, in one run; n may be 0."""
+        """Classify grey faces, uint8 (n, height, width, 1) of the contract's size, in one run; n may be 0."""
         if len(faces) == 0:
             classes, (width, height) = len(self.contract.labels), self.contract.heatmap_wh
             return Reading(np.zeros((0, classes)), np.zeros((0, classes, height, width), np.float32))
         probabilities, heatmaps = self._session.run(["probabilities", "heatmaps"], {"faces": faces})
         exact = np.asarray(probabilities, np.float64)
-        # float32 rounding leaves sums a few 1e-8 off one; what is promised is a sum of one.
+        # float32 rounding leaves sums a few 1e-8 off one; the promise is a sum of one.
         return Reading(exact / exact.sum(axis=1, keepdims=True), np.asarray(heatmaps))
 
     def _warm_up(self, path: Path) -> float:
-        """The first run allocates; done here, readiness is true and no client pays for it."""
+        """Milliseconds of a first run: it allocates, and no client should have to wait for that."""
         width, height = self.contract.size_wh
         started = time.perf_counter()
         reading = self.classify(np.zeros((1, height, width, 1), np.uint8))
@@ -94,7 +101,7 @@ def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Spinning threads would take the cores from face detection: 10 to 37 % of the whole request.
+    # Threads that spin while they wait take the cores from face detection: without them a request is 10 to 37 % faster.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
@@ -109,8 +116,11 @@ def _read_contract(session: onnxruntime.InferenceSession, content: bytes, path: 
     missing = [f"output {name!r}" for name in ("probabilities", "heatmaps") if name not in outputs]
     missing += [] if set(inputs) == {"faces"} else ["the one input 'faces'"]
     metadata = session.get_modelmeta().custom_metadata_map
-    words = [name for name in Contract.__dataclass_fields__ if name not in ("size_wh", "sha256", "heatmap_wh")]
-    missing += [f"metadata {name!r}" for name in words if name not in metadata]
+    if "plausible_threshold" in metadata:
+        # Its name in files exported before version 0.2.
+        metadata["prediction_set_threshold"] = metadata.pop("plausible_threshold")
+    wanted = [name for name in Contract.__dataclass_fields__ if name not in ("size_wh", "sha256", "heatmap_wh")]
+    missing += [f"metadata {name!r}" for name in wanted if name not in metadata]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}; export it with `make export`.")
     faces = inputs["faces"]
@@ -124,7 +134,7 @@ def _read_contract(session: onnxruntime.InferenceSession, content: bytes, path: 
             sha256=hashlib.sha256(content).hexdigest(),
             metrics=json.loads(metadata["metrics"]),
             temperature=float(metadata["temperature"]),
-            plausible_threshold=float(metadata["plausible_threshold"]),
+            prediction_set_threshold=float(metadata["prediction_set_threshold"]),
             crop_margin=float(metadata["crop_margin"]),
             **{
                 name: metadata[name]

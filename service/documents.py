@@ -12,35 +12,22 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from . import schemas
+from . import __version__
 from .app import create_app
 from .settings import Settings
-from .stream.protocol import HEADER, PROTOCOL
+from .stream import messages as stream
+from .stream.protocol import HEADER, PROTOCOL, CloseCode
 
 FOLDER = Path("openapi")
-CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (schemas.SessionUpdate, schemas.SessionClose)
+CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (stream.SessionUpdate, stream.SessionClose)
 SERVER_MESSAGES: tuple[type[BaseModel], ...] = (
-    schemas.SessionCreated,
-    schemas.SessionUpdated,
-    schemas.StreamResult,
-    schemas.FrameDropped,
-    schemas.StreamError,
-    schemas.SessionClosed,
+    stream.SessionCreated,
+    stream.SessionUpdated,
+    stream.StreamResult,
+    stream.FrameDropped,
+    stream.StreamError,
+    stream.SessionClosed,
 )
-CLOSE_CODES = {
-    1000: "session.close was answered",
-    1001: "the service shuts down",
-    1002: f"another subprotocol than {PROTOCOL} was asked for, or what came is no WebSocket frame",
-    1003: "a text message that is neither session.update nor session.close",
-    1007: "a text message that is not JSON in UTF-8",
-    1008: "answers were not read for stream_send_s",
-    1009: "a frame over max_frame_bytes, or a text message over max_text_chars",
-    1011: "an error of ours, or pings went unanswered",
-    1013: "all sessions are taken",
-    4408: "no message for stream_idle_s",
-    4409: "stream_session_s is over",
-    4429: "more than stream_abuse frames without a credit, frames in error and text messages within ten seconds",
-}
 
 
 def openapi() -> str:
@@ -58,19 +45,19 @@ def asyncapi() -> str:
     messages = {model.__name__: _message(model) for model in models}
     messages["Frame"] = {
         "contentType": "application/octet-stream",
-        "summary": "Client, binary: one complete JPEG, PNG or WebP file, at will after a header "
+        "summary": "Client, binary: one complete JPEG, PNG or WebP file, optionally after a header "
         f"of {HEADER.size} bytes, big-endian: the bytes FER1, u32 frame id, f64 capture time in ms. "
         "Without it frames are numbered from 1. Every frame gets one answer: result, dropped or error.",
         "payload": {"type": "string", "format": "binary"},
     }
     names = {"client": ["Frame", *(model.__name__ for model in CLIENT_MESSAGES)]}
     names["server"] = [model.__name__ for model in SERVER_MESSAGES]
-    codes = "\n".join(f"- {code}: {meaning}" for code, meaning in CLOSE_CODES.items())
+    codes = "\n".join(f"- {code}: {code.meaning}" for code in CloseCode)
     document = {
         "asyncapi": "3.0.0",
         "info": {
             "title": f"Facial expression stream, {PROTOCOL}",
-            "version": "1",
+            "version": __version__,
             "description": f"WebSocket with subprotocol `{PROTOCOL}`. Send a frame only while you hold a credit; "
             f"each answer gives one back.\n\nClose codes:\n{codes}\n",
         },
@@ -85,6 +72,7 @@ def asyncapi() -> str:
             "fromServer": _operation("send", names["server"]),
         },
         "components": {"messages": messages, "schemas": definitions["$defs"]},
+        "x-close-codes": [{"code": code.value, "name": code.name, "meaning": code.meaning} for code in CloseCode],
     }
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
 

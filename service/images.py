@@ -32,6 +32,10 @@ class Box:
     width: int
     height: int
 
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
 
 @dataclass(frozen=True)
 class Image:

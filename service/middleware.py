@@ -1,23 +1,19 @@
-"""Around every answer: an id, the security headers, and errors as problem+json, FastAPI's own included."""
-
-import logging
+"""What surrounds every answer: a request id, security headers, and errors as problem documents."""
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import MEDIA_TYPE, Internal, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, Problem
-from .state import new_id
-
-log = logging.getLogger("service")
+from .ids import new_id
+from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, report
 
 
 def security_headers(*, wasm: bool) -> dict[str, str]:
-    """Headers of every answer; `wasm`: WebAssembly may be compiled, which a page that runs the model itself needs."""
+    """Headers of every answer; `wasm` lets the page compile WebAssembly, to run the model in the browser."""
     scripts = "'self' 'wasm-unsafe-eval'" if wasm else "'self'"
     return {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -29,32 +25,29 @@ def security_headers(*, wasm: bool) -> dict[str, str]:
     }
 
 
-def render(request: Request, error: Exception) -> Response:
-    """Any exception as a problem document; what is not the client's doing is logged under the request's id."""
-    problem = as_problem(error)
-    request_id = getattr(request.state, "request_id", "")
-    if isinstance(problem, Internal):
-        log.error("request %s failed", request_id, exc_info=error)
-    document = problem.document(request.url.path, request_id)
+def render(connection: HTTPConnection, error: Exception) -> Response:
+    """Any exception as a problem document."""
+    problem, document = report(
+        _translated(error), instance=connection.url.path, request_id=getattr(connection.state, "request_id", "")
+    )
     return JSONResponse(document, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
-def as_problem(error: Exception) -> Problem:
-    """The problem that an exception stands for."""
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, RequestValidationError):
-        return InvalidOption("; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()) + ".")
-    if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
-        return MethodNotAllowed("See /docs for the methods of each path.")
-    if isinstance(error, HTTPException):
-        return NotFound("See /docs for the paths that exist.")
-    if isinstance(error, ClientDisconnect):
-        return MalformedBody("The client left before its body was complete.")
-    return Internal("The error has been logged under this request_id.")
+def _translated(error: Exception) -> Exception:
+    """FastAPI's and Starlette's own exceptions as problems; any other exception as it is."""
+    match error:
+        case RequestValidationError():
+            return InvalidOption("; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()) + ".")
+        case HTTPException(status_code=MethodNotAllowed.status):
+            return MethodNotAllowed("See /docs for the methods of each path.")
+        case HTTPException():
+            return NotFound("See /docs for the paths that exist.")
+        case ClientDisconnect():
+            return MalformedBody("The client left before its body was complete.")
+    return error
 
 
-class Envelope:
+class AnswerMiddleware:
     """ASGI middleware: gives every request an id, and every answer that id and the security headers."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
@@ -67,26 +60,26 @@ class Envelope:
         request_id = new_id()
         scope.setdefault("state", {})["request_id"] = request_id
 
-        begun = False
+        started = False
 
-        async def send_enveloped(message: Message) -> None:
-            nonlocal begun
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                begun = True
+                started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
-                # Pages are asked for again (their ETag makes that cheap), or an upgrade would mix old modules with new.
-                # A result is nobody's to keep.
-                kept = "etag" in headers or not scope["path"].startswith("/v1/")
-                headers["Cache-Control"] = "no-cache" if kept else "no-store"
+                # The page's files are checked again each time (their ETag makes that cheap): after an upgrade a browser
+                # would otherwise mix old modules with new ones. Results are stored nowhere.
+                cached = "etag" in headers or not scope["path"].startswith("/v1/")
+                headers["Cache-Control"] = "no-cache" if cached else "no-store"
             await send(message)
 
         try:
-            await self._app(scope, receive, send_enveloped)
+            await self._app(scope, receive, send_with_headers)
         except Exception as error:
-            # Here and not as a handler of FastAPI's: that one's answer would bypass this envelope.
-            if scope["type"] != "http" or begun:
+            # A handler registered with FastAPI for Exception would answer outside this middleware, without its headers.
+            if scope["type"] != "http" or started:
                 raise
-            await render(Request(scope), error)(scope, receive, send_enveloped)
+            await render(Request(scope), error)(scope, receive, send_with_headers)

@@ -1,6 +1,9 @@
-"""Errors that know their own status and code, and the one way they are put into words (RFC 9457)."""
+"""Errors that know their own status and code, and the one function that logs and renders them (RFC 9457)."""
 
+import logging
 from typing import Any, ClassVar
+
+log = logging.getLogger("service")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -98,7 +101,7 @@ class VideoTooManyPixels(Problem):
 
 
 class Internal(Problem):
-    """An error of ours; nothing of the exception's text reaches the client."""
+    """A fault of the service; nothing of the exception's text reaches the client."""
 
 
 class Overloaded(Problem):
@@ -111,3 +114,16 @@ class Draining(Problem):
 
 class DeadlineExceeded(Problem):
     status, code, title = 504, "deadline_exceeded", "The answer took too long"
+
+
+def report(error: Exception, *, instance: str, request_id: str) -> tuple[Problem, dict[str, Any]]:
+    """The problem that an exception stands for, and its document for the client.
+
+    What is no Problem is a fault of the service: it is logged under `request_id`, and the client gets Internal.
+    """
+    if isinstance(error, Problem):
+        problem = error
+    else:
+        log.error("request %s failed", request_id, exc_info=error)
+        problem = Internal("The error has been logged under this request_id.")
+    return problem, problem.document(instance, request_id)

@@ -1,15 +1,19 @@
 """What differs between machines, from the environment (FER_…), and the limits that are in force."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, PositiveInt, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "FER_"
-# The command line's (client/). Its FER_KEY stays refused here: who sets it may believe that it guards the service.
-CLIENTS = "FER_URL"
+# The client's command line reads this variable, so it may be set where the service runs.
+CLIENT_URL = "FER_URL"
+MODEL = Path("models/emotion.onnx")
+MAX_PIXELS = 25_000_000
 
 
 class SettingsError(Exception):
@@ -36,8 +40,14 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None if quota in ("max", "-1") else -(-int(quota) // int(period))
 
 
+def default_model() -> Path:
+    """models/emotion.onnx of the working directory; without one, the file that is installed with the package."""
+    packaged = Path(__file__).parent / MODEL
+    return packaged if packaged.is_file() and not MODEL.is_file() else MODEL
+
+
 class Settings(BaseSettings):
-    """Every setting, its default and its bounds; the README's table lists the same."""
+    """Every setting, its default and its bounds; `python -m service.settings` prints them as a table."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -47,7 +57,7 @@ class Settings(BaseSettings):
     port: int = Field(
         8000, ge=0, le=65535, validation_alias=AliasChoices("FER_PORT", "PORT"), description="port to listen on"
     )
-    model: Path = Field(Path("models/emotion.onnx"), description="the ONNX file to serve")
+    model: Path = Field(default_factory=default_model, description="the ONNX file to serve")
     threads: PositiveInt = Field(
         default_factory=available_cpus,
         le=256,
@@ -57,7 +67,7 @@ class Settings(BaseSettings):
     deadline_s: float = Field(15.0, gt=0, le=600, description="longest time from the queue to the answer, seconds")
     body_timeout_s: float = Field(15.0, gt=0, le=600, description="longest time for a body to arrive, seconds")
     max_body_bytes: PositiveInt = Field(10 * 2**20, le=2**30, description="largest request body, bytes")
-    max_pixels: PositiveInt = Field(25_000_000, le=2**27, description="largest image, width times height")
+    max_pixels: PositiveInt = Field(MAX_PIXELS, le=2**27, description="largest image, width times height")
     max_faces: PositiveInt = Field(50, le=1000, description="most faces that a request may ask for")
     max_videos: PositiveInt = Field(
         2, le=1000, description="videos at once, their bodies are kept in memory; one more is answered 503"
@@ -100,7 +110,7 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Settings from the environment. Raises SettingsError that names each wrong or unknown variable."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENTS})
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENT_URL})
     if unknown:
         raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
     try:
@@ -113,3 +123,27 @@ def load() -> Settings:
 def _variable(field: int | str) -> str:
     name = str(field)
     return name if name.isupper() else f"{PREFIX}{name.upper()}"
+
+
+def markdown_table() -> str:
+    """Every setting as a Markdown table, for the README."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        names = [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [_variable(name)]
+        rows.append(f"| {', '.join(f'`{each}`' for each in names)} | {_default(field)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    """A default as it would be set; nothing for an empty one."""
+    if field.default_factory is available_cpus:
+        return "cores"
+    value = MODEL if field.default_factory is default_model else field.default
+    if value == ():
+        return ""
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown_table())

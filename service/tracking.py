@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import analysis
-from .analysis import Face
+from .analysis import Face, prediction_set
 
 Vector = NDArray[np.float64]
 
@@ -68,9 +67,9 @@ class Tracker:
     speaks for itself, with 1 the mean is over the whole track.
     """
 
-    def __init__(self, *, smoothing: float = 0.0, plausible_threshold: float) -> None:
+    def __init__(self, *, smoothing: float = 0.0, prediction_set_threshold: float) -> None:
         self.smoothing = smoothing
-        self._plausible_threshold = plausible_threshold
+        self._prediction_set_threshold = prediction_set_threshold
         self._tracks: list[_Track] = []
         self._begun = 0
         self._latest_s = -math.inf
@@ -118,8 +117,12 @@ class Tracker:
         if self.smoothing == 0:
             return replace(face, track_id=track.number)
         probabilities = track.weighted / track.weighted.sum()
-        plausible = analysis.plausible(probabilities, self._plausible_threshold)
-        return replace(face, track_id=track.number, probabilities=probabilities, plausible=plausible)
+        return replace(
+            face,
+            track_id=track.number,
+            probabilities=probabilities,
+            prediction_set=prediction_set(probabilities, self._prediction_set_threshold),
+        )
 
 
 def _costs(tracks: Sequence[_Track], faces: Sequence[Face], at_s: float) -> Vector:

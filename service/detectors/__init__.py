@@ -1,1 +1,1 @@
-"""What finds faces."""
+"""Face detectors: each finds boxes in a grey image."""

@@ -1,13 +1,13 @@
-"""What operators and pages ask: alive, ready, which model, which limits."""
+"""Health, the model and the limits: what operators and clients ask."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from .. import schemas
+from .. import descriptions
+from ..descriptions import Limits, ModelDescription, Status
 from ..images import ACCEPTED
 from ..problems import Draining
-from ..schemas import Limits, ModelDescription, Status
-from ..state import Alive
+from ..state import StateDep
 from .predict import problems
 
 router = APIRouter(tags=["operations"])
@@ -20,17 +20,17 @@ async def livez() -> Status:
     return Status()
 
 
-@router.get("/readyz", summary="The model is loaded and requests are taken", responses=problems(503))
-async def readyz(alive: Alive) -> Status:
-    """Before the model is loaded and warmed up nothing listens; from the stop signal on this is 503."""
-    if alive.draining.is_set():
+@router.get("/readyz", summary="The model is loaded and requests are accepted", responses=problems(503))
+async def readyz(state: StateDep) -> Status:
+    """The service listens only once the model is loaded and warmed up; after the stop signal this is 503."""
+    if state.draining.is_set():
         raise Draining("The service is shutting down; ask another one.", retry_after_s=5)
     return Status()
 
 
-@router.get("/v1/model", summary="What the ONNX file says of itself")
-async def model(alive: Alive) -> ModelDescription:
-    return schemas.model_description(alive.contract)
+@router.get("/v1/model", summary="What the ONNX file says of itself, and how the detector searches")
+async def model(state: StateDep) -> ModelDescription:
+    return descriptions.model_description(state.contract, state.detector)
 
 
 @router.get(
@@ -39,17 +39,17 @@ async def model(alive: Alive) -> ModelDescription:
     response_class=Response,
     responses={
         200: {"content": {MODEL_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
-        304: {"description": "The client's copy, named by If-None-Match, is the one that is served"},
+        304: {"description": "The client's copy, whose ETag is in If-None-Match, is the file that is served"},
     },
 )
-async def model_file(request: Request, alive: Alive) -> Response:
+async def model_file(request: Request, state: StateDep) -> Response:
     """Its ETag is its SHA-256, as `/v1/model` gives it."""
-    headers = {"ETag": f'"{alive.contract.sha256}"'}
+    headers = {"ETag": f'"{state.contract.sha256}"'}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(alive.model_file, media_type=MODEL_TYPE, headers=headers)
+    return Response(state.model_file, media_type=MODEL_TYPE, headers=headers)
 
 
-@router.get("/v1/limits", summary="Every limit in force")
-async def limits(alive: Alive) -> Limits:
-    return schemas.limits(alive.settings, ACCEPTED)
+@router.get("/v1/limits", summary="Every limit in force, and the defaults of options")
+async def limits(state: StateDep) -> Limits:
+    return descriptions.limits(state.settings, ACCEPTED)

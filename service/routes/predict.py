@@ -10,7 +10,7 @@ from .. import schemas
 from ..images import ACCEPTED
 from ..problems import MEDIA_TYPE
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
-from ..state import Alive
+from ..state import StateDep
 from .bodies import file_forms, read_image
 
 router = APIRouter(tags=["predict"])
@@ -18,7 +18,7 @@ router = APIRouter(tags=["predict"])
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One image; the three forms give the same answer. Its first bytes say what it is.",
+        "description": "One image; the three forms give the same answer. Its first bytes decide what it is.",
         "content": {
             **file_forms(ACCEPTED),
             "application/json": {"schema": PredictBody.model_json_schema()},
@@ -35,14 +35,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 @router.post(
     "/v1/predict",
-    summary="Find the faces of an image and read their expressions",
+    summary="Find the faces of an image and classify their expressions",
     responses=problems(400, 408, 413, 415, 422, 500, 503, 504),
     openapi_extra=_BODY,
 )
-async def predict(request: Request, options: Annotated[PredictOptions, Query()], alive: Alive) -> Result:
-    alive.check_max_faces(options.max_faces)
-    body = await read_image(request, alive.settings)
+async def predict(request: Request, options: Annotated[PredictOptions, Query()], state: StateDep) -> Result:
+    state.check_max_faces(options.max_faces)
+    body = await read_image(request, state.settings)
     started = time.perf_counter()
-    done = await alive.pool.run(partial(alive.analyzer.analyse, body, options.options()))
+    done = await state.pool.run(partial(state.analyzer.analyse, body, options.options()))
     total_ms = (time.perf_counter() - started) * 1000
-    return schemas.result(done.value, alive.contract, request.state.request_id, done.queue_ms, total_ms)
+    return schemas.result(done.value, state.contract, request.state.request_id, done.queue_ms, total_ms)

@@ -1,32 +1,63 @@
-"""fer.v1: what a client's messages say, and how they are told from what is none."""
+"""fer.v1: how frames and text messages are read, and why a session is closed."""
 
 import struct
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from enum import IntEnum
+from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ..descriptions import MAX_TEXT_CHARS
 from ..problems import InvalidOption
-from ..schemas import MAX_TEXT_CHARS, SessionClose, SessionUpdate
+from .messages import SessionClose, SessionUpdate
 
 PROTOCOL = "fer.v1"
-# "FER1", frame id, the client's capture time in milliseconds; big-endian. The time is the client's own
-# clock and comes back to it by the frame id, so the service has no use for it.
+# "FER1", the frame id, the client's capture time in milliseconds; big-endian. The time is read on the client's own
+# clock, and the frame id is enough for the client to find it again: the service does not use it.
 HEADER = struct.Struct(">4sId")
 MAGIC = b"FER1"
 
-# What pydantic calls JSON that is neither of the two commands.
+# How pydantic names JSON that is neither of the two commands.
 _FOREIGN = {"dict_type", "model_attributes_type", "union_tag_invalid", "union_tag_not_found"}
 
 Command = SessionUpdate | SessionClose
 _commands: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
-class Closing(Exception):
-    """The session ends with this WebSocket close code; `farewell`: session.closed is said before."""
+class CloseCode(IntEnum):
+    """Why a WebSocket is closed (RFC 6455, 7.4); from 4000 on the codes are our own. `meaning` is for documents."""
 
-    def __init__(self, code: int, reason: str, *, farewell: bool = True):
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    NORMAL = 1000, "the client sent session.close, and all its frames were answered"
+    GOING_AWAY = 1001, "the service is shutting down"
+    PROTOCOL_ERROR = 1002, f"the client offers other subprotocols than {PROTOCOL}, or sent no valid WebSocket frame"
+    UNSUPPORTED_DATA = 1003, "a text message is neither session.update nor session.close"
+    INVALID_PAYLOAD = 1007, "a text message is not JSON in UTF-8"
+    POLICY_VIOLATION = 1008, "the client did not read its answers within stream_send_s"
+    MESSAGE_TOO_BIG = 1009, "a frame is larger than max_frame_bytes, or a text message longer than max_text_chars"
+    INTERNAL_ERROR = 1011, "a fault of the service, or the client did not answer pings"
+    TRY_AGAIN_LATER = 1013, "as many sessions as max_streams are open"
+    IDLE = 4408, "the client sent nothing for stream_idle_s"
+    SESSION_TOO_LONG = 4409, "the session lasted stream_session_s"
+    TOO_MANY_MESSAGES = (
+        4429,
+        "within ten seconds more than stream_abuse of these: frames sent without a credit, frames that cannot be "
+        "decoded, text messages",
+    )
+
+
+class Closing(Exception):
+    """Ends the session with a close code; `farewell`: session.closed is sent before, with the reason."""
+
+    def __init__(self, code: CloseCode, reason: str, *, farewell: bool = True):
         self.code, self.reason, self.farewell = code, reason, farewell
 
 
@@ -44,7 +75,7 @@ class Frame:
 
 
 def read_frame(message: bytes, count: int) -> Frame:
-    """A binary message, the session's `count`-th, which is its number unless a header says another."""
+    """A binary message, the `count`-th of its session: that is its number unless it has a header with another."""
     arrived = time.perf_counter()
     if len(message) < HEADER.size or not message.startswith(MAGIC):
         return Frame(count, message, arrived)
@@ -53,16 +84,16 @@ def read_frame(message: bytes, count: int) -> Frame:
 
 
 def read_command(text: str) -> Command:
-    """A text message. Raises Closing where it is none of ours, InvalidOption that names each option at fault."""
+    """A text message. Raises Closing where it is no command, InvalidOption that names each wrong option."""
     if len(text) > MAX_TEXT_CHARS:
-        raise Closing(1009, f"a text message has at most {MAX_TEXT_CHARS} characters")
+        raise Closing(CloseCode.MESSAGE_TOO_BIG, f"a text message has at most {MAX_TEXT_CHARS} characters")
     try:
         return _commands.validate_json(text, strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
     kinds = {fault["type"] for fault in faults}
     if "json_invalid" in kinds:
-        raise Closing(1007, "text messages are JSON")
+        raise Closing(CloseCode.INVALID_PAYLOAD, "text messages are JSON")
     if kinds & _FOREIGN:
-        raise Closing(1003, "text messages are session.update or session.close")
+        raise Closing(CloseCode.UNSUPPORTED_DATA, "text messages are session.update or session.close")
     raise InvalidOption("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults))

@@ -1,4 +1,4 @@
-"""Session: one fer.v1 connection, from the greeting to the goodbye."""
+"""Session: one fer.v1 connection, from session.created to its close code."""
 
 import asyncio
 import logging
@@ -9,32 +9,33 @@ from functools import partial
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .. import schemas
+from .. import descriptions, schemas
+from ..ids import new_id
 from ..images import ACCEPTED
-from ..problems import Problem
-from ..schemas import SessionClose, StreamOptions
-from ..state import Context, new_id
+from ..problems import Problem, report
+from ..state import State
 from ..tracking import Tracker
-from . import protocol
-from .protocol import Closing, Frame
+from . import messages, protocol
+from .messages import SessionClose, StreamOptions
+from .protocol import CloseCode, Closing, Frame
 
 log = logging.getLogger("service.stream")
 
-# The time in which `Settings.stream_abuse` is counted; then the count begins anew.
+# `Settings.stream_abuse` is counted over this time; then the count begins anew.
 ABUSE_S = 10.0
 
 
 class Session:
-    """A reader that keeps the newest frame alone, and a worker that answers it.
+    """Reads and analyses at the same time: one frame is being analysed, and of those that wait only the newest is kept.
 
-    Whatever the client does, memory is bounded: one frame under analysis, one waiting.
+    Memory is bounded whatever the client does.
     """
 
-    def __init__(self, socket: WebSocket, alive: Context) -> None:
-        self._socket, self._alive = socket, alive
+    def __init__(self, socket: WebSocket, state: State) -> None:
+        self._socket, self._state = socket, state
         self._id = new_id()
-        self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, alive.settings.max_faces))
-        self._tracker = Tracker(plausible_threshold=alive.contract.plausible_threshold)
+        self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
+        self._tracker = Tracker(prediction_set_threshold=state.contract.prediction_set_threshold)
         self._waiting: Frame | None = None
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -44,97 +45,99 @@ class Session:
         self._abuse, self._abuse_from = 0, time.perf_counter()
 
     async def run(self) -> None:
-        """Until the client, a limit or the service's end closes the connection."""
+        """Until the client, a limit or the stop of the service ends the session."""
         try:
-            await self._greet()
+            await self._send_created()
             raise await self._first_end()
         except Closing as closing:
             await self._close(closing)
         except WebSocketDisconnect:
             pass
-        except Exception:
-            log.exception("session %s failed", self._id)
-            await self._close(Closing(1011, "internal error", farewell=False))
+        except Exception as error:
+            report(error, instance=self._socket.url.path, request_id=self._id)
+            await self._close(Closing(CloseCode.INTERNAL_ERROR, "internal error", farewell=False))
         finally:
             log.info("session %s ended: %s", self._id, self._counts().model_dump_json())
 
     async def _first_end(self) -> BaseException:
-        """Why the session ends; nothing of it runs any more then, so that the goodbye is the last word.
+        """Why the session ends. None of the tasks runs any more then, so nothing is sent after the farewell.
 
-        Timeouts in what runs are asyncio.timeout's: wait_for of Python 3.11 forgets a cancellation that meets the
-        end of what it waits for, and the task that was told to end goes on.
+        The tasks use asyncio.timeout. wait_for of Python 3.11 forgets a cancellation that meets the end of what it
+        waits for, and the cancelled task would go on.
         """
-        tasks = [asyncio.create_task(work()) for work in (self._read, self._work, self._watch)]
+        tasks = [asyncio.create_task(work()) for work in (self._read, self._analyse, self._watch)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for task in tasks:
                 task.cancel()
         await asyncio.wait(tasks)
-        # All are asked: an error that nobody asks for is logged as lost.
+        # The exception of every task is retrieved, or asyncio logs it as never retrieved.
         ends = [task.exception() for task in tasks if not task.cancelled()]
         return next(error for error in ends if error is not None)
 
-    # --- what comes in -------------------------------------------------------------------------
+    # --- messages from the client --------------------------------------------------------------
 
     async def _read(self) -> None:
-        settings = self._alive.settings
+        settings = self._state.settings
         while True:
             try:
                 async with asyncio.timeout(settings.stream_idle_s):
                     message = await self._socket.receive()
             except TimeoutError as error:
-                raise Closing(4408, f"no message for {settings.stream_idle_s:g} s") from error
+                raise Closing(CloseCode.IDLE, f"no message for {settings.stream_idle_s:g} s") from error
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message["code"])
             if message.get("bytes") is not None:
-                await self._take(message["bytes"])
+                await self._on_frame(message["bytes"])
             else:
-                await self._obey(message["text"])
+                await self._on_command(message["text"])
 
-    async def _take(self, message: bytes) -> None:
-        settings = self._alive.settings
+    async def _on_frame(self, message: bytes) -> None:
+        settings = self._state.settings
         self._received += 1
         if len(message) > settings.max_frame_bytes:
-            raise Closing(1009, f"a frame has at most {settings.max_frame_bytes} bytes")
+            raise Closing(CloseCode.MESSAGE_TOO_BIG, f"a frame has at most {settings.max_frame_bytes} bytes")
         if self._received - self._processed - self._dropped - self._errors > settings.stream_credits:
             self._count_abuse()
-        before, self._waiting = self._waiting, protocol.read_frame(message, self._received)
+        superseded, self._waiting = self._waiting, protocol.read_frame(message, self._received)
         self._idle.clear()
         self._arrived.set()
-        if before is not None:
-            await self._drop(before, "superseded")
+        if superseded is not None:
+            await self._send_dropped(superseded, "superseded")
 
-    async def _obey(self, text: str) -> None:
+    async def _on_command(self, text: str) -> None:
         self._count_abuse()
         try:
             command = protocol.read_command(text)
             if isinstance(command, SessionClose):
-                # What was sent before the goodbye is answered before the goodbye.
+                # Frames that were sent before session.close are answered before session.closed.
                 await self._idle.wait()
-                raise Closing(1000, "closed by the client")
+                raise Closing(CloseCode.NORMAL, "closed by the client")
             changes = command.model_dump(exclude={"type"}, exclude_unset=True)
-            self._alive.check_max_faces(changes.get("max_faces", self._options.max_faces))
-            self._alive.analyzer.check_target(changes.get("target", self._options.target))
+            self._state.check_max_faces(changes.get("max_faces", self._options.max_faces))
+            self._state.analyzer.check_target(changes.get("target", self._options.target))
         except Problem as problem:
-            await self._refuse(None, problem)
+            await self._send_error(None, problem)
         else:
             self._options = self._options.model_copy(update=changes)
             self._tracker.smoothing = self._options.smoothing
-            await self._send(schemas.SessionUpdated(configuration=self._options))
+            await self._send(messages.SessionUpdated(configuration=self._options))
 
     def _count_abuse(self) -> None:
-        """Raises Closing for a client that goes on with what is only borne now and then."""
+        """Raises Closing when messages that are allowed now and then come too often."""
         now = time.perf_counter()
         if now - self._abuse_from > ABUSE_S:
             self._abuse, self._abuse_from = 0, now
         self._abuse += 1
-        if self._abuse > self._alive.settings.stream_abuse:
-            raise Closing(4429, "too many frames without a credit, frames in error or text messages")
+        if self._abuse > self._state.settings.stream_abuse:
+            raise Closing(
+                CloseCode.TOO_MANY_MESSAGES, "too many frames without a credit, frames in error or text messages"
+            )
 
-    # --- what goes out -------------------------------------------------------------------------
+    # --- analysis ------------------------------------------------------------------------------
 
-    async def _work(self) -> None:
+    async def _analyse(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -146,77 +149,79 @@ class Session:
 
     async def _answer(self, frame: Frame) -> None:
         if self._options.max_age_ms is not None and frame.age_ms > self._options.max_age_ms:
-            await self._drop(frame, "stale")
+            await self._send_dropped(frame, "stale")
             return
-        analyse = partial(self._alive.analyzer.analyse, frame.body, self._options.options(self._processed))
+        analyse = partial(self._state.analyzer.analyse, frame.body, self._options.options(self._processed))
         started = time.perf_counter()
         try:
-            done = await self._alive.pool.run(analyse)
+            done = await self._state.pool.run(analyse)
         except Problem as problem:
             self._errors += 1
-            await self._refuse(frame.number, problem)
+            await self._send_error(frame.number, problem)
             if problem.status < 500:
                 self._count_abuse()
             return
         self._processed += 1
         found = replace(done.value, faces=self._tracker.follow(done.value.faces, frame.arrived))
         total_ms = (time.perf_counter() - started) * 1000
-        result = schemas.result(found, self._alive.contract, new_id(), done.queue_ms, total_ms)
-        await self._send(schemas.StreamResult(**dict(result), frame_id=frame.number, age_ms=round(frame.age_ms, 3)))
+        result = schemas.result(found, self._state.contract, new_id(), done.queue_ms, total_ms)
+        await self._send(messages.StreamResult(**dict(result), frame_id=frame.number, age_ms=round(frame.age_ms, 3)))
 
-    async def _greet(self) -> None:
-        alive = self._alive
+    # --- messages to the client ----------------------------------------------------------------
+
+    async def _send_created(self) -> None:
+        state = self._state
         await self._send(
-            schemas.SessionCreated(
+            messages.SessionCreated(
                 session_id=self._id,
-                limits=schemas.limits(alive.settings, ACCEPTED),
-                labels=list(alive.contract.labels),
-                model=schemas.StreamModel(
-                    **dict(schemas.model_name(alive.contract)), crop_margin=alive.contract.crop_margin
+                limits=descriptions.limits(state.settings, ACCEPTED),
+                labels=list(state.contract.labels),
+                model=messages.StreamModel(
+                    **dict(schemas.model_name(state.contract)), crop_margin=state.contract.crop_margin
                 ),
-                credits=alive.settings.stream_credits,
+                credits=state.settings.stream_credits,
                 configuration=self._options,
             )
         )
 
-    async def _drop(self, frame: Frame, reason: str) -> None:
+    async def _send_dropped(self, frame: Frame, reason: str) -> None:
         self._dropped += 1
-        await self._send(schemas.FrameDropped(frame_id=frame.number, reason=reason))
+        await self._send(messages.FrameDropped(frame_id=frame.number, reason=reason))
 
-    async def _refuse(self, frame_id: int | None, problem: Problem) -> None:
-        document = problem.document(self._socket.url.path, new_id())
-        await self._send(schemas.StreamError(**{**document, "type": "error", "frame_id": frame_id}))
+    async def _send_error(self, frame_id: int | None, problem: Problem) -> None:
+        _, document = report(problem, instance=self._socket.url.path, request_id=new_id())
+        await self._send(messages.StreamError(**{**document, "type": "error", "frame_id": frame_id}))
 
     async def _send(self, message: BaseModel) -> None:
-        """One message at a time; a client that does not read is let go."""
+        """One message at a time. Raises Closing when the client does not read its answers."""
         async with self._sending:
             try:
-                async with asyncio.timeout(self._alive.settings.stream_send_s):
+                async with asyncio.timeout(self._state.settings.stream_send_s):
                     await self._socket.send_text(message.model_dump_json())
             except TimeoutError as error:
-                raise Closing(1008, "answers are not read", farewell=False) from error
+                raise Closing(CloseCode.POLICY_VIOLATION, "answers are not read", farewell=False) from error
 
     # --- the end -------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Ends the session at its longest time, or when the service stops."""
+        """Raises Closing when the longest time of a session is over, or the service stops."""
         try:
-            async with asyncio.timeout(self._alive.settings.stream_session_s):
-                await self._alive.draining.wait()
+            async with asyncio.timeout(self._state.settings.stream_session_s):
+                await self._state.draining.wait()
         except TimeoutError as error:
-            raise Closing(4409, "longest session reached") from error
-        raise Closing(1001, "shutting down")
+            raise Closing(CloseCode.SESSION_TOO_LONG, "longest session reached") from error
+        raise Closing(CloseCode.GOING_AWAY, "shutting down")
 
     async def _close(self, closing: Closing) -> None:
         try:
             if closing.farewell:
-                await self._send(schemas.SessionClosed(reason=closing.reason, frames=self._counts()))
-            async with asyncio.timeout(self._alive.settings.stream_send_s):
+                await self._send(messages.SessionClosed(reason=closing.reason, frames=self._counts()))
+            async with asyncio.timeout(self._state.settings.stream_send_s):
                 await self._socket.close(closing.code, closing.reason)
         except (WebSocketDisconnect, RuntimeError, TimeoutError, Closing):
-            log.info("session %s: the client was gone before the goodbye", self._id)
+            log.info("session %s: the client had left before the session was closed", self._id)
 
-    def _counts(self) -> schemas.FrameCounts:
-        return schemas.FrameCounts(
+    def _counts(self) -> messages.FrameCounts:
+        return messages.FrameCounts(
             received=self._received, processed=self._processed, dropped=self._dropped, errors=self._errors
         )

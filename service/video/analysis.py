@@ -1,4 +1,4 @@
-"""Viewing: one video from its first frame to its summary, one frame under way at a time."""
+"""VideoAnalysis: one video from its first frame to its summary, one frame at a time."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -7,40 +7,40 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, TypeVar
 
-from .. import schemas
 from ..analysis import Analysis
 from ..images import Image
 from ..problems import DeadlineExceeded, Draining, Overloaded
-from ..schemas import VideoFrame, VideoOptions, VideoSummary
-from ..state import Context
+from ..state import State
 from ..tracking import Tracker
+from .messages import VideoFrame, VideoOptions, VideoSummary, video_frame, video_track
 from .reader import Video
 from .timeline import Timeline
 
 T = TypeVar("T")
 
-# How long a frame waits before it asks again for a place in a queue that is full.
-PATIENCE_S = 0.05
+# How long a frame waits before it tries a full queue again.
+RETRY_S = 0.05
 
 
-class Viewing:
-    """A video with a thread of its own, in which it is opened, read and closed; the workers get its frames.
+class VideoAnalysis:
+    """Reads a video in a thread of its own, and has its frames analysed by the worker threads.
 
-    Not a worker's thread: frames that are only skipped would keep it from answering others.
+    Not in a worker thread: while it skips frames, that worker could not answer other requests.
     """
 
-    def __init__(self, file: IO[bytes], options: VideoOptions, alive: Context) -> None:
-        self._file, self._options, self._alive = file, options, alive
+    def __init__(self, file: IO[bytes], options: VideoOptions, state: State) -> None:
+        self._file, self._options, self._state = file, options, state
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="video")
-        self._until = asyncio.get_running_loop().time() + alive.settings.video_deadline_s
+        self._until = asyncio.get_running_loop().time() + state.settings.video_deadline_s
         self._video: Video | None = None
 
     async def open(self) -> AsyncGenerator[VideoFrame | VideoSummary]:
-        """The results to come: a frame is begun when the one before it was taken.
+        """Open the video; the results follow. A frame is analysed only after the result before it was consumed.
 
-        Raises the problems of `Video` and DeadlineExceeded; the results those of `Video.frames` and Draining as well.
+        Raises the problems of `Video`, and DeadlineExceeded. Iterating also raises those of `Video.frames`, and
+        Draining.
         """
-        settings = self._alive.settings
+        settings = self._state.settings
 
         def work() -> Video:
             self._video = Video(self._file, max_pixels=settings.max_video_pixels, max_s=settings.max_video_s)
@@ -49,28 +49,28 @@ class Viewing:
         return self._results(await self._in_time(self._in_thread(work)))
 
     async def _results(self, video: Video) -> AsyncGenerator[VideoFrame | VideoSummary]:
-        contract, options = self._alive.contract, self._options
-        tracker = Tracker(smoothing=options.smoothing, plausible_threshold=contract.plausible_threshold)
+        contract, options = self._state.contract, self._options
+        tracker = Tracker(smoothing=options.smoothing, prediction_set_threshold=contract.prediction_set_threshold)
         timeline = Timeline()
         frames = video.frames(fps=options.fps, from_s=options.from_s, to_s=options.to_s)
         while (frame := await self._in_time(self._in_thread(lambda: next(frames, None)))) is not None:
-            if self._alive.draining.is_set():
+            if self._state.draining.is_set():
                 raise Draining("The service is shutting down; send the video to another one.", retry_after_s=5)
-            seen = (await self._in_time(self._analyse(frame.image))).faces
-            faces = tracker.follow(seen, frame.time_s)
-            yield schemas.video_frame(timeline.frames, frame.time_s, faces, contract.labels)
-            pairs = zip(faces, seen, strict=True)
+            found = (await self._in_time(self._analyse(frame.image))).faces
+            faces = tracker.follow(found, frame.time_s)
+            yield video_frame(timeline.frames, frame.time_s, faces)
+            pairs = zip(faces, found, strict=True)
             tracked = [(face.track_id, raw.probabilities) for face, raw in pairs if face.track_id is not None]
             timeline.add(tracked, frame.time_s)
         yield VideoSummary(
             duration_s=video.duration_s,
             frames_read=video.frames_read,
             frames_analysed=timeline.frames,
-            tracks=[schemas.video_track(track, contract.labels) for track in timeline.tracks],
+            tracks=[video_track(track, contract.labels) for track in timeline.tracks],
         )
 
     def close(self) -> None:
-        """Ends what is being decoded, then the thread. Waits for nothing."""
+        """Stop decoding, and end the thread. Returns at once."""
 
         def work() -> None:
             if self._video is not None:
@@ -86,18 +86,18 @@ class Viewing:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _analyse(self, image: Image) -> Analysis:
-        """As soon as there is a place: where single images fill the queue, a video waits and does not fail."""
-        analyse = partial(self._alive.analyzer.analyse_image, image, self._options.options())
+        """Analyse a frame as soon as the queue has room: a video waits where single images would be refused."""
+        analyse = partial(self._state.analyzer.analyse_image, image, self._options.options())
         while True:
             with suppress(Overloaded):
-                return (await self._alive.pool.run(analyse)).value
-            await asyncio.sleep(PATIENCE_S)
+                return (await self._state.pool.run(analyse)).value
+            await asyncio.sleep(RETRY_S)
 
     async def _in_time(self, work: Awaitable[T]) -> T:
-        """Raises DeadlineExceeded when the video's whole time is over."""
+        """Raises DeadlineExceeded when the time for the whole video is over."""
         try:
             async with asyncio.timeout_at(self._until):
                 return await work
         except TimeoutError as error:
-            limit = self._alive.settings.video_deadline_s
+            limit = self._state.settings.video_deadline_s
             raise DeadlineExceeded(f"The video was not done within {limit:g} s.", limit=limit) from error

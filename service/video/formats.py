@@ -1,17 +1,16 @@
-"""A video's results as text that grows: NDJSON, WebVTT, CSV."""
+"""A video's results as text, piece by piece: NDJSON, WebVTT, CSV."""
 
 import csv
 import html
 import io
 from typing import ClassVar, Protocol
 
-from ..schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
+from ..descriptions import CSV_COLUMNS, ERROR_COLUMN
+from .messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 
-CSV_COLUMNS = ("index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain")
 
-
-class Lines(Protocol):
-    """Text for each thing that happens, in this order; "" where a form has nothing to say."""
+class Format(Protocol):
+    """The text of each part of an answer, in this order; "" where a format has none."""
 
     media_type: ClassVar[str]
 
@@ -45,21 +44,21 @@ class Ndjson:
 class WebVtt:
     """A cue per frame with faces, a line per face; summary or error is a NOTE (https://www.w3.org/TR/webvtt1/).
 
-    A cue lasts until the next frame, so each is one frame late; the last lasts as long as frames should be apart.
+    A cue ends where the next frame begins, so it is written one frame later; the last one lasts 1 / fps seconds.
     """
 
     media_type: ClassVar[str] = "text/vtt"
 
     def __init__(self, fps: float) -> None:
-        self._length_s = 1 / fps
-        self._before: VideoFrame | None = None
+        self._cue_s = 1 / fps
+        self._previous: VideoFrame | None = None
 
     def head(self) -> str:
         return "WEBVTT\n\n"
 
     def frame(self, frame: VideoFrame) -> str:
         cue = self._cue(frame.time_s)
-        self._before = frame
+        self._previous = frame
         return cue
 
     def summary(self, summary: VideoSummary) -> str:
@@ -69,17 +68,17 @@ class WebVtt:
         return f"{self._last_cue()}NOTE {error.model_dump_json()}\n"
 
     def _last_cue(self) -> str:
-        return "" if self._before is None else self._cue(self._before.time_s + self._length_s)
+        return "" if self._previous is None else self._cue(self._previous.time_s + self._cue_s)
 
     def _cue(self, to_s: float) -> str:
-        if self._before is None or not self._before.faces:
+        if self._previous is None or not self._previous.faces:
             return ""
-        faces = [f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}" for face in self._before.faces]
-        return "\n".join([f"{_clock(self._before.time_s)} --> {_clock(to_s)}", *faces, "", ""])
+        faces = [f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}" for face in self._previous.faces]
+        return "\n".join([f"{_clock(self._previous.time_s)} --> {_clock(to_s)}", *faces, "", ""])
 
 
 class Csv:
-    """A header, a row per face and frame; after an error a row with nothing but it, in the last column (RFC 4180)."""
+    """A header, then a row per face and frame; an error is a last row, empty but for its last column (RFC 4180)."""
 
     media_type: ClassVar[str] = "text/csv"
 
@@ -87,7 +86,7 @@ class Csv:
         self._labels = labels
 
     def head(self) -> str:
-        return _row([*CSV_COLUMNS, *self._labels, "error"])
+        return _row([*CSV_COLUMNS, *self._labels, ERROR_COLUMN])
 
     def frame(self, frame: VideoFrame) -> str:
         return "".join(
@@ -111,7 +110,8 @@ class Csv:
         return _row([*empty, f"{error.code}: {error.detail}"])
 
 
-def lines_of(options: VideoOptions, labels: tuple[str, ...]) -> Lines:
+def format_of(options: VideoOptions, labels: tuple[str, ...]) -> Format:
+    """The writer for `options.format`; it is for one video."""
     match options.format:
         case "ndjson":
             return Ndjson()

@@ -1,4 +1,4 @@
-"""Timeline: what each followed face showed over a whole video."""
+"""Timeline: the mean probabilities of each track over a whole video."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Probabilities = NDArray[np.float64]
 
 @dataclass
 class Track:
-    """One face from its first to its last sight; `total` is the sum of its frames' probabilities."""
+    """One face from the first frame that shows it to the last; `total` is the sum of its frames' probabilities."""
 
     number: int
     from_s: float
@@ -25,16 +25,16 @@ class Track:
 
 
 class Timeline:
-    """Sums, no frames: memory grows with the number of tracks alone."""
+    """Keeps sums and no frames: memory grows with the number of tracks alone."""
 
     def __init__(self) -> None:
         self._tracks: dict[int, Track] = {}
         self.frames = 0
 
-    def add(self, seen: Iterable[tuple[int, Probabilities]], at_s: float) -> None:
-        """The faces of the next frame: the number of each one's track, and its probabilities."""
+    def add(self, found: Iterable[tuple[int, Probabilities]], at_s: float) -> None:
+        """Add the faces of the next frame: the number of each face's track, and its probabilities float64 (labels,)."""
         self.frames += 1
-        for number, probabilities in seen:
+        for number, probabilities in found:
             track = self._tracks.get(number)
             if track is None:
                 self._tracks[number] = Track(number, at_s, at_s, probabilities)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service import images
-from service.detectors.haar import FaceDetector
+from service.detectors.haar import HaarDetector
 from tests.browser.acts import LOCAL, OPEN_CAMERA, Wire, by_file, expect, go_live, pixels, saved, shares
 from tests.browser.chromium import ROOT, Server
 from tests.browser.conftest import Visit
@@ -109,7 +109,7 @@ def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
         return detect({data, width, height}, window.cascade, {maxFaces: 10, minFacePx});
     }"""
     for smallest, count in {32: 1, 40: 2, 54: 1, 80: 1, 100: 0}.items():
-        theirs = FaceDetector().detect(grey, max_faces=10, min_face_px=smallest)
+        theirs = HaarDetector().detect(grey, max_faces=10, min_face_px=smallest)
         ours = page.evaluate(find, [body, grey.shape[1], grey.shape[0], smallest])
         assert len(ours) == len(theirs) == count
         for one, other in zip(ours, theirs, strict=True):

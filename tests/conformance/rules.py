@@ -193,8 +193,8 @@ def _check_face(face: Message, labels: list[str]) -> None:
     assert math.isclose(sum(face["emotions"].values()), 1, abs_tol=1e-6), "the shares do not sum to 1"
     equal(face["confidence"], max(face["emotions"].values()), "confidence")
     equal(face["emotions"][face["emotion"]], face["confidence"], "the emotion's share")
-    equal(face["plausible"][0], face["emotion"], "the likeliest plausible label")
-    equal(face["uncertain"], len(face["plausible"]) > 1, "uncertain")
+    equal(face["prediction_set"][0], face["emotion"], "the first label of the prediction set")
+    equal(face["uncertain"], len(face["prediction_set"]) > 1, "uncertain")
 
 
 @rule("a header's frame id comes back, whatever its time says")

@@ -28,7 +28,7 @@ METADATA = {
     "seed": "7",
     "metrics": json.dumps({"accuracy": 1.0}),
     "temperature": "1.0",
-    "plausible_threshold": "0.2",
+    "prediction_set_threshold": "0.2",
     "crop_margin": "0.0",
     "heatmap_layer": "pixels",
     "licence": "Apache-2.0",

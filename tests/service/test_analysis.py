@@ -7,14 +7,14 @@ import pytest
 
 from service.analysis import Analyzer, Options
 from service.classifier import EmotionClassifier
-from service.detectors.haar import FaceDetector
+from service.detectors.haar import HaarDetector
 from service.problems import InvalidOption
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
 
 
 @pytest.fixture(scope="module")
 def analyzer(classifier: EmotionClassifier) -> Analyzer:
-    return Analyzer(FaceDetector(), classifier, max_pixels=25_000_000)
+    return Analyzer(HaarDetector(), classifier, max_pixels=25_000_000)
 
 
 WHOLE = Options(crop="whole")
@@ -28,22 +28,22 @@ def test_a_whole_image_is_one_face(analyzer: Analyzer, grey: int, index: int) ->
     assert (face.box.x, face.box.y, face.box.width, face.box.height) == (0, 0, 20, 30)
     assert face.probabilities.argmax() == index
     assert face.detector is None
-    assert face.weight is None
-    assert face.plausible == (index,)
+    assert face.detection.weight is None
+    assert face.prediction_set == (index,)
     assert face.brightness == pytest.approx(grey / 255)
 
 
 def test_halfway_both_are_plausible_likeliest_first(analyzer: Analyzer) -> None:
     (face,) = analyzer.analyse(encoded(np.full((8, 8), 129)), WHOLE).faces
-    assert face.plausible == (1, 0)
+    assert face.prediction_set == (1, 0)
 
 
 def test_the_answer_is_plausible_even_where_nothing_reaches_the_threshold(tmp_path: Path) -> None:
     path = tmp_path / "strict.onnx"
-    path.write_bytes(brightness_network(METADATA | {"plausible_threshold": "0.9"}))
-    strict = Analyzer(FaceDetector(), EmotionClassifier(path), max_pixels=100)
+    path.write_bytes(brightness_network(METADATA | {"prediction_set_threshold": "0.9"}))
+    strict = Analyzer(HaarDetector(), EmotionClassifier(path), max_pixels=100)
     (face,) = strict.analyse(encoded(np.full((8, 8), 129)), WHOLE).faces
-    assert face.plausible == (1,)
+    assert face.prediction_set == (1,)
 
 
 def test_a_face_is_found_and_no_face_is_an_answer(analyzer: Analyzer, photo: bytes, white: bytes) -> None:

@@ -25,6 +25,15 @@ def test_the_contract_comes_from_the_file(classifier: EmotionClassifier, model_p
     assert len(contract.sha256) == 64
 
 
+def test_the_thresholds_former_name_is_read_too(tmp_path: Path, classifier: EmotionClassifier) -> None:
+    path = tmp_path / "former.onnx"
+    former = dict(METADATA)
+    former["plausible_threshold"] = former.pop("prediction_set_threshold")
+    path.write_bytes(brightness_network(former))
+    threshold = EmotionClassifier(path).contract.prediction_set_threshold
+    assert threshold == classifier.contract.prediction_set_threshold == 0.2
+
+
 def test_bright_means_bright(classifier: EmotionClassifier) -> None:
     reading = classifier.classify(faces(0, 255))
     assert reading.probabilities.argmax(1).tolist() == [0, 1]

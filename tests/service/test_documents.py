@@ -6,8 +6,9 @@ from pathlib import Path
 import yaml
 from openapi_spec_validator import validate
 
+import service
 from service import documents
-from service.stream.protocol import PROTOCOL
+from service.stream.protocol import PROTOCOL, CloseCode
 
 FOLDER = Path(__file__).parents[2] / "openapi"
 
@@ -59,3 +60,20 @@ def test_asyncapi_names_every_message() -> None:
         node = document
         for key in reference.split("/"):
             node = node[key]
+
+
+def test_asyncapi_gives_every_close_code_with_its_meaning() -> None:
+    document = yaml.safe_load(documents.asyncapi())
+    codes = document["x-close-codes"]
+    assert codes == [{"code": code.value, "name": code.name, "meaning": code.meaning} for code in CloseCode]
+    assert {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 4408, 4409, 4429} == {code["code"] for code in codes}
+    for code in codes:
+        assert code["meaning"] in document["info"]["description"]
+
+
+def test_both_documents_have_the_services_version() -> None:
+    versions = {
+        json.loads(documents.openapi())["info"]["version"],
+        yaml.safe_load(documents.asyncapi())["info"]["version"],
+    }
+    assert versions == {service.__version__}

@@ -81,3 +81,32 @@ def test_the_command_lines_address_is_no_mistake_but_its_key_is(monkeypatch: pyt
     monkeypatch.setenv("FER_KEY", "s3cret")
     with pytest.raises(SettingsError, match="FER_KEY: no such setting"):
         settings.load()
+
+
+def test_the_packaged_model_is_used_where_the_working_directory_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, work = tmp_path / "package", tmp_path / "work"
+    for folder in (package, work):
+        folder.mkdir()
+    monkeypatch.setattr(settings, "__file__", str(package / "settings.py"))
+    monkeypatch.chdir(work)
+    assert settings.default_model() == Path("models/emotion.onnx"), "the path that an error names"
+    packaged = package / "models" / "emotion.onnx"
+    packaged.parent.mkdir()
+    packaged.touch()
+    assert settings.default_model() == settings.load().model == packaged
+    Path("models").mkdir()
+    Path("models/emotion.onnx").touch()
+    assert settings.default_model() == Path("models/emotion.onnx")
+
+
+def test_the_table_has_a_row_for_each_setting() -> None:
+    head, rule, *rows = settings.markdown_table().splitlines()
+    assert (head, rule) == ("| variable | default | meaning |", "|---|---|---|")
+    assert len(rows) == len(settings.Settings.model_fields)
+    assert "| `FER_QUEUE` | `32` | requests that may wait for a worker; one more is answered 503 |" in rows
+    assert rows[0].startswith("| `FER_HOST`, `HOST` | `127.0.0.1` |")
+    assert "| `FER_MODEL` | `models/emotion.onnx` | the ONNX file to serve |" in rows
+    assert any(row.startswith("| `FER_THREADS` | cores |") for row in rows)
+    assert {row.count("|") for row in rows} == {4}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from service.analysis import Face
-from service.detectors.haar import FaceDetector
+from service.detectors.base import Detection
+from service.detectors.haar import HaarDetector
 from service.images import Box, Grey
 from service.tracking import MISSES, Tracker
 
@@ -21,11 +22,11 @@ def face(x: float, y: float = 100, side: float = 100, probabilities: Sequence[fl
     """A face centred at (x, y)."""
     row = np.array(probabilities)
     box = Box(round(x - side / 2), round(y - side / 2), round(side), round(side))
-    return Face(box, None, None, row, (int(row.argmax()),), 0.0, 0.0, (), ())
+    return Face(("a", "b", "c"), Detection(box), None, row, (int(row.argmax()),), 0.0, 0.0, (), ())
 
 
 def tracker(smoothing: float = 0.0) -> Tracker:
-    return Tracker(smoothing=smoothing, plausible_threshold=0.2)
+    return Tracker(smoothing=smoothing, prediction_set_threshold=0.2)
 
 
 def ids(frames: Sequence[Sequence[Face]], frame_s: float = 1 / 30) -> list[list[int | None]]:
@@ -155,7 +156,7 @@ def test_a_frame_keeps_the_weight_that_smoothing_says_for_each_second() -> None:
     (found,) = followed.follow([face(100, probabilities=B)], 10.5)
     assert found.probabilities == pytest.approx((0.5 * np.array(A) + np.array(B)) / 1.5)
     assert found.probabilities.sum() == pytest.approx(1, abs=1e-12)
-    assert found.plausible == (2, 0)
+    assert found.prediction_set == (2, 0)
 
 
 def test_with_one_the_mean_is_over_the_whole_track() -> None:
@@ -207,7 +208,7 @@ def test_a_clock_that_goes_backwards_stands_still() -> None:
 
 def owners(frames: Iterator[Grey], frame_s: float) -> list[int | None]:
     """The track of the largest face of each frame that has one."""
-    detector, followed = FaceDetector(), tracker()
+    detector, followed = HaarDetector(), tracker()
     largest = []
     for n, grey in enumerate(frames):
         faces = [
@@ -250,7 +251,7 @@ def test_two_copies_of_a_face_cross(photo: bytes) -> None:
     portrait = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert portrait is not None
     head = portrait[30:200, 150:300]
-    detector, followed = FaceDetector(), tracker()
+    detector, followed = HaarDetector(), tracker()
     counts: list[int] = []
     first: set[int | None] = set()
     second: set[int | None] = set()

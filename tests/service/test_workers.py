@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from service.problems import DeadlineExceeded, Overloaded
-from service.workers import Done, WorkerPool
+from service.workers import Done, Places, WorkerPool
 
 
 @contextmanager
@@ -116,3 +116,17 @@ def test_a_call_that_is_cancelled_as_it_ends_is_cancelled(turns: int) -> None:
 
     with pool_of(1, 0) as pool:
         asyncio.run(scenario(pool))
+
+
+def test_places_are_given_back() -> None:
+    places = Places(2, name="videos", retry_after_s=10)
+    with places.take():
+        with places.take():
+            assert places.taken == 2
+            with pytest.raises(Overloaded, match="All 2 places for videos are taken") as caught, places.take():
+                pass
+            assert (caught.value.limit, caught.value.retry_after_s) == (2, 10)
+        with pytest.raises(KeyError), places.take():
+            raise KeyError
+        assert places.taken == 1
+    assert places.taken == 0

@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from service import images
-from service.detectors.haar import FaceDetector
+from service.detectors.haar import HaarDetector
 from service.problems import Problem
 from training.data.dataset import FER2013, SIZE, Dataset, is_fer2013
 
@@ -58,7 +58,7 @@ def margin(path: Path, data: Dataset) -> float:
 
 def measure(data: Dataset, photos: Path, faces: int) -> dict:
     """Both steps; `faces` are taken evenly from the Training split. Plain numbers for JSON."""
-    detector, split = FaceDetector(), data.training
+    detector, split = HaarDetector(), data.training
     rows = np.linspace(0, len(split) - 1, min(faces, len(split))).astype(int)
     own = [locate(detector, split.faces[row, :, :, 0]) for row in tqdm(rows, desc=data.name, unit="face")]
     wanted = _summary(own)
@@ -89,7 +89,7 @@ def surrounded(grey: np.ndarray) -> np.ndarray:
     return np.pad(large, round(side * BORDER), mode="edge")
 
 
-def locate(detector: FaceDetector, grey: np.ndarray) -> Found | None:
+def locate(detector: HaarDetector, grey: np.ndarray) -> Found | None:
     """Look for the one face of a square picture uint8 (h, w), enlarged and with its border repeated outwards."""
     side = grey.shape[0] * ENLARGED
     border = round(side * BORDER)
@@ -102,7 +102,7 @@ def locate(detector: FaceDetector, grey: np.ndarray) -> Found | None:
     return Found(coverage=float(width), offset_x=float(x + width / 2 - 0.5), offset_y=float(y + width / 2 - 0.5))
 
 
-def _photo_crops(detector: FaceDetector, photos: Path) -> list[tuple[np.ndarray, images.Box]]:
+def _photo_crops(detector: HaarDetector, photos: Path) -> list[tuple[np.ndarray, images.Box]]:
     """Every face of every photo: the photo's grey pixels and the box."""
     files = sorted(file for file in photos.glob("*") if file.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
     crops = []

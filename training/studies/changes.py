@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from service import images
-from service.detectors.haar import FaceDetector
+from service.detectors.haar import HaarDetector
 from service.images import Box
 from training.release import framing
 
@@ -91,7 +91,7 @@ def recut(faces: np.ndarray, crop_margin: float) -> tuple[np.ndarray, np.ndarray
     Each is enlarged with its border repeated outwards (`framing.surrounded`), looked for with the service's own
     settings, and cut with `crop_margin`. A box elsewhere is not this face.
     """
-    detector = FaceDetector()
+    detector = HaarDetector()
     side = faces.shape[1] * framing.ENLARGED
     start = round(side * framing.BORDER)
     place = Box(start, start, side, side)

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import service.detectors.haar
+import service.detectors.base
 from service import images
-from service.detectors.haar import MERGE_OVERLAP, Detection, FaceDetector, merged
+from service.detectors.base import MERGE_OVERLAP, Detection, merged
+from service.detectors.haar import HaarDetector
 from service.images import Box
 
 
 @pytest.fixture(scope="module")
-def detector() -> FaceDetector:
-    return FaceDetector()
+def detector() -> HaarDetector:
+    return HaarDetector()
 
 
 def grey(body: bytes) -> images.Grey:
@@ -31,22 +32,24 @@ def overlap(a: Box, b: Box) -> float:
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (4000, 2), (2, 4000), (23, 23), (24, 24), (300, 300)])
-def test_no_face_is_an_empty_list(detector: FaceDetector, size_wh: tuple[int, int]) -> None:
+def test_no_face_is_an_empty_list(detector: HaarDetector, size_wh: tuple[int, int]) -> None:
     assert detector.detect(np.zeros(size_wh[::-1], np.uint8), max_faces=10) == []
 
 
-def test_a_face_is_found_with_its_weight(detector: FaceDetector, photo: bytes) -> None:
+def test_a_face_is_found_with_its_weight(detector: HaarDetector, photo: bytes) -> None:
     (face,) = detector.detect(grey(photo), max_faces=10)
     assert overlap(face.box, Box(175, 65, 100, 100)) > 0.7
+    assert face.weight is not None
     assert face.weight > 0
+    assert face.confidence is None
 
 
-def test_min_face_px_leaves_smaller_ones_out(detector: FaceDetector, photo: bytes) -> None:
+def test_min_face_px_leaves_smaller_ones_out(detector: HaarDetector, photo: bytes) -> None:
     assert len(detector.detect(grey(photo), max_faces=10, min_face_px=60)) == 1
     assert detector.detect(grey(photo), max_faces=10, min_face_px=200) == []
 
 
-def test_largest_first_and_no_more_than_asked_for(detector: FaceDetector, photo: bytes) -> None:
+def test_largest_first_and_no_more_than_asked_for(detector: HaarDetector, photo: bytes) -> None:
     face = grey(photo)[40:200, 150:310]
     canvas = np.full((400, 500), 128, np.uint8)
     canvas[:320, :320] = np.kron(face, np.ones((2, 2), np.uint8))
@@ -57,7 +60,7 @@ def test_largest_first_and_no_more_than_asked_for(detector: FaceDetector, photo:
     assert detector.detect(canvas, max_faces=1) == both[:1]
 
 
-def test_boxes_stay_inside_the_image(detector: FaceDetector, photo: bytes) -> None:
+def test_boxes_stay_inside_the_image(detector: HaarDetector, photo: bytes) -> None:
     whole = grey(photo)
     tight = whole[66:166, 176:276]
     for face in detector.detect(tight, max_faces=10) + detector.detect(whole, max_faces=10):
@@ -96,7 +99,7 @@ def test_one_person_is_one_face(boxes: list[tuple[int, int, int, float]], kept: 
 
 
 def test_a_face_on_a_face_is_the_surer_one(
-    detector: FaceDetector, photo: bytes, monkeypatch: pytest.MonkeyPatch
+    detector: HaarDetector, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cascade alone finds both, as it sometimes finds a face and a part of it."""
     portrait = grey(photo)
@@ -104,14 +107,14 @@ def test_a_face_on_a_face_is_the_surer_one(
     scene[20:400, 20:360] = np.kron(portrait[20:210, 140:310], np.ones((2, 2), np.uint8))
     scene[160:226, 100:160] = images.resize(portrait[60:170, 175:275], (60, 66))
     found = detector.detect(scene, max_faces=10)
-    monkeypatch.setattr(service.detectors.haar, "MERGE_OVERLAP", 2.0)
+    monkeypatch.setattr(service.detectors.base, "MERGE_OVERLAP", 2.0)
     large, small = detector.detect(scene, max_faces=10)
     assert large.box.width > 150
     assert small.box.width < 80
-    assert found == [max(large, small, key=lambda face: face.weight)]
+    assert found == [max(large, small, key=lambda face: face.weight or 0)]
 
 
-def test_threads_agree(detector: FaceDetector, photo: bytes) -> None:
+def test_threads_agree(detector: HaarDetector, photo: bytes) -> None:
     image = grey(photo)
     expected = detector.detect(image, max_faces=10)
     with ThreadPoolExecutor(4) as pool:
@@ -119,7 +122,7 @@ def test_threads_agree(detector: FaceDetector, photo: bytes) -> None:
             assert found == expected
 
 
-def test_real_photos(detector: FaceDetector, media: Path) -> None:
+def test_real_photos(detector: HaarDetector, media: Path) -> None:
     """On the annotated photos at least 28 of 34 faces are found and at most one is invented."""
     annotations = json.loads((media / "annotations.json").read_text())["images"]
     found = invented = wanted = 0

@@ -22,7 +22,7 @@ def test_alive_and_ready(client: TestClient) -> None:
 def test_not_ready_while_draining(settings: Settings) -> None:
     app = create_app(settings)
     with TestClient(app) as client:
-        app.state.context.draining.set()
+        app.state.service.draining.set()
         response = client.get("/readyz")
         assert_problem(response, 503, "draining")
         assert response.headers["retry-after"] == "5"
@@ -35,7 +35,18 @@ def test_the_model_describes_itself(client: TestClient) -> None:
     assert model["input"] == {"name": "faces", "type": "uint8", "colour": "grey", "width": 8, "height": 8}
     assert model["metrics"] == {"accuracy": 1.0}
     assert model["explanation"] == {"method": "gradcam", "layer": "pixels", "width": 2, "height": 2}
-    assert model["calibration"] == {"temperature": 1.0, "plausible_threshold": 0.2}
+    assert model["calibration"] == {"temperature": 1.0, "prediction_set_threshold": 0.2}
+
+
+def test_the_detector_says_how_it_searches(client: TestClient) -> None:
+    assert client.get("/v1/model").json()["detector"] == {
+        "name": "haar_frontalface_default",
+        "window_px": 24,
+        "step": 1.2,
+        "neighbours": 3,
+        "smallest_share": 0.0625,
+        "merge_overlap": 0.45,
+    }
 
 
 def test_the_model_can_be_had(client: TestClient, model_path: Path) -> None:
@@ -74,6 +85,13 @@ def test_limits_are_the_settings(client: TestClient, settings: Settings) -> None
     limits = client.get("/v1/limits").json()
     assert limits["max_body_bytes"] == settings.max_body_bytes
     assert limits["media_types"] == ["image/jpeg", "image/png", "image/webp"]
+
+
+def test_limits_give_the_defaults_of_options(client: TestClient, settings: Settings) -> None:
+    assert client.get("/v1/limits").json()["defaults"] == {"max_faces": 10, "fps": 5.0}
+    few = settings.model_copy(update={"max_faces": 3})
+    with TestClient(create_app(few)) as client:
+        assert client.get("/v1/limits").json()["defaults"]["max_faces"] == 3
 
 
 def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
@@ -13,7 +14,7 @@ from service import files, images
 from service.app import create_app
 from service.settings import Settings
 from tests.service.answers import assert_problem, stable
-from tests.service.conftest import LABELS, brightness_network
+from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
 
 URL = "/v1/predict"
 
@@ -28,7 +29,7 @@ def test_the_whole_answer(client: TestClient, white: bytes) -> None:
     assert answer["model"]["name"] == "brightness"
     assert len(answer["model"]["sha256"]) == 64
     assert face["box"] == {"x": 0, "y": 0, "width": 16, "height": 16}
-    assert face["detection"] == {"detector": None, "weight": None}
+    assert face["detection"] == {"detector": None, "weight": None, "confidence": None}
     assert face["emotion"] == "bright"
     assert list(face["emotions"]) == list(LABELS)
     assert sum(face["emotions"].values()) == pytest.approx(1, abs=1e-12)
@@ -68,6 +69,21 @@ def test_explanations(client: TestClient, white: bytes) -> None:
     assert (explanation["method"], explanation["media_type"]) == ("gradcam", "image/png")
     assert (explanation["width"], explanation["height"]) == (8, 8)
     assert files.media_type(base64.b64decode(explanation["data"])) == "image/png"
+
+
+def test_an_explanation_says_which_square_it_covers(model_path: Path, photo: bytes, tmp_path: Path) -> None:
+    """With a margin of a quarter on every side, the square is half as wide again as the face."""
+    path = tmp_path / "margin.onnx"
+    path.write_bytes(brightness_network({**METADATA, "crop_margin": "0.25"}))
+    with TestClient(create_app(Settings(model=path))) as client:
+        (face,) = client.post(URL, content=photo, params={"explain": "gradcam"}).json()["faces"]
+        wide = encoded(np.zeros((20, 40)))
+        (whole,) = client.post(URL, content=wide, params={"explain": "gradcam", "crop": "whole"}).json()["faces"]
+    box, square = face["box"], face["explanations"][0]["box"]
+    assert (square["width"], square["height"]) == (box["width"] * 1.5, box["width"] * 1.5)
+    assert square["x"] + square["width"] / 2 == pytest.approx(box["x"] + box["width"] / 2, abs=1)
+    assert square["y"] + square["height"] / 2 == pytest.approx(box["y"] + box["height"] / 2, abs=1)
+    assert whole["explanations"][0]["box"] == {"x": 0, "y": -10, "width": 40, "height": 40}
 
 
 # --- options -----------------------------------------------------------------------------------
@@ -205,8 +221,6 @@ def test_overload_and_deadline(model_path: Path, white: bytes, monkeypatch: pyte
 
 def test_another_model_is_served_unchanged(tmp_path: Path, white: bytes) -> None:
     import json
-
-    from tests.service.conftest import METADATA
 
     path = tmp_path / "other.onnx"
     path.write_bytes(brightness_network({**METADATA, "labels": json.dumps(["nuit", "jour", "jamais"])}))

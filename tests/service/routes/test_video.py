@@ -374,7 +374,7 @@ class Caller:
             "scheme": "http",
             "query_string": self._query.encode(),
             "headers": [],
-            "state": {"context": self._app.state.context},
+            "state": {"service": self._app.state.service},
         }
         await self._app(scope, receive, send)
 
@@ -435,7 +435,7 @@ def test_a_client_that_leaves_frees_everything(settings: Settings, body: bytes) 
             first = Caller(app, lasting(body, 600), "fps=30&crop=whole")
             await first.run(leave)
             assert 3 <= len(first.lines) < 10
-            assert app.state.context.videos == 0
+            assert app.state.service.videos.taken == 0
             assert await soon(lambda: not video_threads())
             second = Caller(app, body, "crop=whole")
             await second.run(stay)
@@ -457,7 +457,7 @@ def test_a_client_that_does_not_read_is_let_go(settings: Settings, body: bytes) 
             await caller.run(stall)
             assert len(caller.lines) == 1
             assert time.monotonic() - began < 10
-            assert app.state.context.videos == 0
+            assert app.state.service.videos.taken == 0
             assert await soon(lambda: not video_threads())
 
     asyncio.run(scenario())
@@ -492,7 +492,7 @@ def test_the_end_of_the_service_is_the_last_line(settings: Settings, body: bytes
 
         async def stop(caller: Caller) -> None:
             if len(caller.lines) == 2:
-                app.state.context.draining.set()
+                app.state.service.draining.set()
 
         async with app.router.lifespan_context(app):
             caller = Caller(app, body, "crop=whole")

@@ -422,10 +422,10 @@ class Turns:
 @pytest.mark.parametrize("turns", range(8))
 def test_a_session_ends_whenever_its_end_meets_an_answer(client: TestClient, white: bytes, turns: int) -> None:
     async def scenario() -> int:
-        alive = replace(client.app_state["context"], draining=asyncio.Event())
-        socket = Turns(white, alive.draining, turns)
+        state = replace(client.app_state["service"], draining=asyncio.Event())
+        socket = Turns(white, state.draining, turns)
         async with asyncio.timeout(10):
-            await service_session.Session(cast("WebSocket", socket), alive).run()
+            await service_session.Session(cast("WebSocket", socket), state).run()
         return socket.code
 
     assert asyncio.run(scenario()) == 1001
@@ -436,7 +436,7 @@ def test_a_stopping_service_says_so(client: TestClient) -> None:
     assert isinstance(app, FastAPI)
     with session(client) as (socket, _):
         assert client.portal is not None
-        client.portal.call(app.state.context.draining.set)
+        client.portal.call(app.state.service.draining.set)
         assert socket.receive_json()["reason"] == "shutting down"
         assert closed_with(socket) == 1001
     with client.websocket_connect(URL) as socket:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from service.schemas import VideoError, VideoFrame, VideoOptions, VideoSummary
-from service.video.formats import CSV_COLUMNS, Lines, lines_of
+from service.descriptions import CSV_COLUMNS
+from service.video.formats import Format, format_of
+from service.video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 
 LABELS = ("sad & <b>", "glad")
 
@@ -17,11 +18,11 @@ LABELS = ("sad & <b>", "glad")
 def face(track: int, glad: float) -> dict[str, Any]:
     return {
         "box": {"x": 1, "y": 2, "width": 30, "height": 40},
-        "detection": {"detector": "d", "weight": None},
+        "detection": {"detector": "d", "weight": None, "confidence": None},
         "emotion": LABELS[round(glad)],
         "confidence": max(glad, 1 - glad),
         "uncertain": False,
-        "plausible": [LABELS[round(glad)]],
+        "prediction_set": [LABELS[round(glad)]],
         "emotions": dict(zip(LABELS, (1 - glad, glad), strict=True)),
         "quality": {"sharpness": 1.0, "brightness": 0.5, "warnings": []},
         "track_id": track,
@@ -46,13 +47,13 @@ ERROR = VideoError(
 )
 
 
-def told(lines: Lines, end: VideoSummary | VideoError, frames: list[VideoFrame] = FRAMES) -> str:
+def told(lines: Format, end: VideoSummary | VideoError, frames: list[VideoFrame] = FRAMES) -> str:
     text = lines.head() + "".join(lines.frame(frame) for frame in frames)
     return text + (lines.error(end) if isinstance(end, VideoError) else lines.summary(end))
 
 
-def as_form(form: str) -> Lines:
-    return lines_of(VideoOptions.model_validate({"format": form, "fps": 4}), LABELS)
+def as_form(form: str) -> Format:
+    return format_of(VideoOptions.model_validate({"format": form, "fps": 4}), LABELS)
 
 
 @pytest.mark.parametrize("end", [SUMMARY, ERROR])

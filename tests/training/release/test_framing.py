@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.detectors.haar import FaceDetector
+from service.detectors.haar import HaarDetector
 from training.data.dataset import Dataset
 from training.data.load import load
 from training.release import framing
@@ -34,15 +34,15 @@ def test_margin_is_the_measured_one_or_the_constant(data: Dataset, tmp_path: Pat
 
 
 def test_nothing_is_found_where_there_is_no_face() -> None:
-    assert framing.locate(FaceDetector(), np.full((48, 48), 128, np.uint8)) is None
+    assert framing.locate(HaarDetector(), np.full((48, 48), 128, np.uint8)) is None
 
 
 def test_no_photo_with_a_face_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no photo with a face"):
-        framing._photo_crops(FaceDetector(), tmp_path)
+        framing._photo_crops(HaarDetector(), tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"broken\.jpg"):
-        framing._photo_crops(FaceDetector(), tmp_path)
+        framing._photo_crops(HaarDetector(), tmp_path)
 
 
 def test_measured_on_real_faces(fer2013: Path, tmp_path: Path) -> None:

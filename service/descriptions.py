@@ -1,0 +1,130 @@
+"""What the service says of itself: the model with its detector, and the limits in force."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .classifier import Contract
+from .schemas import Outgoing, PredictOptions
+from .settings import Settings
+
+# Of a WebSocket client's text: far more than all options take, so that a long list of wrong ones is not answered.
+MAX_TEXT_CHARS = 4096
+# The most frames of a video that are analysed for each second of it, unless a client says otherwise.
+DEFAULT_FPS = 5.0
+# The columns of a video's CSV, in this order; the labels follow, then ERROR_COLUMN.
+CSV_COLUMNS = ("index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain")
+ERROR_COLUMN = "error"
+
+
+class Status(Outgoing):
+    status: Literal["ok"] = "ok"
+
+
+class DetectorDescription(Outgoing):
+    """How faces are searched for. Members beyond the name are the detector's own settings."""
+
+    name: str
+    window_px: int = Field(description="the smallest face that is found in an image of any scale, pixels")
+    step: float = Field(description="from one size searched for to the next")
+    neighbours: int = Field(description="windows that have to agree on a face")
+    smallest_share: float = Field(description="the smallest face searched for by default, of the image's longer side")
+    merge_overlap: float = Field(
+        description="boxes are one face from this overlap on: their intersection over the smaller box"
+    )
+
+
+class ModelDescription(Outgoing):
+    """What the ONNX file says of itself, and how the detector searches."""
+
+    name: str
+    version: str
+    sha256: str
+    labels: list[str] = Field(description="in index order")
+    input: dict[str, Any]
+    crop_margin: float = Field(description="share of the face box's side that the crop adds on every side")
+    detector: DetectorDescription
+    metrics: dict[str, Any] = Field(description="measured at export, on the split that chose the model")
+    calibration: dict[str, float]
+    explanation: dict[str, Any]
+    training: dict[str, str]
+    licence: str
+    created: str
+
+
+class Defaults(Outgoing):
+    """Options that a client leaves out."""
+
+    max_faces: int
+    fps: float
+
+
+class Limits(Outgoing):
+    """Every limit in force, the defaults of options, and the fixed columns of CSV."""
+
+    max_body_bytes: int
+    max_pixels: int
+    max_faces: int
+    media_types: list[str]
+    queue: int
+    threads: int
+    deadline_s: float
+    body_timeout_s: float
+    max_videos: int
+    max_video_bytes: int
+    max_video_pixels: int
+    max_video_s: float
+    video_body_timeout_s: float
+    video_deadline_s: float
+    max_streams: int
+    max_frame_bytes: int
+    max_text_chars: int
+    stream_credits: int
+    stream_idle_s: float
+    stream_session_s: float
+    stream_send_s: float
+    stream_abuse: int
+    defaults: Defaults
+    csv_columns: list[str] = Field(description="in order; a column per label follows, then `error`")
+
+
+def model_description(contract: Contract, detector: dict[str, Any]) -> ModelDescription:
+    width, height = contract.size_wh
+    return ModelDescription(
+        name=contract.name,
+        version=contract.version,
+        sha256=contract.sha256,
+        labels=list(contract.labels),
+        input={"name": "faces", "type": "uint8", "colour": "grey", "width": width, "height": height},
+        crop_margin=contract.crop_margin,
+        detector=DetectorDescription(**detector),
+        metrics=contract.metrics,
+        calibration={
+            "temperature": contract.temperature,
+            "prediction_set_threshold": contract.prediction_set_threshold,
+        },
+        explanation={
+            "method": "gradcam",
+            "layer": contract.heatmap_layer,
+            "width": contract.heatmap_wh[0],
+            "height": contract.heatmap_wh[1],
+        },
+        training={
+            "data_sha256": contract.data_sha256,
+            "code_version": contract.code_version,
+            "seed": contract.seed,
+        },
+        licence=contract.licence,
+        created=contract.created,
+    )
+
+
+def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:
+    shared = set(Limits.model_fields) & set(Settings.model_fields)
+    return Limits(
+        media_types=list(media_types),
+        max_text_chars=MAX_TEXT_CHARS,
+        defaults=Defaults(max_faces=min(PredictOptions().max_faces, settings.max_faces), fps=DEFAULT_FPS),
+        csv_columns=list(CSV_COLUMNS),
+        **{name: getattr(settings, name) for name in shared},
+    )

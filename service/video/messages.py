@@ -1,0 +1,96 @@
+"""The options of a video, and the lines of its answer."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from .. import analysis, schemas
+from ..descriptions import DEFAULT_FPS
+from ..schemas import Face, Outgoing, PredictOptions, ProblemMembers, Smoothing
+from .timeline import Track
+
+
+class VideoOptions(PredictOptions):
+    """Those of an image, for each frame, and which frames; an unknown one is refused."""
+
+    fps: float = Field(DEFAULT_FPS, gt=0, le=60, description="frames analysed a second, at most")
+    from_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="begin at this time, seconds")
+    to_s: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="end before this time, seconds; by default at the video's end"
+    )
+    format: Literal["ndjson", "webvtt", "csv"] = Field(
+        "ndjson",
+        description="`ndjson`: a JSON object per line; `webvtt`: subtitles; `csv`: a row per face and frame",
+    )
+    smoothing: Smoothing = 0.0
+
+    @field_validator("to_s")
+    @classmethod
+    def _ends_after_it_begins(cls, to_s: float | None, info: ValidationInfo) -> float | None:
+        if to_s is not None and to_s <= info.data.get("from_s", 0.0):
+            raise ValueError("it must be after from_s")
+        return to_s
+
+    @field_validator("format")
+    @classmethod
+    def _can_hold_heatmaps(cls, value: str, info: ValidationInfo) -> str:
+        if value != "ndjson" and info.data.get("explain") == "gradcam":
+            raise ValueError("heatmaps fit into ndjson only")
+        return value
+
+
+class VideoFrame(Outgoing):
+    """A frame that was analysed."""
+
+    type: Literal["frame"] = "frame"
+    index: int = Field(description="number among the frames analysed, from 0")
+    time_s: float = Field(description="the frame's time in the video, seconds")
+    faces: list[Face]
+
+
+class VideoTrack(Outgoing):
+    """One face from the first frame that shows it to the last."""
+
+    track_id: int
+    from_s: float
+    to_s: float
+    mean: dict[str, float] = Field(description="the mean of its frames' probabilities, each counted once, not smoothed")
+    dominant: str = Field(description="the label with the highest mean")
+
+
+class VideoSummary(Outgoing):
+    """The last line of a video that was read to its end, or to `to_s`."""
+
+    type: Literal["summary"] = "summary"
+    duration_s: float = Field(description="of the whole video; as far as it was read where the file does not say")
+    frames_read: int = Field(description="frames between `from_s` and `to_s`")
+    frames_analysed: int
+    tracks: list[VideoTrack]
+
+
+class VideoError(ProblemMembers):
+    """The last line, instead of the summary, where the rest of a video cannot be read; all lines before it stay valid.
+
+    A problem's members, but for its `type`: that name is the line's here.
+    """
+
+    type: Literal["error"] = "error"
+
+
+def video_frame(index: int, time_s: float, faces: tuple[analysis.Face, ...]) -> VideoFrame:
+    return VideoFrame(index=index, time_s=_microseconds(time_s), faces=[schemas.face(face) for face in faces])
+
+
+def video_track(track: Track, labels: tuple[str, ...]) -> VideoTrack:
+    return VideoTrack(
+        track_id=track.number,
+        from_s=_microseconds(track.from_s),
+        to_s=_microseconds(track.to_s),
+        mean=dict(zip(labels, track.mean.tolist(), strict=True)),
+        dominant=labels[int(track.mean.argmax())],
+    )
+
+
+def _microseconds(time_s: float) -> float:
+    """No container's clock is finer; further digits are only what a fraction leaves."""
+    return round(time_s, 6)
