@@ -1,5 +1,6 @@
 """What the service says, as JSON objects, lines and files. test_documents.py checks them against its documents."""
 
+import base64
 import json
 from typing import Any
 
@@ -26,6 +27,8 @@ LIMITS = {
     "stream_session_s": 1.0,
     "stream_send_s": 1.0,
     "stream_abuse": 100,
+    "defaults": {"max_faces": 10, "fps": 5.0},
+    "csv_columns": ["face", "x"],
 }
 GREETING = {
     "type": "session.created",
@@ -42,15 +45,28 @@ DROPPED = {"type": "dropped", "frame_id": 1, "reason": "stale"}
 def face(**changes: Any) -> dict[str, Any]:
     return {
         "box": {"x": 1, "y": 2, "width": 3, "height": 4},
-        "detection": {"detector": None, "weight": None},
+        "detection": {"detector": None, "weight": None, "confidence": None},
         "emotion": "happy",
         "confidence": 1,
         "uncertain": False,
-        "plausible": ["happy"],
+        "prediction_set": ["happy"],
         "emotions": {"happy": 1.0},
         "quality": {"sharpness": 1.5, "brightness": 0.5, "warnings": []},
         "track_id": None,
         "explanations": [],
+        **changes,
+    }
+
+
+def explanation(**changes: Any) -> dict[str, Any]:
+    return {
+        "method": "gradcam",
+        "target": "happy",
+        "media_type": "image/png",
+        "width": 8,
+        "height": 8,
+        "data": base64.b64encode(b"PNG").decode(),
+        "box": {"x": -1, "y": 2, "width": 3, "height": 3},
         **changes,
     }
 

@@ -19,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Send
 
+from fer_client import Client
 from fer_client.cli.main import main
 from fer_client.cli.text import face_line
 from fer_client.results import Face, read
-from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, answer, face, video_lines
+from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, answer, explanation, face, video_lines
 from tests.client.conftest import PHOTO
 from tests.client.servers import Scripted, Serve, refused
 from tests.service.conftest import ROOT
@@ -61,7 +62,7 @@ def test_a_photos_faces_are_lines(fer: Any, capsys: Capture) -> None:
         ({"confidence": 0.96}, "happy      96 %  ███████████████████.  at 1,2 3x4"),
         ({"confidence": 1}, "happy     100 %  ████████████████████  at 1,2 3x4"),
         (
-            {"confidence": 0.2, "uncertain": True, "plausible": ["sad", "happy", "fear"]},
+            {"confidence": 0.2, "uncertain": True, "prediction_set": ["sad", "happy", "fear"]},
             "happy      20 %  ████................  at 1,2 3x4, or sad, fear",
         ),
     ],
@@ -103,18 +104,33 @@ def test_json_is_the_services_own(serve: Serve, white: Path, capsys: Capture) ->
     assert json.loads(capsys.readouterr().out) == {"file": str(white), **answer(mood="new")}
 
 
-def test_csv_has_a_row_for_each_face(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_csv_has_a_row_for_each_face(fer: Any, url: str, white: Path, tmp_path: Path, capsys: Capture) -> None:
     odd = tmp_path / 'a "b", c.png'
     odd.write_bytes(white.read_bytes())
     assert fer("predict", odd, "--csv", "--crop", "whole") == 0
     assert fer("predict", odd, "--csv") == 0
     header, found, again, empty = csv.reader(capsys.readouterr().out.splitlines())
     assert header == again
-    assert header[-3:] == ["dark", "bright", "never"]
+    with Client(url) as client:
+        assert header == ["file", *client.limits().csv_columns, "dark", "bright", "never", "error"]
     row = dict(zip(header, found, strict=True))
     assert (row["file"], row["face"], row["emotion"], row["width"]) == (str(odd), "0", "bright", "16")
     assert float(row["bright"]) == float(row["confidence"]) > 0.99
+    # A photo has no time and no track.
+    assert {name for name, cell in row.items() if not cell} == {"index", "time_s", "track_id", "error"}
     assert empty == [str(odd), *[""] * (len(header) - 1)]
+
+
+def test_csv_names_the_photos_that_failed(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    text, missing = tmp_path / "text.png", tmp_path / "missing.png"
+    text.write_text("no picture")
+    assert fer("predict", text, missing, white, "--csv", "--crop", "whole") == 1
+    header, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert [row[0] for row in rows] == [str(text), str(missing), str(white)]
+    assert all(len(row) == len(header) for row in rows)
+    assert rows[0][-1].startswith("unsupported_media_type: ")
+    assert rows[1][-1] == "No such file or directory"
+    assert [any(row[1:-1]) for row in rows] == [False, False, True]
 
 
 def test_explanations_are_saved(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -130,8 +146,7 @@ def test_explanations_are_saved(fer: Any, white: Path, tmp_path: Path, capsys: C
 
 
 def test_a_label_cannot_name_a_path(serve: Serve, white: Path, tmp_path: Path) -> None:
-    explained = {"method": "gradcam", "media_type": "image/png", "width": 1, "height": 1, "data": ""}
-    said = answer(faces=[face(explanations=[{**explained, "target": "../../evil"}])])
+    said = answer(faces=[face(explanations=[explanation(target="../../evil")])])
     out = tmp_path / "deep" / "out"
     assert main(["predict", str(white), "--explain", str(out), "--url", serve(Scripted(JSONResponse(said)))]) == 0
     assert [path.name for path in out.iterdir()] == ["white-0-______evil.png"]

@@ -10,11 +10,12 @@ import pytest
 from fer_client import results
 from fer_client.cli.predict import IMAGE_SUFFIXES
 from fer_client.cli.report import REFUSALS_OF_ALL
+from fer_client.close_codes import CLOSE_CODES
 from fer_client.requests import LIMITS as LIMITS_PATH
 from fer_client.requests import MODEL, PREDICT, VIDEO, Address, Call
 from fer_client.responses import size_error
 from fer_client.results import Limits, read
-from fer_client.stream import StreamProtocol, session_update
+from fer_client.stream import HEADER, PROTOCOL, StreamProtocol, session_update
 from service.problems import BodyTooLarge, Problem
 from tests.client.answers import (
     DROPPED,
@@ -57,7 +58,8 @@ def ours(name: str) -> dict[str, Any]:
 
 WHOLE = [
     *((name, OPENAPI) for name in ("Box", "Detection", "Quality", "Explanation", "Face", "ModelName", "ImageSize")),
-    *((name, OPENAPI) for name in ("Result", "ModelDescription", "Limits", "VideoFrame", "VideoSummary", "VideoTrack")),
+    *((name, OPENAPI) for name in ("Result", "VideoFrame", "VideoSummary", "VideoTrack")),
+    *((name, OPENAPI) for name in ("ModelDescription", "DetectorDescription", "Limits", "Defaults")),
     ("StreamResult", ASYNCAPI),
 ]
 # The client reads a part of these.
@@ -118,6 +120,23 @@ def test_a_file_too_large_is_refused_as_the_service_does() -> None:
     error = size_error(Call("POST", PREDICT, {}, b"1234"), limits)
     assert error is not None
     assert (error.code, error.status, error.limit) == (BodyTooLarge.code, BodyTooLarge.status, 3)
+
+
+def test_close_codes_are_the_services() -> None:
+    documented = {close["code"]: close["name"].lower() for close in ASYNCAPI["x-close-codes"]}
+    # A restart is told by servers and proxies in front of the service.
+    assert CLOSE_CODES.keys() - {1012} == documented.keys()
+    over_http = {problem.code: problem.status for problem in Problem.__subclasses__()}
+    for code, name in documented.items():
+        known = CLOSE_CODES[code]
+        assert known.code == name or known.status == over_http[known.code]
+
+
+def test_the_protocol_is_the_services() -> None:
+    assert ASYNCAPI["info"]["title"].endswith(f", {PROTOCOL}")
+    frame = ASYNCAPI["components"]["messages"]["Frame"]["summary"]
+    assert f" {HEADER.size} bytes" in frame
+    assert "FER1" in frame
 
 
 @pytest.mark.parametrize("path", [PREDICT, VIDEO, MODEL, LIMITS_PATH])

@@ -1,13 +1,12 @@
 """Results as values: strict about the members they know, indifferent to those of a newer service."""
 
-import base64
 import dataclasses
 
 import pytest
 
 from fer_client.errors import BadAnswer
 from fer_client.results import Explanation, Quality, Result, read
-from tests.client.answers import answer, face
+from tests.client.answers import answer, explanation, face
 
 
 def test_an_answer_is_read() -> None:
@@ -16,7 +15,7 @@ def test_an_answer_is_read() -> None:
     assert result.faces[0].box.width == 3
     assert result.faces[0].confidence == 1.0
     assert isinstance(result.faces[0].confidence, float)
-    assert result.faces[0].plausible == ("happy",)
+    assert result.faces[0].prediction_set == ("happy",)
     assert result.faces[0].detection.weight is None
 
 
@@ -28,10 +27,9 @@ def test_what_a_newer_service_adds_is_kept_aside() -> None:
 
 
 def test_an_explanation_is_a_files_bytes() -> None:
-    said = {"method": "gradcam", "target": "happy", "media_type": "image/png", "width": 8, "height": 8}
-    assert read(Explanation, {**said, "data": base64.b64encode(b"PNG").decode()}).data == b"PNG"
+    assert read(Explanation, explanation()).data == b"PNG"
     with pytest.raises(BadAnswer, match=r"base64 .* `\$\.data`"):
-        read(Explanation, {**said, "data": "?"})
+        read(Explanation, explanation(data="?"))
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_a_session_that_ends_for_good_is_not(watch: Ask, serve: Serve) -> None:
         await socket.close(4429, "no")
 
     stream = FalseStream(refusing)
-    with pytest.raises(ServiceError, match=r"^This client sent too many messages\. The service said: no\."):
+    with pytest.raises(ServiceError, match=r"^The client sent too many messages\. The service said: no\."):
         watch(serve(stream), [b"0"])
     assert stream.opened == 1
 

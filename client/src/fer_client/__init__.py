@@ -6,7 +6,9 @@ from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
 from fer_client.results import (
     Box,
+    Defaults,
     Detection,
+    DetectorDescription,
     Explanation,
     Face,
     FrameRefused,
@@ -28,7 +30,9 @@ __all__ = [
     "BadAnswer",
     "Box",
     "Client",
+    "Defaults",
     "Detection",
+    "DetectorDescription",
     "Explanation",
     "Face",
     "FerError",

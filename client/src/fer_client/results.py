@@ -23,10 +23,14 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """How the face was found. `detector` is None with `crop="whole"`; `weight` is Haar's and not a probability."""
+    """How the face was found. `detector` is None with `crop="whole"`.
+
+    `confidence` is a probability, where the detector gives one; `weight` is Haar's score, which is none.
+    """
 
     detector: str | None
     weight: float | None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,8 @@ class Quality:
 class Explanation:
     """A heatmap of the parts of the face that led to the label `target`.
 
-    `data` is an image file's bytes, `width` and `height` its size in pixels.
+    `data` is an image file's bytes, `width` and `height` its size in pixels. `box` is the square of the upright image
+    that it covers; it may reach past the image's edge.
     """
 
     method: str
@@ -51,14 +56,16 @@ class Explanation:
     width: int
     height: int
     data: bytes = field(repr=False)
+    box: Box
 
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
     """One face. `emotion` is the label with the highest probability, which is `confidence`, from 0 to 1.
 
-    `emotions` has the calibrated probability of every label. `plausible` is the conformal prediction set, likeliest
-    first; `uncertain` says that it has more than one label. `track_id` is None outside videos and streams.
+    `emotions` has the calibrated probability of every label. `prediction_set` is the conformal prediction set: labels
+    that hold the true one in 90 % of cases, likeliest first. `uncertain` says that it has more than one label.
+    `track_id` is None outside videos and streams.
     """
 
     box: Box
@@ -66,7 +73,7 @@ class Face:
     emotion: str
     confidence: float
     uncertain: bool
-    plausible: tuple[str, ...]
+    prediction_set: tuple[str, ...]
     emotions: Mapping[str, float]
     quality: Quality
     track_id: int | None = None
@@ -174,8 +181,25 @@ class VideoSummary(_Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DetectorDescription:
+    """How faces are searched for.
+
+    The smallest window is `window_px` wide, and each size is `step` times the one before. A face is where at least
+    `neighbours` windows agree; `smallest_share` is its least width by default, as a share of the image's longer side.
+    Boxes that overlap by `merge_overlap` of the smaller one are one face.
+    """
+
+    name: str
+    window_px: int
+    step: float
+    neighbours: int
+    smallest_share: float
+    merge_overlap: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelDescription(_Answer):
-    """What the model's file says of itself. `labels` are in index order."""
+    """What the model's file says of itself, and how the detector searches. `labels` are in index order."""
 
     name: str
     version: str
@@ -183,6 +207,7 @@ class ModelDescription(_Answer):
     labels: tuple[str, ...]
     input: Mapping[str, Any]
     crop_margin: float
+    detector: DetectorDescription
     metrics: Mapping[str, Any]
     calibration: Mapping[str, float]
     explanation: Mapping[str, Any]
@@ -192,8 +217,19 @@ class ModelDescription(_Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What the service uses where an option is left out; `fps` is frames per second of a video."""
+
+    max_faces: int
+    fps: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Limits(_Answer):
-    """Every limit in force: sizes in bytes, pixels or characters, `_s` in seconds."""
+    """Every limit in force: sizes in bytes, pixels or characters, `_s` in seconds.
+
+    `csv_columns` are those of a video's CSV before the labels.
+    """
 
     max_body_bytes: int
     max_pixels: int
@@ -217,6 +253,8 @@ class Limits(_Answer):
     stream_session_s: float
     stream_send_s: float
     stream_abuse: int
+    defaults: Defaults
+    csv_columns: tuple[str, ...]
 
 
 # --- of the protocol alone ---------------------------------------------------------------------

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, count
 from fer_client.cli.heatmaps import HeatmapFolder
 from fer_client.cli.report import GOOD, SOME_FAILED, exit_code, print_error, print_line
+from fer_client.cli.table import Table
 from fer_client.options import PredictOptions
 from fer_client.results import Result
 
@@ -28,7 +28,11 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a line of JSON for each photo")
-    form.add_argument("--csv", action="store_true", help="print a table with a row for each face")
+    form.add_argument(
+        "--csv",
+        action="store_true",
+        help="print a table with a row for each face: the columns of a video's CSV after the file",
+    )
     command.add_argument(
         "--jobs", type=count, default=4, metavar="N", help="photos to send at the same time (default 4)"
     )
@@ -53,10 +57,10 @@ async def _run(arguments: argparse.Namespace) -> int:
     heatmaps = HeatmapFolder(arguments.explain) if arguments.explain else None
     stems: Counter[str] = Counter()
     async with AsyncClient(**connection(arguments)) as client:
-        # The columns do not depend on the photos.
-        labels = (await client.model()).labels if arguments.csv else ()
+        table = None
         if arguments.csv:
-            print_line(text.csv_header(labels))
+            table = Table((await client.limits()).csv_columns, (await client.model()).labels)
+            print_line(table.header())
         several = len(paths) > 1 and sys.stderr.isatty()
         with tqdm(total=len(paths), unit="photo", disable=not several, leave=False) as progress:
             answers = client.predict_many(paths, jobs=arguments.jobs, **options)
@@ -68,8 +72,10 @@ async def _run(arguments: argparse.Namespace) -> int:
                         if (of_all := exit_code(answer)) != SOME_FAILED:
                             return of_all
                         code = SOME_FAILED
+                        if table is not None:
+                            print_line(table.error(str(path), answer))
                         continue
-                    for line in lines(arguments, path, answer, labels, widest):
+                    for line in lines(arguments, path, answer, table, widest):
                         print_line(line)
                     if heatmaps is not None:
                         # Photos from different folders may have the same name.
@@ -86,9 +92,9 @@ def images(given: Path) -> list[Path]:
     return sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
-def lines(arguments: argparse.Namespace, path: Path, result: Result, labels: Iterable[str], widest: int) -> list[str]:
+def lines(arguments: argparse.Namespace, path: Path, result: Result, table: Table | None, widest: int) -> list[str]:
     if arguments.json:
         return [text.json_line({"file": str(path), **result.raw})]
-    if arguments.csv:
-        return text.csv_lines(str(path), result, labels)
+    if table is not None:
+        return table.result(str(path), result)
     return text.result_lines(str(path).ljust(widest), result, text.bar_character(sys.stdout.encoding))

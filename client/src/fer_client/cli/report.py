@@ -5,7 +5,7 @@ import sys
 from tqdm import tqdm
 
 from fer_client.camera import CameraError
-from fer_client.cli.text import printable
+from fer_client.cli.text import error_text, printable
 from fer_client.errors import BadAnswer, FerError, ServiceError, Unreachable
 
 GOOD, SOME_FAILED, USAGE, UNREACHABLE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -31,7 +31,7 @@ def print_line(line: str) -> None:
 
 def print_error(error: Exception | str, source: object = None) -> None:
     """One line on stderr; `source` is the input that failed."""
-    message = " ".join(_message(error).split())
+    message = " ".join(error_text(error).split())
     tqdm.write(printable(f"fer: {message}" if source is None else f"fer: {source}: {message}"), file=sys.stderr)
 
 
@@ -45,9 +45,3 @@ def exit_code(error: Exception) -> int:
         case FerError() | OSError() | CameraError():
             return SOME_FAILED
     raise error
-
-
-def _message(error: Exception | str) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error)

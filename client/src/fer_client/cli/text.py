@@ -1,7 +1,5 @@
-"""Results as text: lines with bars, JSON, table rows."""
+"""Results as text: lines with bars, and JSON."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +12,13 @@ BAR_CELLS = 20
 def printable(text: str) -> str:
     """Without control characters: file names and the service's texts must not control the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def error_text(error: Exception | str) -> str:
+    """An error's message, without the path that an OSError would repeat."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error)
 
 
 def percent(share: float) -> str:
@@ -30,7 +35,7 @@ def face_line(face: Face, full: str) -> str:
     bar = (full * round(face.confidence * BAR_CELLS)).ljust(BAR_CELLS, ".")
     box = face.box
     line = f"{face.emotion:<9} {percent(face.confidence):>5}  {bar}  at {box.x},{box.y} {box.width}x{box.height}"
-    others = [label for label in face.plausible if label != face.emotion]
+    others = [label for label in face.prediction_set if label != face.emotion]
     return f"{line}, or {', '.join(others)}" if others else line
 
 
@@ -51,33 +56,3 @@ def live_line(faces: Iterable[Face]) -> str:
 
 def json_line(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-
-
-# --- table rows --------------------------------------------------------------------------------
-
-COLUMNS = ("file", "face", "x", "y", "width", "height", "emotion", "confidence", "uncertain", "plausible")
-
-
-def csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
-
-
-def csv_header(labels: Iterable[str]) -> str:
-    return csv_line([*COLUMNS, *labels])
-
-
-def csv_lines(name: str, result: Result, labels: Iterable[str]) -> list[str]:
-    """A row for each face, counted from 0; a photo without a face has one row with nothing but its name."""
-    labels = list(labels)
-    if not result.faces:
-        return [csv_line([name, *[""] * (len(COLUMNS) - 1 + len(labels))])]
-    return [csv_line([name, number, *_cells(face, labels)]) for number, face in enumerate(result.faces)]
-
-
-def _cells(face: Face, labels: Iterable[str]) -> list[object]:
-    box = face.box
-    known = [box.x, box.y, box.width, box.height, face.emotion, face.confidence]
-    flags = [str(face.uncertain).lower(), " ".join(face.plausible)]
-    return [*known, *flags, *(face.emotions.get(label, "") for label in labels)]
