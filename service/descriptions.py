@@ -8,7 +8,7 @@ from .classifier import Contract
 from .schemas import Outgoing, PredictOptions
 from .settings import Settings
 
-# Of a WebSocket client's text: far more than all options take, so that a long list of wrong ones is not answered.
+# The longest text message of a WebSocket client: far longer than all options, so that no answer lists many wrong ones.
 MAX_TEXT_CHARS = 4096
 # The most frames of a video that are analysed for each second of it, unless a client says otherwise.
 DEFAULT_FPS = 5.0

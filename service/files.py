@@ -9,7 +9,7 @@ import struct
 
 from .problems import UndecodableImage
 
-# First bytes of the files that people send by mistake; what they are called in the answer.
+# First bytes of files, also of those that people send by mistake, and how each kind is named in an answer.
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -39,7 +39,7 @@ _MOST_PARTS = 50_000
 
 
 def media_type(body: bytes) -> str:
-    """What the first bytes say: one of ACCEPTED, or a name for people."""
+    """The kind of a file by its first bytes: a media type for JPEG, PNG and WebP, otherwise a name for people."""
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
     if body[:4] == b"RIFF" and body[8:12] == b"AVI ":
@@ -58,7 +58,7 @@ def media_type(body: bytes) -> str:
 
 
 def checked(body: bytes, kind: str) -> bytes:
-    """The file for the decoder, without what it would inflate for nothing.
+    """The file for the decoder, without the parts that the decoder would inflate although nothing reads them.
 
     `kind` is the answer of `media_type`. Raises UndecodableImage where a part of the file claims more bytes than are
     left, or where there are more parts than any encoder writes.

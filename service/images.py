@@ -1,10 +1,10 @@
-"""Pure pixel functions: bytes to an upright grey image, crops, heatmaps as PNG and JPEG; Box."""
+"""Pure pixel functions: bytes to an upright grey image, crops, quality, heatmaps as PNG and JPEG; Box."""
 
 import io
 import os
 from dataclasses import dataclass
 
-# A second wall behind `decode`'s own check: OpenCV reads this once, when it is first imported.
+# A second limit behind the one of `decode`. OpenCV reads this variable once, when it is first imported.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**27))
 
 import cv2
@@ -25,7 +25,7 @@ OVERLAY_OPACITY = 0.6
 
 @dataclass(frozen=True)
 class Box:
-    """Pixels of the upright image: (x, y) is the top left corner, the origin the image's top left."""
+    """A rectangle in pixels of the upright image: (x, y) is its top left corner, (0, 0) the image's top left corner."""
 
     x: int
     y: int
@@ -55,7 +55,7 @@ class Image:
 def decode(body: bytes, *, max_pixels: int) -> Image:
     """A JPEG, PNG or WebP file's bytes to an image; of an animation, the first frame.
 
-    Grey from the start: the network takes grey, and a JPEG's grey is there for a third of the price.
+    It is decoded to grey at once: the network's input is grey, and of a JPEG that takes a third of the time.
     Raises UnsupportedMediaType, ImageTooManyPixels (before anything is decoded), UndecodableImage.
     """
     kind = files.media_type(body)
@@ -65,7 +65,7 @@ def decode(body: bytes, *, max_pixels: int) -> Image:
     width, height = _declared_size_wh(body)
     if width * height > max_pixels:
         raise ImageTooManyPixels(
-            f"The image is {width} x {height} pixels; at most {max_pixels:,} in all are taken.", limit=max_pixels
+            f"The image is {width} x {height} pixels; at most {max_pixels:,} in all are allowed.", limit=max_pixels
         )
     try:
         grey = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -79,7 +79,7 @@ def decode(body: bytes, *, max_pixels: int) -> Image:
 def _declared_size_wh(body: bytes) -> tuple[int, int]:
     try:
         width, height = imagesize.get(io.BytesIO(body))
-    except Exception as error:  # hostile headers make the parser raise whatever it likes
+    except Exception as error:  # hostile headers make the parser raise many kinds of exceptions
         raise UndecodableImage("The file's header is damaged.") from error
     if width <= 0 or height <= 0:
         raise UndecodableImage("The file's header names no width and height.")
@@ -93,7 +93,7 @@ def framed(box: Box, margin: float) -> tuple[int, int, int]:
 
 
 def cut(grey: Grey, box: Box, margin: float) -> Grey:
-    """The framed square at its own size; where it leaves the image, the edge pixels go on."""
+    """The pixels of the square that `framed` gives; outside the image the edge pixels are repeated."""
     x, y, side = framed(box, margin)
     height, width = grey.shape
     inner = grey[max(y, 0) : min(y + side, height), max(x, 0) : min(x + side, width)]
@@ -104,14 +104,14 @@ def cut(grey: Grey, box: Box, margin: float) -> Grey:
 
 
 def resize(grey: Grey, size_wh: tuple[int, int]) -> Grey:
-    """Averages pixels when it shrinks, interpolates when it enlarges."""
+    """Grey pixels at another size: averaged when it is smaller, interpolated (bilinear) when it is larger."""
     shrinks = size_wh[0] < grey.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(grey, size_wh, interpolation=method).astype(np.uint8, copy=False)
 
 
 def crop(grey: Grey, box: Box, size_wh: tuple[int, int], margin: float) -> Grey:
-    """A face as the network takes it: uint8 (height, width) of `size_wh`."""
+    """A face as the network's input: uint8 (height, width) of `size_wh`."""
     return resize(cut(grey, box, margin), size_wh)
 
 
@@ -126,14 +126,14 @@ def brightness(face: Grey) -> float:
 
 
 def enlarge(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> NDArray[np.float32]:
-    """A heatmap float32 (h, w), at least 0, scaled by its own maximum; all 0 where there is none."""
+    """A heatmap float32 (h, w), at least 0, resized to `size_wh` and divided by its maximum; all 0 where that is 0."""
     peak = float(heatmap.max())
     scaled = heatmap / peak if peak > 0 else heatmap
     return cv2.resize(scaled, size_wh, interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def _grey_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> Grey:
-    """As `enlarge` gives it, from black to white."""
+    """The result of `enlarge` as grey pixels, black for 0 and white for 1."""
     return np.rint(enlarge(heatmap, size_wh) * np.iinfo(np.uint8).max).astype(np.uint8)
 
 
@@ -147,7 +147,7 @@ def encode_overlay(face: Grey, heatmap: NDArray[np.float32]) -> bytes:
     size_wh = (OVERLAY_SIDE, OVERLAY_SIDE)
     grey = _grey_map(heatmap, size_wh)
     picture = cv2.cvtColor(resize(face, size_wh), cv2.COLOR_GRAY2BGR).astype(np.float32)
-    # The map hides the face only where it is hot.
+    # The higher a value of the map, the less of the face shows through.
     opacity = OVERLAY_OPACITY * grey[..., None].astype(np.float32) / np.iinfo(np.uint8).max
     blended = picture * (1 - opacity) + cv2.applyColorMap(grey, cv2.COLORMAP_TURBO) * opacity
     return _encode(".jpg", np.rint(blended).astype(np.uint8))

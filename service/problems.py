@@ -9,15 +9,15 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):
-    """What a client did wrong or has to wait for. `detail` is written for that client.
+    """What a client did wrong or has to wait for. `detail` is a sentence for that client.
 
     Subclasses fix `status`, `code` (stable, the same on REST and WebSocket) and `title`.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
-    title: ClassVar[str] = "Something went wrong on our side"
-    # What is left of a body that was not read to its end must not be taken for the next request.
+    title: ClassVar[str] = "The service failed"
+    # Where a body was not read to its end, its rest would be parsed as the next request.
     ends_connection: ClassVar[bool] = False
 
     def __init__(self, detail: str, *, limit: int | float | None = None, retry_after_s: int | None = None):
@@ -55,11 +55,11 @@ class ForbiddenOrigin(Problem):
 
 
 class NotFound(Problem):
-    status, code, title = 404, "not_found", "There is nothing at this address"
+    status, code, title = 404, "not_found", "There is nothing at this path"
 
 
 class MethodNotAllowed(Problem):
-    status, code, title = 405, "method_not_allowed", "This address takes another method"
+    status, code, title = 405, "method_not_allowed", "This path has another method"
 
 
 class BodyTooSlow(Problem):
@@ -73,7 +73,7 @@ class BodyTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    status, code, title = 415, "unsupported_media_type", "This kind of file is not taken"
+    status, code, title = 415, "unsupported_media_type", "This kind of file is not supported"
 
 
 class InvalidOption(Problem):

@@ -27,7 +27,8 @@ class Outgoing(BaseModel):
 MAX_FACES = 10
 
 Explain = Annotated[
-    Literal["none", "gradcam"], Field(description="`gradcam` adds heatmaps: what in the face speaks for a label")
+    Literal["none", "gradcam"],
+    Field(description="`gradcam` adds heatmaps of the parts of the face that raise a label's probability"),
 ]
 MaxFaces = Annotated[PositiveInt, Field(description="at most so many faces, largest first")]
 MinFacePx = Annotated[
@@ -135,7 +136,7 @@ class ImageSize(Outgoing):
 
 
 class Result(Outgoing):
-    """The faces of one image, largest first; none is an answer as well."""
+    """The faces of one image, largest first; the list may be empty."""
 
     request_id: str
     model: ModelName

@@ -1,4 +1,4 @@
-"""What differs between machines, from the environment (FER_…), and the limits that are in force."""
+"""What differs between machines: the settings, from environment variables (FER_…), and their limits."""
 
 import os
 import sys
@@ -21,14 +21,14 @@ class SettingsError(Exception):
 
 
 def available_cpus() -> int:
-    """Cores this process may use: its affinity, and a container's CPU quota (cgroup v2 or v1), rounded up."""
+    """Cores that this process may use: the smaller of its affinity and of its container's CPU quota, rounded up."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota()
     return cpus if quota is None else max(1, min(cpus, quota))
 
 
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Cores that a control group grants, rounded up; None where it sets no limit."""
+    """Cores that the control group (cgroup v2 or v1) allows, rounded up; None where it sets no limit."""
     try:
         quota, period = (root / "cpu.max").read_text().split()
     except (OSError, ValueError):
@@ -83,13 +83,15 @@ class Settings(BaseSettings):
         16, le=10_000, description="WebSocket sessions at once; one more is closed with 1013"
     )
     max_frame_bytes: PositiveInt = Field(2 * 2**20, le=2**28, description="largest WebSocket frame, bytes")
-    stream_credits: int = Field(2, ge=1, le=64, description="frames that a WebSocket client may have under way")
+    stream_credits: int = Field(
+        2, ge=1, le=64, description="frames of a WebSocket client that may wait for an answer at once"
+    )
     stream_idle_s: float = Field(
         60.0, gt=0, le=86_400, description="a session without a message is closed after, seconds"
     )
     stream_session_s: float = Field(3600.0, gt=0, le=604_800, description="a session is closed after, seconds")
     stream_send_s: float = Field(
-        10.0, gt=0, le=600, description="a client that does not read is dropped after, seconds"
+        10.0, gt=0, le=600, description="a client that does not read its answers is disconnected after, seconds"
     )
     stream_abuse: PositiveInt = Field(
         1000,

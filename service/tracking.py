@@ -1,4 +1,4 @@
-"""Tracker: which face of a frame is which of the frames before, and its probabilities averaged over time."""
+"""Tracker: follows faces from frame to frame, and averages the probabilities of each over time."""
 
 import math
 from collections.abc import Sequence
@@ -11,22 +11,23 @@ from .analysis import Face, prediction_set
 
 Vector = NDArray[np.float64]
 
-# A track lives through so many frames in a row that do not show its face.
+# A track ends when more than so many frames in a row do not show its face.
 MISSES = 3
-# Furthest that a face is from its track: the distance to where it is expected, in sides of the face, plus the natural
-# logarithm of how many times larger one is than the other.
+# A face belongs to a track only below this cost: the distance from the expected place, in sides of the face, plus the
+# natural logarithm of the ratio of their sizes.
 REACH = 1.0
-# Handicap of a track seen once, in the same unit: when a face was found twice for a moment, the older track goes on.
+# Added to a track's cost, divided by the number of frames that have shown it: when a face was found twice for a moment,
+# the older track goes on.
 UNPROVEN = 0.1
-# A velocity is a mean over about so many seconds, or the detector's jitter would be taken for movement.
+# A velocity is a mean over about so many seconds: over a shorter time the detector's jitter would look like movement.
 VELOCITY_S = 0.3
-# A face out of sight goes on as it went, slower and slower, and never further than in so many seconds at full speed.
+# A track without its face moves on, slower and slower: in all as far as in so many seconds at its last velocity.
 COASTING_S = 1.0
 
 
 @dataclass
 class _Track:
-    """One face over time: its centre and side in pixels, as it was seen last."""
+    """One face over time: its centre (x, y) and side in pixels, as it was found last."""
 
     number: int
     centre: Vector
@@ -34,24 +35,24 @@ class _Track:
     begun_s: float
     seen_s: float
     weighted: Vector
-    """The probabilities of all frames, summed with the weights that time has left them."""
+    """The weighted sum of the probabilities of all frames: older frames have lower weights."""
     velocity: Vector = field(default_factory=lambda: np.zeros(2))
     """Pixels a second."""
     sightings: int = 1
     misses: int = 0
 
     def expected(self, at_s: float) -> Vector:
-        """Where the centre should be by now."""
+        """Where the centre should be at this time, pixels (x, y)."""
         coasted_s = -COASTING_S * math.expm1((self.seen_s - at_s) / COASTING_S)
         return self.centre + self.velocity * coasted_s
 
-    def see(self, face: Face, at_s: float, smoothing: float) -> None:
+    def update(self, face: Face, at_s: float, smoothing: float) -> None:
         elapsed_s, centre = at_s - self.seen_s, _centre(face)
         if elapsed_s > 0:
-            # Of a young track each movement so far counts alike: a mean that began at rest would lag behind.
+            # In a new track all movements so far have the same weight: a mean that started at zero would lag behind.
             share = math.expm1(-elapsed_s / VELOCITY_S) / math.expm1((self.begun_s - at_s) / VELOCITY_S)
             self.velocity += share * ((centre - self.centre) / elapsed_s - self.velocity)
-        # 0 ** 0 is 1, but without smoothing even a frame of the same moment does not count.
+        # 0 ** 0 is 1, but without smoothing even a frame of the same time has no weight.
         kept = smoothing**elapsed_s if smoothing > 0 else 0.0
         self.weighted = kept * self.weighted + face.probabilities
         self.centre, self.side, self.seen_s = centre, _side(face), at_s
@@ -60,11 +61,11 @@ class _Track:
 
 
 class Tracker:
-    """Follows the faces of one stream or video; all it knows lives in it.
+    """Follows the faces of one stream or video.
 
     `smoothing` is the weight that a frame keeps after one second, 0 to 1, in the mean of its track's probabilities: the
-    time constant is -1 / ln(smoothing) seconds (0.1: 0.43 s, 0.5: 1.4 s), whatever the frame rate. With 0 each frame
-    speaks for itself, with 1 the mean is over the whole track.
+    time constant is -1 / ln(smoothing) seconds (0.1: 0.43 s, 0.5: 1.4 s) at every frame rate. With 0 each frame stands
+    alone, with 1 the mean is over the whole track.
     """
 
     def __init__(self, *, smoothing: float = 0.0, prediction_set_threshold: float) -> None:
@@ -77,22 +78,23 @@ class Tracker:
     def follow(self, faces: Sequence[Face], at_s: float) -> tuple[Face, ...]:
         """The same faces in the same order, with `track_id` (from 1), and smoothed.
 
-        `at_s` is the frame's time in seconds; only differences count, and one before the last frame's counts as that.
+        `at_s` is the frame's time in seconds, of which only differences matter. A time before the last frame's is
+        treated as the last frame's.
         """
         at_s = self._latest_s = max(at_s, self._latest_s)
         for track in self._tracks:
             track.misses += 1
-        known = self._recognised(faces, at_s)
+        known = self._matched(faces, at_s)
         followed = []
         for index, face in enumerate(faces):
             track = known.get(index) or self._begin(face, at_s)
             if index in known:
-                track.see(face, at_s, self.smoothing)
-            followed.append(self._told(face, track))
+                track.update(face, at_s, self.smoothing)
+            followed.append(self._smoothed(face, track))
         self._tracks = [track for track in self._tracks if track.misses <= MISSES]
         return tuple(followed)
 
-    def _recognised(self, faces: Sequence[Face], at_s: float) -> dict[int, _Track]:
+    def _matched(self, faces: Sequence[Face], at_s: float) -> dict[int, _Track]:
         """The track of each face (by index) that has one, closest pairs first."""
         if not faces or not self._tracks:
             return {}
@@ -100,10 +102,10 @@ class Tracker:
         pairs = np.argwhere(costs < REACH)
         pairs = pairs[np.argsort(costs[tuple(pairs.T)], kind="stable")]
         known: dict[int, _Track] = {}
-        taken: set[int] = set()
+        matched: set[int] = set()
         for row, column in pairs.tolist():
-            if row not in taken and column not in known:
-                taken.add(row)
+            if row not in matched and column not in known:
+                matched.add(row)
                 known[column] = self._tracks[row]
         return known
 
@@ -113,7 +115,7 @@ class Tracker:
         self._tracks.append(track)
         return track
 
-    def _told(self, face: Face, track: _Track) -> Face:
+    def _smoothed(self, face: Face, track: _Track) -> Face:
         if self.smoothing == 0:
             return replace(face, track_id=track.number)
         probabilities = track.weighted / track.weighted.sum()
@@ -126,7 +128,7 @@ class Tracker:
 
 
 def _costs(tracks: Sequence[_Track], faces: Sequence[Face], at_s: float) -> Vector:
-    """How far each track (row) is from each face (column), in the unit of REACH."""
+    """The cost of each track (row) for each face (column); see REACH."""
     expected = np.array([track.expected(at_s) for track in tracks])
     centres = np.array([_centre(face) for face in faces])
     sides = np.array([[track.side] for track in tracks]), np.array([_side(face) for face in faces])

@@ -14,9 +14,9 @@ FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml
 
 # The cascade's own window, in pixels; the image is shrunk until the smallest wanted face is this wide.
 WINDOW_PX = 24
-# Measured on 16 photos with 34 faces (python -m benchmarks.detection): 29 found and none invented, as many as with
-# steps of 1.1, which take half as long again; more neighbours lose a face; looking for faces of a 24th instead of
-# a 16th finds up to two more, invents some, and takes twice the time.
+# Measured on 16 photos with 34 faces (python -m benchmarks.detection): 29 are found, and no box is false. Steps of 1.1
+# find as many and take half as long again; more neighbours lose a face; looking for faces of a 24th instead of a 16th
+# of the longer side finds up to two more, adds false boxes, and takes twice the time.
 STEP = 1.2
 NEIGHBOURS = 3
 # Unless a client says otherwise, the smallest face looked for is this share of the longer side: the time is then the

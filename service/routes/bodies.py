@@ -26,7 +26,7 @@ def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
 
 
 async def read_image(request: Request, settings: Settings) -> bytes:
-    """The image file's bytes, whichever form they came in; nothing touches the disk.
+    """The image file's bytes from any of the three forms; nothing is written to disk.
 
     Raises BodyTooLarge, BodyTooSlow, MalformedBody.
     """
@@ -40,19 +40,20 @@ async def read_image(request: Request, settings: Settings) -> bytes:
             elif kind == "application/json":
                 image = _from_json(await _read(request, settings.max_body_bytes))
             else:
-                # Any other type is a raw image: its first bytes say what it is, no header does.
+                # Any other type is a raw image: its first bytes decide what it is, not this header.
                 image = await _read(request, settings.max_body_bytes)
     except TimeoutError as error:
         raise _too_slow(settings.body_timeout_s) from error
     if not image:
-        raise MalformedBody("The body holds no image: it is empty.")
+        raise MalformedBody("The body is empty; it should be an image.")
     return image
 
 
 async def read_video(request: Request, settings: Settings) -> IO[bytes]:
-    """A video file in memory: once, because it may be large, and whole, because an MP4's index may be its end.
+    """A video file in memory: without a second copy, because it may be large, and whole, because an MP4's index may
+    stand at its end.
 
-    Whoever asks for it closes it. Raises as `read_image`.
+    The caller closes it. Raises BodyTooLarge, BodyTooSlow, MalformedBody.
     """
     try:
         async with asyncio.timeout(settings.video_body_timeout_s):
@@ -66,7 +67,7 @@ async def read_video(request: Request, settings: Settings) -> IO[bytes]:
         raise _too_slow(settings.video_body_timeout_s) from error
     if video.seek(0, io.SEEK_END) == 0:
         video.close()
-        raise MalformedBody("The body holds no video: it is empty.")
+        raise MalformedBody("The body is empty; it should be a video.")
     video.seek(0)
     return video
 
@@ -84,7 +85,7 @@ async def _read(request: Request, limit: int) -> bytes:
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body in pieces, refused as soon as it is known to be too large."""
+    """The body in chunks. Raises BodyTooLarge as soon as it is known to be larger than `limit` bytes."""
     problem = BodyTooLarge(f"The body is larger than {limit:,} bytes.", limit=limit)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
@@ -99,7 +100,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 async def _from_form(request: Request, limit: int) -> UploadFile:
     parser = MultiPartParser(request.headers, _limited(request, limit), max_files=1, max_fields=1)
-    # Starlette would spool to disk from 1 MB on.
+    # Starlette would write parts over 1 MB to a temporary file.
     parser.spool_max_size = limit + 1
     wanted = MalformedBody("The multipart form needs one part, a file named 'file', and nothing else.")
     try:

@@ -4,17 +4,17 @@ PyAV and not OpenCV's VideoCapture, measured with av 18.1 and OpenCV 4.14 (both 
 both take 1.2 ms of one core for a frame of 640 x 360 and 12 ms for one of 1920 x 1080, H.264, every sixth made grey):
 - A WebM of 49 kB that says 320 x 180 and grows to 12,000 x 12,000 takes 751 MB in OpenCV, which has no limit for it;
   `max_pixels` of FFmpeg's decoders, which PyAV can set, ends it at 35 MB.
-- OpenCV's `grab` is False after damage as after the last frame; PyAV raises, and with `err_detect=explode` also for
-  the damaged AVI of which both otherwise lose two frames of 72 in silence. A WebM's demuxer steps over damage (18
-  frames of 120 gone) and says so in FFmpeg's log alone, which PyAV hands over.
+- OpenCV's `grab` returns False after damage just as after the last frame; PyAV raises. With `err_detect=explode` it
+  also raises for a damaged AVI of which both otherwise lose two frames of 72 without an error. A WebM's demuxer skips
+  damage (18 frames of 120 are lost) and reports it in FFmpeg's log only, which PyAV can capture.
 - In a file of variable frame rate OpenCV turns a time into a frame number by the mean rate: asked for 0.5 s it goes to
   1.0 s, for 0.95 s to 1.33 s. PyAV goes to the exact frame.
-- OpenCV guesses the container; here the demuxer is the one of the first bytes (a playlist would make FFmpeg open
-  addresses and files), and only decoders of DECODERS ever run.
-The price is 107 MB on disk, and that PyAV's wheels carry x264 and x265, so that their FFmpeg is under the GPL.
+- OpenCV guesses the container; here the first bytes decide the demuxer (a playlist would make FFmpeg open URLs and
+  files), and only the decoders of DECODERS run.
+The cost: 107 MB on disk, and PyAV's wheels contain x264 and x265, so that their FFmpeg is under the GPL.
 
-A file is read from memory, whole: an MP4 may have its index at the end. The work runs on one core, which bounds the
-frames under way and leaves the other cores to others.
+A file is read from memory, whole: an MP4 may have its index at the end. A video is decoded by one thread, which limits
+the frames in memory and leaves the other cores to other requests.
 """
 
 import ctypes
@@ -45,21 +45,21 @@ _DEMUXERS = {
     "WebM or Matroska video": "matroska",
     "AVI video": "avi",
 }
-# FFmpeg would decode the first frames of every stream, of any size, by any decoder, for facts not needed here; and it
-# would read ahead, where damage could not be told from damage later on. Cameras write up to eight streams.
+# Otherwise FFmpeg decodes the first frames of every stream, of any size and with any decoder, for facts that are not
+# needed here, and reads ahead, so that the place of damage is not known. Cameras write up to eight streams.
 _OPENING = {"codec_whitelist": "none", "probesize": "32", "max_streams": "16"}
-# Room for what is no picture: the list of an MP4's frames takes 24 bytes for each.
+# Memory for what is not pixels: the list of an MP4's frames needs 24 bytes for each of them.
 _SMALLEST_MOST_BYTES = 2**24
 # Enough for the first atom's name and for what `files.media_type` looks at.
 _HEAD = 512
 # Matroska rounds times to milliseconds.
 SLACK_S = 0.0005
-# FFmpeg enters a file by the time of decoding, which in an MP4 can be some frames before the time of showing.
+# FFmpeg seeks by decoding time, which in an MP4 can be some frames before the presentation time.
 EARLIER_S = 1.0
-# How much of the declared duration a whole file may lack: sound and picture seldom end together.
+# A complete file may end so much before its declared duration: sound and video rarely end at the same time.
 MISSING_S = 0.5
 
-# A demuxer that steps over damage says so in FFmpeg's log alone: it is listened to, and goes nowhere else.
+# A demuxer that skips damage reports it in FFmpeg's log only: the log is captured, and written nowhere else.
 av.logging.set_level(av.logging.ERROR)
 av.logging.set_skip_repeated(False)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
@@ -67,17 +67,17 @@ logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame at its time in the file."""
+    """A frame and its time in the file, seconds."""
 
     time_s: float
     image: images.Image
 
 
 class Video:
-    """An open video file. For one thread, `stop` apart.
+    """An open video file. All methods but `stop` are for one thread.
 
-    Raises UnsupportedMediaType, UndecodableVideo, VideoTooLong, VideoTooManyPixels; the last three also from `frames`,
-    after all frames before the damage, or where the file is not what it declares.
+    Raises UnsupportedMediaType, UndecodableVideo, VideoTooLong, VideoTooManyPixels. The last three also come from
+    `frames`: after all frames before the damage, or where the file differs from what it declares.
     """
 
     def __init__(self, file: IO[bytes], *, max_pixels: int, max_s: float) -> None:
@@ -88,7 +88,7 @@ class Video:
         _limit_allocations(max(_SMALLEST_MOST_BYTES, 4 * max_pixels))
         self._container, kind = _open(file)
         try:
-            self._stream = _picture(self._container, kind)
+            self._stream = _video_stream(self._container, kind)
             self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
             duration = self._container.duration
             self._declared_s = duration / av.time_base if duration else None
@@ -99,11 +99,11 @@ class Video:
 
     @property
     def duration_s(self) -> float:
-        """As declared; without that, where the last frame read ends."""
+        """The declared duration, seconds; where none is declared, the end of the last frame read."""
         return self._read_to_s if self._declared_s is None else self._declared_s
 
     def frames(self, *, fps: float, from_s: float = 0.0, to_s: float | None = None) -> Iterator[Frame]:
-        """At most `fps` frames a second with from_s <= time_s < to_s, even in time however unevenly they were taken."""
+        """At most `fps` frames a second with from_s <= time_s < to_s, evenly spaced whatever the file's frame rate."""
         wanted_s = from_s
         for time_s, frame in self._decoded(from_s):
             if to_s is not None and time_s + SLACK_S >= to_s:
@@ -117,7 +117,7 @@ class Video:
             yield Frame(time_s, _upright(frame))
 
     def stop(self) -> None:
-        """End `frames` within a packet's time. For any thread."""
+        """End `frames` after the packet that is being read. For any thread."""
         self._stopped.set()
 
     def close(self) -> None:
@@ -127,10 +127,10 @@ class Video:
         """Frames in the order of their times, in seconds, from a key frame at or before `from_s` on."""
         context = self._stream.codec_context
         context.thread_count = 1
-        # Decoders work on whole blocks, so a little more than the limit; the frame itself is checked below.
+        # Decoders round sizes up to whole blocks, so they get a higher limit; the frame itself is checked in `_timed`.
         context.options = {"err_detect": "explode", "max_pixels": str(2 * self._max_pixels)}
         if from_s > 0:
-            # A file that cannot be entered in the middle is read from its start.
+            # A file without seeking is read from its start.
             with suppress(av.FFmpegError):
                 self._container.seek(int(max(0.0, from_s - EARLIER_S) * av.time_base))
         try:
@@ -138,7 +138,7 @@ class Video:
                 for frame in self._stream.decode(packet):
                     yield self._timed(frame), frame
         except (av.FFmpegError, UndecodableVideo) as error:
-            # What the decoder holds back to put it into order came before the damage.
+            # The frames that the decoder still holds, to put them into order, are from before the damage.
             with suppress(av.FFmpegError):
                 for frame in self._stream.decode(None):
                     yield self._timed(frame), frame
@@ -147,7 +147,7 @@ class Video:
             raise UndecodableVideo(f"The video is damaged after {self._read_to_s:.3f} s.") from error
 
     def _packets(self) -> Iterator["Packet[Stream]"]:
-        """The picture's packets. Raises UndecodableVideo where the file is cut short."""
+        """The packets of the video stream. Raises UndecodableVideo where the file is damaged or cut short."""
         ended_s = 0.0
         packets = self._container.demux()
         while True:
@@ -155,10 +155,10 @@ class Video:
                 packet = next(packets, None)
             if packet is None or self._stopped.is_set():
                 break
-            # The demuxer speaks under all of its names: matroska,webm.
+            # The demuxer's log entries carry all of its names: matroska,webm.
             if any(self._container.format.name in names.split(",") for _, names, _ in logged):
                 raise UndecodableVideo(f"The video is damaged after {ended_s:.3f} s.")
-            # Of sound as well: where it goes on after the picture, the file is not cut short.
+            # Packets of sound count as well: where sound goes on after the last frame, the file is not cut short.
             ended_s = max(ended_s, _end_s(packet))
             if packet.stream.index != self._stream.index:
                 continue
@@ -169,7 +169,7 @@ class Video:
             raise UndecodableVideo(f"The video is cut short: it ends at {ended_s:.3f} s of {self._declared_s:.3f} s.")
 
     def _timed(self, frame: VideoFrame) -> float:
-        """A frame's time in seconds; where AVI gives none, the frames are evenly apart."""
+        """A frame's time in seconds; AVI files may give none, then frames are evenly spaced."""
         self._check_pixels(frame.width, frame.height)
         length_s = float(1 / self._stream.average_rate) if self._stream.average_rate else 0.0
         stamp = frame.dts if frame.pts is None else frame.pts
@@ -181,7 +181,7 @@ class Video:
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
             raise VideoTooManyPixels(
-                f"The video is {width} x {height} pixels; at most {self._max_pixels:,} in all are taken.",
+                f"The video is {width} x {height} pixels; at most {self._max_pixels:,} in all are allowed.",
                 limit=self._max_pixels,
             )
 
@@ -191,8 +191,8 @@ class Video:
 
 
 def _limit_allocations(most_bytes: int) -> None:
-    """For FFmpeg, each: an MP4 of two kilobytes can claim frames whose list takes gigabytes. PyAV lacks this call."""
-    # Looked up through PyAV's own module, whose FFmpeg it is; where that cannot be done, the limit is FFmpeg's 2 GiB.
+    """The most bytes of each of FFmpeg's allocations: an MP4 of 2 kB can declare frames whose list needs gigabytes."""
+    # PyAV has no such function, but its module links the FFmpeg it uses; where that fails, FFmpeg's limit is 2 GiB.
     with suppress(AttributeError):
         limit = ctypes.CDLL(av._core.__file__).av_max_alloc
         limit.argtypes, limit.restype = [ctypes.c_size_t], None
@@ -200,7 +200,7 @@ def _limit_allocations(most_bytes: int) -> None:
 
 
 def _open(file: IO[bytes]) -> tuple[InputContainer, str]:
-    """The file and what its first bytes say it is."""
+    """The open container, and the kind of the file by its first bytes."""
     head = file.read(_HEAD)
     file.seek(0)
     kind = files.media_type(head)
@@ -213,27 +213,27 @@ def _open(file: IO[bytes]) -> tuple[InputContainer, str]:
     return container, kind
 
 
-def _picture(container: InputContainer, kind: str) -> VideoStream:
-    """The stream to look at: the first that moves; a song's cover is a video stream too."""
+def _video_stream(container: InputContainer, kind: str) -> VideoStream:
+    """The first stream of moving pictures; the cover of a sound file is a video stream as well."""
     moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not moving:
-        raise UnsupportedMediaType(f"This {kind} file holds no moving picture, only sound or data.")
-    name = moving[0].codec.name if moving[0].codec_context is not None else "of an unknown kind"
+        raise UnsupportedMediaType(f"This {kind} file has no moving picture, only sound or data.")
+    name = moving[0].codec.name if moving[0].codec_context is not None else "unknown"
     if name not in DECODERS:
         raise UnsupportedMediaType(
-            f"The {kind}'s picture is {name}; H.264, HEVC, VP8, VP9, AV1, MPEG-4 and MJPEG are taken."
+            f"The {kind}'s codec is {name}; H.264, HEVC, VP8, VP9, AV1, MPEG-4 and MJPEG are supported."
         )
     return moving[0]
 
 
 def _upright(frame: VideoFrame) -> images.Image:
-    """Grey over the full range from black to white, turned as the file's display matrix says."""
+    """Grey pixels from 0 (black) to 255 (white), turned as the file's display matrix says."""
     grey = frame.to_ndarray(format="gray").astype(np.uint8, copy=False)
     return images.Image(np.ascontiguousarray(np.rot90(grey, round(frame.rotation / 90))))
 
 
 def _end_s(packet: "Packet[Stream]") -> float:
-    """Where a packet ends, in seconds; 0 for those without a time."""
+    """When a packet ends, in seconds; 0 for packets without a time."""
     if packet.pts is None or packet.time_base is None:
         return 0.0
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
