@@ -38,7 +38,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run test check format ci train figures export evaluate receipt web openapi lock image up clean
+.PHONY: help run test check format ci train figures export evaluate receipt web openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,7 @@ check: $(TEST_READY) $(NPM_READY) ## format, lint, types and who may import whom
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
 	$(PAGE_CHECK)
 
 format: $(TEST_READY) ## format, and fix what ruff can fix
@@ -89,6 +90,11 @@ web: node_modules/.package-lock.json ## fetch what "Run it in this browser" need
 
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents
+
+# The table is the last thing on the page.
+settings: $(SERVICE_READY) ## regenerate the table of docs/settings.md
+	@sed '/^| variable/,$$d' docs/settings.md >docs/settings.tmp
+	@$(PYTHON) -m service.settings >>docs/settings.tmp && mv docs/settings.tmp docs/settings.md
 
 image: ## build the service's image
 	docker build --target service --tag fer-service .
