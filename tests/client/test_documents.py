@@ -16,6 +16,7 @@ from fer_client.requests import MODEL, PREDICT, VIDEO, Address, Call
 from fer_client.responses import size_error
 from fer_client.results import Limits, read
 from fer_client.stream import HEADER, PROTOCOL, StreamProtocol, session_update
+from fer_client.version import VERSION
 from service.problems import BodyTooLarge, Problem
 from tests.client.answers import (
     DROPPED,
@@ -120,6 +121,10 @@ def test_a_file_too_large_is_refused_as_the_service_does() -> None:
     error = size_error(Call("POST", PREDICT, {}, b"1234"), limits)
     assert error is not None
     assert (error.code, error.status, error.limit) == (BodyTooLarge.code, BodyTooLarge.status, 3)
+
+
+def test_the_version_is_the_services() -> None:
+    assert OPENAPI["info"]["version"] == VERSION
 
 
 def test_close_codes_are_the_services() -> None:

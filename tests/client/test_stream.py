@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import closing
@@ -28,12 +27,22 @@ Answers = list[StreamResult | FrameRefused]
 Ask = Callable[..., Answers]
 
 
-def ask(url: str, frames: Iterable[bytes], *, retries: int = 3, **options: Any) -> Answers:
+def ask(
+    url: str, frames: Iterable[bytes], *, retries: int = 3, answers: Answers | None = None, **options: Any
+) -> Answers:
+    """All answers; each is in `answers` as soon as it has come, for frames that wait for it."""
+    answers = [] if answers is None else answers
     with Client(url, retries=retries) as client:
-        return list(client.stream(frames, **options))
+        for answer in client.stream(frames, **options):
+            answers.append(answer)
+    return answers
 
 
-def ask_async(url: str, frames: Iterable[bytes], *, retries: int = 3, **options: Any) -> Answers:
+def ask_async(
+    url: str, frames: Iterable[bytes], *, retries: int = 3, answers: Answers | None = None, **options: Any
+) -> Answers:
+    answers = [] if answers is None else answers
+
     async def source() -> AsyncIterator[bytes]:
         pictures = iter(frames)
         # In a thread, for a source that waits.
@@ -42,9 +51,18 @@ def ask_async(url: str, frames: Iterable[bytes], *, retries: int = 3, **options:
 
     async def collect() -> Answers:
         async with AsyncClient(url, retries=retries) as client:
-            return [said async for said in client.stream(source(), **options)]
+            async for answer in client.stream(source(), **options):
+                answers.append(answer)
+        return answers
 
     return asyncio.run(collect())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture(params=[ask, ask_async], ids=["sync", "async"])
@@ -57,16 +75,16 @@ def watch(request: pytest.FixtureRequest) -> Ask:
 
 
 def test_each_frame_is_answered(watch: Ask, url: str, white: Path) -> None:
-    arrived = threading.Event()
+    answers: Answers = []
 
     def frames() -> Iterator[bytes]:
         yield PHOTO.read_bytes()
         # Sent while the first is analysed: two credits.
         yield b"no picture"
-        arrived.wait(0.5)
+        wait_for(lambda: bool(answers))
         yield PHOTO.read_bytes()
 
-    answers = watch(url, frames(), explain="gradcam", max_faces=1)
+    watch(url, frames(), answers=answers, explain="gradcam", max_faces=1)
     results = [said for said in answers if isinstance(said, StreamResult)]
     assert results
     assert results[-1].faces[0].explanations
@@ -75,12 +93,14 @@ def test_each_frame_is_answered(watch: Ask, url: str, white: Path) -> None:
 
 
 def test_a_refused_frame_is_told_and_the_stream_goes_on(watch: Ask, url: str) -> None:
+    answers: Answers = []
+
     def frames() -> Iterator[bytes]:
         yield b"no picture"
-        time.sleep(0.5)
+        wait_for(lambda: bool(answers))
         yield PHOTO.read_bytes()
 
-    refused, found = watch(url, frames())
+    refused, found = watch(url, frames(), answers=answers)
     assert isinstance(refused, FrameRefused)
     assert (refused.frame_id, refused.error.code) == (1, "unsupported_media_type")
     assert isinstance(found, StreamResult)
@@ -215,8 +235,7 @@ def test_a_session_that_ends_is_followed_by_a_new_one(watch: Ask, serve: Serve) 
 
     def frames() -> Iterator[bytes]:
         yield b"0"
-        while stream.opened < 2:
-            time.sleep(0.01)
+        wait_for(lambda: stream.opened == 2)
         yield b"1"
 
     stream = FalseStream(ending_once)
