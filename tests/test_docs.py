@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+import fer_client.version
 import service
 from service import settings
 from service.app import create_app
@@ -141,6 +142,10 @@ def test_the_changelog_begins_with_the_version() -> None:
     assert versions[0][0] == service.__version__
     for _, date in versions:
         assert date == "Unreleased" or re.fullmatch(r"\d{4}-\d{2}-\d{2}", date), date
+
+
+def test_the_client_has_the_services_version() -> None:
+    assert service.__version__ == fer_client.version.VERSION
 
 
 def test_every_decision_is_listed() -> None:
