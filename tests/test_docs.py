@@ -17,6 +17,7 @@ from service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "client/*.md", "models/*.md", "training/*.md")
@@ -58,6 +59,14 @@ def test_modules_exist(page: Path) -> None:
     modules = re.findall(r"python -m ((?:service|training|tests|benchmarks|fer_client)[\w.]*)", page.read_text())
     for module in modules:
         assert importlib.util.find_spec(module), module
+
+
+def test_the_tests_that_contributing_runs_exist() -> None:
+    named = re.findall(r"pytest (tests\S+)", CONTRIBUTING)
+    assert named
+    for path, _, test in (name.partition("::") for name in named):
+        assert (ROOT / path).exists(), path
+        assert not test or f"\ndef {test}(" in (ROOT / path).read_text(), test
 
 
 @names
@@ -159,7 +168,6 @@ def test_every_decision_is_listed() -> None:
 
 # --- contributing ------------------------------------------------------------------------------
 
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 UNLISTED = {"__init__.py", "__pycache__", "py.typed", "vendor", "build"}
 
 
