@@ -1,17 +1,8 @@
 """A video file as a lazy sequence of timed, upright, grey frames.
 
-PyAV and not OpenCV's VideoCapture, measured with av 18.1 and OpenCV 4.14 (both carry FFmpeg 8.1, both read from memory,
-both take 1.2 ms of one core for a frame of 640 x 360 and 12 ms for one of 1920 x 1080, H.264, every sixth made grey):
-- A WebM of 49 kB that says 320 x 180 and grows to 12,000 x 12,000 takes 751 MB in OpenCV, which has no limit for it;
-  `max_pixels` of FFmpeg's decoders, which PyAV can set, ends it at 35 MB.
-- OpenCV's `grab` returns False after damage just as after the last frame; PyAV raises. With `err_detect=explode` it
-  also raises for a damaged AVI of which both otherwise lose two frames of 72 without an error. A WebM's demuxer skips
-  damage (18 frames of 120 are lost) and reports it in FFmpeg's log only, which PyAV can capture.
-- In a file of variable frame rate OpenCV turns a time into a frame number by the mean rate: asked for 0.5 s it goes to
-  1.0 s, for 0.95 s to 1.33 s. PyAV goes to the exact frame.
-- OpenCV guesses the container; here the first bytes decide the demuxer (a playlist would make FFmpeg open URLs and
-  files), and only the decoders of DECODERS run.
-The cost: 107 MB on disk, and PyAV's wheels contain x264 and x265, so that their FFmpeg is under the GPL.
+By PyAV and not by OpenCV's VideoCapture: docs/decisions/0001-pyav-for-video.md has the measurements. The first bytes
+decide the demuxer (FFmpeg's choice could be a playlist, which opens URLs and files), and only the decoders of DECODERS
+run.
 
 A file is read from memory, whole: an MP4 may have its index at the end. A video is decoded by one thread, which limits
 the frames in memory and leaves the other cores to other requests.
