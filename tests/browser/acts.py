@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tests.browser.chromium import PATIENCE_MS, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, WebSocket
+    from playwright.sync_api import Page, WebSocket, WebSocketRoute
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (make test installs it)")
 expect = sync_api.expect
@@ -144,3 +144,41 @@ def saved(page: "Page", words: str) -> tuple[str, bytes]:
     with page.expect_download() as download:
         page.locator("#save").get_by_role("button", name=words).click()
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def by_drop(page: "Page", photo: Path) -> None:
+    by_event(page, in_javascript(photo), DROP)
+
+
+def by_paste(page: "Page", photo: Path) -> None:
+    by_event(page, in_javascript(photo), "ClipboardEvent('paste', {clipboardData: data, bubbles: true})")
+
+
+def doubled(page: "Page") -> None:
+    """The server's answers get a second face, a sad one: no video of two people may be published here."""
+
+    def with_another(text: str) -> str:
+        message = json.loads(text)
+        if message["type"] == "result" and message["faces"]:
+            [face] = message["faces"]
+            sad = {label: float(label == "sad") for label in face["emotions"]}
+            box = {"x": 10 + message["frame_id"] % 5, "y": 10, "width": 40, "height": 40}
+            answer = {"emotion": "sad", "confidence": 1.0, "emotions": sad}
+            message["faces"].append({**face, **answer, "box": box, "track_id": face["track_id"] + 1})
+        return json.dumps(message)
+
+    def between(socket: "WebSocketRoute") -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: socket.send(with_another(str(text))))
+
+    page.route_web_socket("**/v1/stream", between)
+
+
+def camera_frames(page: "Page", count: int) -> None:
+    """Returns when the camera has shown so many new frames."""
+    page.locator("#camera").evaluate(
+        """async (video, count) => {
+            for (let i = 0; i < count; i += 1) await new Promise((seen) => video.requestVideoFrameCallback(seen));
+        }""",
+        count,
+    )

@@ -7,16 +7,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).parents[2]
 EXECUTABLE = Path("/usr/bin/chromium")
 # A name that leads to this machine but is no "localhost": what a page without https gets.
 INSECURE_HOST = "insecure.test"
+
+Visit = Callable[..., "Page"]
 
 PATIENCE_MS = 90_000  # the cores may be busy with a training
 
@@ -60,7 +63,8 @@ def video_from_photo(photo: Path, to: Path) -> Path:
     """Two seconds of a square portrait's upper half, as WebM, which every Chromium plays."""
     filters = "crop=iw:iw*3/4:0:0,scale=480:360"
     source = ["-loop", "1", "-framerate", "25", "-t", "2", "-i", str(photo)]
-    encoding = ["-vf", filters, "-c:v", "libvpx", "-b:v", "800k", "-deadline", "realtime", "-pix_fmt", "yuv420p"]
+    quick = ["-deadline", "realtime", "-cpu-used", "8"]
+    encoding = ["-vf", filters, "-c:v", "libvpx", "-b:v", "800k", *quick, "-pix_fmt", "yuv420p"]
     subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoding, str(to)], check=True)
     return to
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,23 +10,26 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser import chromium
-from tests.browser.chromium import PATIENCE_MS, ROOT, Server
+from tests.browser.chromium import PATIENCE_MS, ROOT, Server, Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
+HERE = Path(__file__).parent
 SHARED_CLIP = ROOT.parent / "shared" / "media" / "videos" / "neutral_to_smile.mp4"
 # What Chromium itself logs for an answer of 4xx and for a connection that fails: news, not a mistake of the page's.
 NETWORK_NEWS = ("Failed to load resource", "WebSocket connection to", "net::ERR_")
 # What it logs when a page that is stopped, reloaded or left has a connection still under way: never a mistake.
 LEFT_EARLY = "WebSocket is closed before the connection is established."
 
-Visit = Callable[..., "Page"]
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the page come last: while Playwright's event loop runs, no other test can run one."""
+    items.sort(key=lambda item: HERE in item.path.parents)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def playwright() -> Iterator["Playwright"]:
-    """Of the module, not of the session: while it lives, no other test could run an event loop."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (make test installs it)")
     if not chromium.EXECUTABLE.exists():
         pytest.skip(f"needs Chromium at {chromium.EXECUTABLE} (apt-get install chromium)")
@@ -50,7 +53,7 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     server.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One with a single live place, which a test may stop and start."""
     server = Server(model, tmp_path_factory.mktemp("small_server") / "log", FER_MAX_STREAMS="1")
@@ -76,7 +79,7 @@ def portrait_camera(ffmpeg: None, photo: Path, tmp_path_factory: pytest.TempPath
     return chromium.camera_from_photo(photo, tmp_path_factory.mktemp("camera") / "photo.mjpeg")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(playwright: "Playwright", portrait_camera: Path) -> Iterator["Browser"]:
     """Its camera shows the smiling portrait."""
     browser = chromium.launch(playwright, portrait_camera)
@@ -84,7 +87,7 @@ def browser(playwright: "Playwright", portrait_camera: Path) -> Iterator["Browse
     browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def smiling_browser(
     playwright: "Playwright", ffmpeg: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator["Browser"]:
@@ -97,7 +100,7 @@ def smiling_browser(
     browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_cameras(playwright: "Playwright") -> Iterator["Browser"]:
     browser = chromium.launch(playwright, cameras=2)
     yield browser

@@ -2,23 +2,33 @@
 
 import base64
 import json
-import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from service import images
 from service.detectors.haar import HaarDetector
-from tests.browser.acts import LOCAL, OPEN_CAMERA, Wire, by_file, expect, go_live, pixels, saved, shares
-from tests.browser.chromium import ROOT, Server
-from tests.browser.conftest import Visit
+from tests.browser.acts import (
+    LOCAL,
+    OPEN_CAMERA,
+    Wire,
+    by_file,
+    camera_frames,
+    expect,
+    go_live,
+    pixels,
+    saved,
+    shares,
+    until,
+)
+from tests.browser.chromium import ROOT, Server, Visit
+from tests.browser.local.reading import predicted, read_here, whole_faces
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Request
+    from playwright.sync_api import Request
 
 SAME = 1e-3
 
@@ -27,56 +37,6 @@ SAME = 1e-3
 def runtime() -> None:
     if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
         pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
-
-
-def predicted(server: Server, body: bytes, query: str) -> dict[str, Any]:
-    request = urllib.request.Request(f"{server.url()}/v1/predict?{query}", body)  # noqa: S310 (our own address)
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return dict(json.load(answer))
-
-
-def png(picture: NDArray[Any]) -> bytes:
-    return cv2.imencode(".png", picture)[1].tobytes()
-
-
-def jpeg(picture: NDArray[Any]) -> bytes:
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-
-
-def whole_faces(photo: Path) -> dict[str, bytes]:
-    """Files that are a face and nothing else: the network's own size, smaller, larger, not square; grey and colour."""
-    colour = cv2.imread(str(photo))
-    assert colour is not None
-    face = colour[65:165, 175:275]
-    grey = cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)
-
-    def sized(picture: Any, width: int, height: int) -> Any:
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-
-    return {
-        "grey 48": png(sized(grey, 48, 48)),
-        "grey 96": png(sized(grey, 96, 96)),
-        "grey 37": png(sized(grey, 37, 37)),
-        "grey 61 x 90": png(sized(grey, 61, 90)),
-        "colour 100, PNG": png(face),
-        "colour 100, JPEG": jpeg(face),
-        "colour 288, JPEG": jpeg(cv2.resize(face, (288, 288))),
-    }
-
-
-def read_here(page: "Page", body: bytes, options: dict[str, Any]) -> dict[str, Any]:
-    """A file through the page's own modules, heatmaps as lists."""
-    read = """async ([text, options]) => {
-        const {LocalReader} = await import("/static/local/reader.js");
-        const {openPicture, pixelsOf} = await import("/static/input/picture.js");
-        const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-        const asked = ["/v1/model", "/page.json"].map(async (path) => (await fetch(path)).json());
-        const [model, {runtime}] = await Promise.all(asked);
-        window.reader ??= new LocalReader(runtime, model);
-        const result = await window.reader.read(pixelsOf(await openPicture(new Blob([bytes]))), options);
-        return JSON.parse(JSON.stringify(result, (_, value) => (value instanceof Uint8Array ? [...value] : value)));
-    }"""
-    return dict(page.evaluate(read, [base64.b64encode(body).decode(), options]))
 
 
 def test_both_ways_give_the_same_probabilities_and_heatmaps(visit: Visit, server: Server, photo: Path) -> None:
@@ -156,8 +116,7 @@ def test_switching_reads_again_the_other_way(visit: Visit, photo: Path) -> None:
     plain = pixels(page)
     page.get_by_role("button", name="Heatmap of sad").click()
     expect(page.locator("#heat-target")).to_have_text("of sad")
-    page.wait_for_timeout(200)
-    assert (pixels(page) != plain).any()
+    until(page, lambda: bool((pixels(page) != plain).any()), "another heatmap")
     assert "heatmaps" not in json.loads(saved(page, "This reading (JSON)")[1])["faces"][0]
 
 
@@ -169,7 +128,7 @@ def test_live_goes_on_over_the_switch(visit: Visit) -> None:
     expect(page.locator("#confidence")).not_to_be_empty()
     expect(switch).to_be_focused()
     sent = len(wire.frames)
-    page.wait_for_timeout(500)
+    camera_frames(page, 10)
     assert len(wire.frames) == sent
 
 

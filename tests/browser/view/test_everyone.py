@@ -1,22 +1,26 @@
 """For everyone: phones, the keyboard alone, and what axe finds in each state, light and dark."""
 
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.browser.acts import OPEN_CAMERA, by_file, expect, go_live
-from tests.browser.chromium import ROOT
-from tests.browser.conftest import Visit
-from tests.browser.test_video import fake
+from tests.browser.acts import (
+    OPEN_CAMERA,
+    by_file,
+    expect,
+    go_live,
+)
+from tests.browser.axe import AXE, serious_faults
+from tests.browser.chromium import Visit
+from tests.browser.videos import fake
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+# Each scheme and each width once: colours belong to the scheme, the layout to the width.
+VIEWS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1200), ("dark", 360))
 
 
 def test_nothing_is_wider_than_a_phone(visit: Visit, photo: Path) -> None:
@@ -51,16 +55,6 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     page.keyboard.press("Space")
     expect(start).to_be_focused()
     expect(start).to_be_visible()
-
-
-def serious_faults(page: "Page") -> list[str]:
-    """What axe finds to be in the way of people, with the elements at fault."""
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
-    return [
-        f"{fault['id']}: {', '.join(node['html'] for node in fault['nodes'])}"
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
 
 
 def idle(page: "Page", photo: Path, video: Path) -> None:
@@ -104,7 +98,7 @@ def test_axe_finds_nothing_serious(
     page = visit(AXE.read_text())
     page.emulate_media(reduced_motion="reduce")  # movement would leave colours half way
     state(page, photo, video)
-    for scheme, width in product(SCHEMES, (1200, 360)):
+    for scheme, width in VIEWS:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 800})
         assert serious_faults(page) == [], (scheme, width)

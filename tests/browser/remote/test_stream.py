@@ -1,46 +1,49 @@
-"""What can be in the way of a camera: the person, the browser, the server."""
+"""The stream of fer.v1: credits, a page that is hidden, a server that is full, gone, back, or refuses."""
 
 import re
+import struct
 from typing import TYPE_CHECKING
 
-from tests.browser.acts import OPEN_CAMERA, SPY, alert, expect, go_live, until
-from tests.browser.chromium import INSECURE_HOST, Server
-from tests.browser.conftest import Visit
+from tests.browser.acts import (
+    OPEN_CAMERA,
+    alert,
+    camera_frames,
+    expect,
+    go_live,
+    until,
+)
+from tests.browser.chromium import Server, Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import WebSocketRoute
 
 
-def test_a_camera_that_fails_is_explained(visit: Visit) -> None:
-    page = visit("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', window.failure); }")
-    for failure, message in {
-        "NotFoundError": "No camera was found",
-        "NotAllowedError": "The camera is not allowed",
-        "NotReadableError": "The camera is busy",
-        "AbortError": "The camera did not start",
-    }.items():
-        page.evaluate("failure => { window.failure = failure; }", failure)
-        page.get_by_role("button", name=OPEN_CAMERA).click()
-        expect(alert(page)).to_contain_text(message)
+def test_frames_are_numbered_and_sent_only_for_a_credit(visit: Visit) -> None:
+    page = visit()
+    wire = go_live(page)
+    until(page, lambda: len(wire.frames) >= 8, "eight frames")
+    headers = [struct.unpack(">4sId", frame[:16]) for frame in wire.frames]
+    assert [magic for magic, _, _ in headers] == [b"FER1"] * len(headers)
+    assert [number for _, number, _ in headers] == list(range(1, len(headers) + 1))
+    times = [time_ms for _, _, time_ms in headers]
+    assert times == sorted(times)
+    assert all(frame[16:18] == b"\xff\xd8" for frame in wire.frames)
+    credits = next(answer["credits"] for answer in wire.answers if answer["type"] == "session.created")
+    assert 1 <= wire.most_under_way <= credits
+    assert max(wire.results()[0]["image"].values()) <= 640
 
 
-def test_without_a_secure_context_the_way_out_is_named(visit: Visit, server: Server) -> None:
-    page = visit(url=server.url(INSECURE_HOST))
-    assert page.evaluate("isSecureContext") is False
-    page.get_by_role("button", name=OPEN_CAMERA).click()
-    expect(alert(page)).to_contain_text("https")
-    expect(alert(page)).to_contain_text("localhost")
-
-
-def test_stop_while_the_browser_asks(visit: Visit) -> None:
-    slow = SPY.replace("await ask(wanted)", "await new Promise(go => (window.allow = go)).then(() => ask(wanted))")
-    page = visit(slow)
-    page.get_by_role("button", name=OPEN_CAMERA).click()
-    page.get_by_role("button", name="Stop").click()
-    page.evaluate("allow()")
-    states = "spy.tracks.map(track => track.readyState)"
-    until(page, lambda: page.evaluate(states) == ["ended"], "the end of the late camera")
-    expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
+def test_a_hidden_page_sends_nothing(visit: Visit) -> None:
+    page = visit()
+    wire = go_live(page)
+    hide = "hidden => Object.defineProperty(document, 'hidden', {configurable: true, get: () => hidden})"
+    page.evaluate(hide, True)
+    until(page, lambda: len(wire.settled()) == len(wire.frames), "answers to the last frames")
+    sent = len(wire.frames)
+    camera_frames(page, 10)
+    assert len(wire.frames) == sent
+    page.evaluate(hide, False)
+    until(page, lambda: len(wire.frames) > sent, "frames again")
 
 
 def test_a_full_server_says_so(visit: Visit, small_server: Server) -> None:
@@ -72,6 +75,7 @@ def test_a_server_that_goes_and_comes_back(visit: Visit, small_server: Server) -
 
 def test_a_server_that_refuses_is_not_asked_again(visit: Visit) -> None:
     page = visit()
+    page.clock.install()
     asked: list[str] = []
 
     def refuse(socket: "WebSocketRoute") -> None:
@@ -82,5 +86,6 @@ def test_a_server_that_refuses_is_not_asked_again(visit: Visit) -> None:
     page.get_by_role("button", name=OPEN_CAMERA).click()
     expect(alert(page)).to_contain_text("The server refuses this stream")
     expect(alert(page)).to_contain_text("wants a key")
-    page.wait_for_timeout(1500)
+    page.clock.fast_forward("10:00")
+    page.evaluate("() => 1")
     assert len(asked) == 1

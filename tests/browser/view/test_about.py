@@ -1,8 +1,15 @@
 """What is around the reading: the model's description and the API's documentation."""
 
-from tests.browser.acts import described, expect
-from tests.browser.chromium import Server
-from tests.browser.conftest import Visit
+from typing import TYPE_CHECKING
+
+from tests.browser.acts import (
+    described,
+    expect,
+)
+from tests.browser.chromium import Server, Visit
+
+if TYPE_CHECKING:
+    pass
 
 
 def test_the_model_is_described(visit: Visit, server: Server) -> None:

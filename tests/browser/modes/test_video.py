@@ -1,104 +1,39 @@
 """Videos: read line by line while they come, played with their faces, sought, saved, and half read."""
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.acts import DROP, alert, by_event, by_file, choose, expect, in_javascript, saved, until
-from tests.browser.conftest import Visit
+from tests.browser.acts import (
+    DROP,
+    alert,
+    by_event,
+    by_file,
+    choose,
+    expect,
+    in_javascript,
+    until,
+)
+from tests.browser.chromium import Visit
+from tests.browser.videos import (
+    ALL_WORDS,
+    FPS,
+    LABELS,
+    SLOW_SERVER,
+    STRIP_MIX,
+    SUMMARY,
+    a_video,
+    fake,
+    frame,
+    lines,
+    seek,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-FPS = 5
-
-# The page's fetch of a video answers with what the test says, when the test says it.
-SLOW_SERVER = """
-const ask = window.fetch;
-window.fetch = async (url, options) => {
-    if (!String(url).includes("v1/predict/video")) return ask(url, options);
-    window.asked = {url: String(url), size: options.body.size};
-    const {readable, writable} = new TransformStream();
-    const writer = writable.getWriter();
-    const bytes = new TextEncoder();
-    window.say = (text) => void writer.write(bytes.encode(text)).catch(() => {});
-    window.finish = () => void writer.close().catch(() => {});
-    window.cut = () => void writer.abort("the network went away");
-    return new Response(readable, {headers: {"Content-Type": "application/x-ndjson"}});
-};
-"""
-
-
-ALL_WORDS = """() => document.body.innerText +
-    [...document.querySelectorAll("*")].map((one) => one.ariaLabel + one.ariaValueText)"""
-
-# How many colours the strip has in its first tenth and in its second half.
-STRIP_MIX = """strip => {
-    const {data, width} = strip.getContext("2d").getImageData(0, Math.round(strip.height / 2), strip.width, 1);
-    const colours = (from, to) => {
-        const [first, end] = [Math.ceil(from * width), Math.floor(to * width)];
-        const places = Array.from({length: end - first}, (_, at) => first + at);
-        return new Set(places.map((at) => data.slice(4 * at, 4 * at + 4).join())).size;
-    };
-    return [colours(0, 0.09), colours(0.5, 1)];
-}"""
-
-
-def a_face(label: str, x: int, track_id: int = 1) -> dict[str, Any]:
-    emotions = {name: 0.9 if name == label else 0.1 / 6 for name in LABELS}
-    return {
-        "box": {"x": x, "y": 60, "width": 80, "height": 80},
-        "detection": {"detector": "haar_frontalface_default", "weight": 4.0},
-        "emotion": label,
-        "confidence": 0.9,
-        "uncertain": False,
-        "plausible": [label],
-        "emotions": emotions,
-        "quality": {"sharpness": 900.0, "brightness": 0.5, "warnings": []},
-        "track_id": track_id,
-        "explanations": [],
-    }
-
-
-def frame(index: int) -> dict[str, Any]:
-    """Neutral in the first second, happy in the second; the face moves 20 pixels from frame to frame."""
-    label = "neutral" if index < FPS else "happy"
-    return {"type": "frame", "index": index, "time_s": index / FPS, "faces": [a_face(label, 20 + 20 * index)]}
-
-
-SUMMARY = {
-    "type": "summary",
-    "duration_s": 2.0,
-    "frames_read": 50,
-    "frames_analysed": 2 * FPS,
-    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.8, "mean": dict.fromkeys(LABELS, 1 / 7), "dominant": "happy"}],
-}
-
-
-def lines(*given: dict[str, Any]) -> str:
-    return "".join(json.dumps(line) + "\n" for line in given)
-
-
-def a_video() -> str:
-    return lines(*(frame(index) for index in range(2 * FPS)), SUMMARY)
-
-
-def fake(page: "Page", video: Path) -> None:
-    """Gives the page a video, and the page an answer to it."""
-    page.route("**/v1/predict/video*", lambda route: route.fulfill(content_type="application/x-ndjson", body=a_video()))
-    by_file(page, video)
-
-
-def seek(page: "Page", time_s: float) -> None:
-    page.get_by_role("slider", name="Time in the video").evaluate(
-        "(seek, time) => { seek.value = time; seek.dispatchEvent(new Event('input')); }", str(time_s)
-    )
 
 
 def test_a_video_plays_with_its_labels(visit: Visit, video: Path) -> None:
@@ -135,27 +70,6 @@ def test_the_strip_has_the_labels_colours_and_leads_there(visit: Visit, video: P
     expect(page.locator("#emotion")).to_have_text("happy")
     page.get_by_role("slider", name="Time in the video").press("Home")
     expect(page.locator("#emotion")).to_have_text("neutral")
-
-
-def test_boxes_move_between_frames(visit: Visit) -> None:
-    page = visit()
-    read = f"""async () => {{
-        const {{VideoFrames}} = await import("/static/modes/frames.js");
-        const video = new VideoFrames({FPS});
-        for (const line of {json.dumps([frame(1), frame(2), frame(4)])}) video.add(line);
-        const at = (time) => video.facesAt(time)?.[0]?.box.x ?? null;
-        const times = [0.1, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8, 0.95, 1.05];
-        const before = times.map(at);
-        video.add({json.dumps(frame(5))});
-        video.add({json.dumps(SUMMARY)});
-        return [before, [0.4, 0.6, 0.9, 1.0, 1.9].map(at)];
-    }}"""
-    before, after = page.evaluate(read)
-    # Before the first frame it is where that has it. Frames that lie far apart (the third is missing) show a still
-    # picture between them. After the last one nothing is known: for one interval it stays.
-    assert before == pytest.approx([40, 40, 45, 50, 60, 60, 100, 100, None])
-    # To the end of what was read, the last frame stays in view, and so do its faces.
-    assert after == pytest.approx([60, 60, 110, 120, 120])
 
 
 def test_faces_are_shown_while_the_video_is_read(visit: Visit, video: Path) -> None:
@@ -248,21 +162,6 @@ def test_a_video_that_the_browser_cannot_play_is_still_shown(visit: Visit) -> No
     expect(page.locator("#emotion")).to_have_text("neutral")
     seek(page, 1.5)
     expect(page.locator("#emotion")).to_have_text("happy")
-
-
-def test_a_video_can_be_saved(visit: Visit, video: Path) -> None:
-    page = visit()
-    fake(page, video)
-    expect(page.locator("#video-state")).to_contain_text("read")
-    assert json.loads(saved(page, "readings (JSON)")[1]) == [json.loads(line) for line in a_video().splitlines()]
-    rows = list(csv.DictReader(io.StringIO(saved(page, "readings (CSV)")[1].decode())))
-    assert [row["emotion"] for row in rows] == ["neutral"] * FPS + ["happy"] * FPS
-    name, captions = saved(page, "captions (WebVTT)")
-    assert name == "video.vtt"
-    first, second = captions.decode().split("\n\n")[1:]
-    assert first == "00:00:00.000 --> 00:00:01.000\nface 1: neutral"
-    assert second.startswith("00:00:01.000 --> 00:00:02.")
-    assert second.strip().endswith("face 1: happy")
 
 
 def drop(page: "Page", video: Path) -> None:
