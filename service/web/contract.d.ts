@@ -8,11 +8,34 @@ export interface Box {
   height: number;
 }
 
+/** Options that a client leaves out. */
+export interface Defaults {
+  max_faces: number;
+  fps: number;
+}
+
 export interface Detection {
   /** null with `crop=whole` */
   detector: string | null;
-  /** weight of the cascade's last stage; no probability */
+  /** on the detector's own scale, higher is surer; Haar's last stage */
   weight: number | null;
+  /** probability that this is a face; null where a detector gives none */
+  confidence: number | null;
+}
+
+/** How faces are searched for. Members beyond the name are the detector's own settings. */
+export interface DetectorDescription {
+  name: string;
+  /** the smallest face that is found in an image of any scale, pixels */
+  window_px: number;
+  /** from one size searched for to the next */
+  step: number;
+  /** windows that have to agree on a face */
+  neighbours: number;
+  /** the smallest face searched for by default, of the image's longer side */
+  smallest_share: number;
+  /** boxes are one face from this overlap on: their intersection over the smaller box */
+  merge_overlap: number;
 }
 
 export interface Explanation {
@@ -21,6 +44,8 @@ export interface Explanation {
   media_type: string;
   width: number;
   height: number;
+  /** the square of the image that the heatmap covers; it may reach past the image's edges */
+  box: Box;
   /** base64 */
   data: string;
 }
@@ -31,10 +56,10 @@ export interface Face {
   emotion: string;
   /** calibrated probability of `emotion` */
   confidence: number;
-  /** true where more than one label is plausible */
+  /** true where the prediction set has more than one label */
   uncertain: boolean;
-  /** conformal prediction set: labels that hold the true one in 90 % of faces like the data's, likeliest first */
-  plausible: (string)[];
+  /** conformal prediction set: labels that hold the true one in 90 % of faces like the data's, most probable first */
+  prediction_set: (string)[];
   /** all labels in the model's order; they sum to 1 */
   emotions: Record<string, number>;
   quality: Quality;
@@ -43,6 +68,7 @@ export interface Face {
   explanations: (Explanation)[];
 }
 
+/** Server: a frame that was not analysed, because a newer one came or it had waited too long. */
 export interface FrameDropped {
   type: "dropped";
   frame_id: number;
@@ -54,7 +80,7 @@ export interface ImageSize {
   height: number;
 }
 
-/** Every limit in force. */
+/** Every limit in force, the defaults of options, and the fixed columns of CSV. */
 export interface Limits {
   max_body_bytes: number;
   max_pixels: number;
@@ -78,9 +104,12 @@ export interface Limits {
   stream_session_s: number;
   stream_send_s: number;
   stream_abuse: number;
+  defaults: Defaults;
+  /** in order; a column per label follows, then `error` */
+  csv_columns: (string)[];
 }
 
-/** All of it is read from the ONNX file. */
+/** What the ONNX file says of itself, and how the detector searches. */
 export interface ModelDescription {
   name: string;
   version: string;
@@ -90,6 +119,7 @@ export interface ModelDescription {
   input: Record<string, any>;
   /** share of the face box's side that the crop adds on every side */
   crop_margin: number;
+  detector: DetectorDescription;
   /** measured at export, on the split that chose the model */
   metrics: Record<string, any>;
   calibration: Record<string, number>;
@@ -130,21 +160,22 @@ export interface SessionCreated {
   limits: Limits;
   labels: (string)[];
   model: StreamModel;
-  /** frames that may be under way; each answer gives one back */
+  /** frames that may wait for an answer at once; each answer gives one back */
   credits: number;
   configuration: StreamOptions;
 }
 
-/** Server: a frame (or, without `frame_id`, a message) that could not be taken; the session goes on. A problem's members, but for its `type`: that name is the message's here. */
+/** Server: a frame (or, without `frame_id`, a text message) that is wrong; the session goes on. A problem's members, but for its `type`: that name is the message's here. */
 export interface StreamError {
-  type: "error";
   title: string;
   status: number;
   detail: string;
   instance: string;
   code: string;
   request_id: string;
+  /** the limit that was passed, where there is one */
   limit: number | null;
+  type: "error";
   frame_id: number | null;
 }
 
@@ -157,7 +188,7 @@ export interface StreamModel {
 
 /** What a WebSocket session does with each frame; `session.update` changes any part of it. */
 export interface StreamOptions {
-  /** `gradcam` adds a heatmap of what in the face spoke for a label */
+  /** `gradcam` adds heatmaps: what in the face speaks for a label */
   explain: "none" | "gradcam";
   /** explain every n-th frame that is analysed */
   explain_every: number;
@@ -173,6 +204,7 @@ export interface StreamOptions {
   max_age_ms: number | null;
 }
 
+/** Server: the faces of a frame. */
 export interface StreamResult {
   request_id: string;
   model: ModelName;
@@ -186,16 +218,17 @@ export interface StreamResult {
   age_ms: number;
 }
 
-/** The last line, instead of the summary, where the rest of a video cannot be read: all before it stands. A problem's members, but for its `type`: that name is the line's here. */
+/** The last line, instead of the summary, where the rest of a video cannot be read; all lines before it stay valid. A problem's members, but for its `type`: that name is the line's here. */
 export interface VideoError {
-  type: "error";
   title: string;
   status: number;
   detail: string;
   instance: string;
   code: string;
   request_id: string;
+  /** the limit that was passed, where there is one */
   limit: number | null;
+  type: "error";
 }
 
 /** A frame that was analysed. */
@@ -219,7 +252,7 @@ export interface VideoSummary {
   tracks: (VideoTrack)[];
 }
 
-/** One face from its first to its last sight. */
+/** One face from the first frame that shows it to the last. */
 export interface VideoTrack {
   track_id: number;
   from_s: number;

@@ -11,7 +11,7 @@ import { Page } from "./modes/page.js";
 import { PictureMode } from "./modes/picture.js";
 import { VideoMode } from "./modes/video.js";
 import { SaveMenu } from "./output/save.js";
-import { Problem } from "./remote/problem.js";
+import { asProblem, Problem } from "./remote/problem.js";
 import { Service } from "./remote/service.js";
 import { describeModel, wireAbout } from "./view/about.js";
 import { Player } from "./view/player.js";
@@ -39,7 +39,7 @@ const readFile = (file) => void (isVideo(file) ? new VideoMode(page, player, fil
 live.timeline.clear();
 wireIdle(page, { onCamera: () => startLive(), onFile: readFile });
 wireAbout();
-new SaveMenu(() => page.mode?.choices() ?? []);
+new SaveMenu(() => page.mode?.choices() ?? [], (error) => page.notice.show(asProblem(error, "The file could not be saved")));
 const input = byId("file", HTMLInputElement);
 watchFiles({ input, curtain: byId("drop") }, readFile, (problem) => page.notice.show(problem));
 for (const button of document.querySelectorAll(".choose")) button.addEventListener("click", () => input.click());
@@ -49,12 +49,12 @@ document.addEventListener("visibilitychange", () => !document.hidden && page.mod
 // A page that is left, or kept for the back button, must not keep the camera on.
 window.addEventListener("pagehide", () => page.goIdle(false));
 
-const [model, abilities] = await Promise.all([page.service.model, page.service.abilities]);
-if (model) {
-  page.stage.cropMargin = model.crop_margin;
+const { service } = page;
+const [model, limits, abilities] = await Promise.all([service.model, service.limits, service.abilities]);
+if (model && limits) {
   page.stage.labels = model.labels;
   describeModel(model);
-  if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model));
+  if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits.defaults.max_faces));
 } else {
   page.notice.show(new Problem("The server does not answer", "It may still be starting. Reload the page in a moment."));
 }

@@ -1,6 +1,6 @@
 /** Shapes that several modules of the page share, beside those of the service (contract.d.ts). */
 
-import type { Box, Explanation, Face, ImageSize, Quality, VideoError, VideoSummary } from "./contract.d.ts";
+import type { Box, Detection, Explanation, Face, ImageSize, Quality, VideoError, VideoSummary } from "./contract.d.ts";
 
 /** Grey pixels, row by row. */
 export interface Grey {
@@ -17,11 +17,13 @@ export interface Size {
 
 /** A face, read by the service or by this browser, which gives no quality and its heatmaps as pixels. */
 export interface PageFace extends Omit<Face, "detection" | "quality" | "explanations"> {
-  detection: { detector: string | null; weight: number | null };
+  detection: Pick<Detection, "detector" | "weight">;
   quality?: Quality;
   explanations?: Explanation[];
   /** By label. */
   heatmaps?: Record<string, Grey>;
+  /** The square of the image that the heatmaps cover. */
+  heatmap_box?: Box;
 }
 
 /** The faces of one picture or camera frame. */
@@ -84,7 +86,7 @@ export interface PlacedHeatmap {
 
 /** What a live session tells. */
 export interface StreamListener {
-  onSession(session: { labels: string[]; model: { crop_margin: number } }): void;
+  onSession(session: { labels: string[] }): void;
   /** The frame's bitmap belongs to the listener from now on. */
   onResult(result: FrameReading, frame: CameraFrame): void;
   onTrouble(kind: Trouble, detail: string): void;

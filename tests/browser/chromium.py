@@ -69,6 +69,12 @@ def video_from_photo(photo: Path, to: Path) -> Path:
     return to
 
 
+def without_duration(video: Path, to: Path) -> Path:
+    """The same WebM as a browser's own recording has it: it does not say how long it is."""
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(video), "-c", "copy", "-live", "1", str(to)], check=True)
+    return to
+
+
 def _mjpeg(source: list[str], filters: str, to: Path) -> Path:
     encoding = ["-an", "-vf", filters, "-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "3", "-f", "mjpeg"]
     subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *encoding, str(to)], check=True)

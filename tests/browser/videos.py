@@ -38,11 +38,11 @@ def a_face(label: str, x: int, track_id: int = 1) -> dict[str, Any]:
     emotions = {name: 0.9 if name == label else 0.1 / 6 for name in LABELS}
     return {
         "box": {"x": x, "y": 60, "width": 80, "height": 80},
-        "detection": {"detector": "haar_frontalface_default", "weight": 4.0},
+        "detection": {"detector": "haar_frontalface_default", "weight": 4.0, "confidence": None},
         "emotion": label,
         "confidence": 0.9,
         "uncertain": False,
-        "plausible": [label],
+        "prediction_set": [label],
         "emotions": emotions,
         "quality": {"sharpness": 900.0, "brightness": 0.5, "warnings": []},
         "track_id": track_id,

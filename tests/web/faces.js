@@ -14,7 +14,7 @@ export function face(label, x, trackId = 1) {
     emotion: label,
     confidence: 0.8,
     uncertain: false,
-    plausible: [label],
+    prediction_set: [label],
     emotions,
     track_id: trackId,
   };

@@ -3,10 +3,6 @@
 import { CORNERS, RECTANGLES } from "./cascade-file.js";
 import { resize, roundHalfEven } from "./pixels.js";
 
-// The same as in service/faces.py.
-const STEP = 1.2;
-const NEIGHBOURS = 3;
-const SMALLEST_SHARE = 1 / 16;
 // OpenCV's constants: windows of one face differ by at most this share of their size; from this factor on every place
 // of the window is tried, below it every second.
 const SIMILARITY = 0.2;
@@ -17,27 +13,30 @@ const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
  * @typedef {import("../contract.d.ts").Box} Box
  * @typedef {import("../types.d.ts").Grey} Grey
  * @typedef {{box: Box, weight: number}} Detection `weight`: of the cascade's last stage
+ * @typedef {import("../contract.d.ts").ModelDescription["detector"] & {maxFaces: number, minFacePx?: number}} Search how the
+ *   service's detector searches, and the options of one image
  * @typedef {import("./cascade-file.js").Cascade} Cascade
  */
 
 /**
  * Faces, largest first, at most `maxFaces`, each at least `minFacePx` wide, as the service's detector finds them.
- * @param {Grey} grey @param {Cascade} cascade @param {{maxFaces: number, minFacePx?: number}} options
+ * @param {Grey} grey @param {Cascade} cascade @param {Search} search
  * @returns {Detection[]}
  */
-export function detect(grey, cascade, { maxFaces, minFacePx }) {
+export function detect(grey, cascade, search) {
+  const { maxFaces, minFacePx } = search;
   const { width, height } = grey;
-  const smallest = Math.max(minFacePx ?? Math.max(height, width) * SMALLEST_SHARE, cascade.window);
+  const smallest = Math.max(minFacePx ?? Math.max(height, width) * search.smallest_share, cascade.window);
   const scale = cascade.window / smallest;
   const size = { width: roundHalfEven(width * scale), height: roundHalfEven(height * scale) };
   if (Math.min(size.width, size.height) < cascade.window) return [];
-  const faces = grouped(windows(resize(grey, size), cascade)).map(({ box, weight }) => ({
+  const windows = passingWindows(resize(grey, size), cascade, search.step);
+  const groups = grouped(windows, search.neighbours).map(({ box, weight }) => ({
     box: scaled(box, 1 / scale, width, height),
     weight,
   }));
-  /** @param {Detection} face */
-  const area = ({ box }) => box.width * box.height;
-  faces.sort((a, b) => area(b) - area(a) || a.box.x - b.box.x || a.box.y - b.box.y);
+  const faces = merged(groups, search.merge_overlap);
+  faces.sort((a, b) => area(b.box) - area(a.box) || a.box.x - b.box.x || a.box.y - b.box.y);
   return faces.slice(0, maxFaces);
 }
 
@@ -47,11 +46,15 @@ function scaled(box, factor, width, height) {
   return { x, y, width: Math.min(roundHalfEven(box.width * factor), width - x), height: Math.min(roundHalfEven(box.height * factor), height - y) };
 }
 
-/** All windows of all sizes that pass the cascade. @param {Grey} grey @param {Cascade} cascade @returns {Detection[]} */
-function windows(grey, cascade) {
+/**
+ * All windows of all sizes that pass the cascade.
+ * @param {Grey} grey @param {Cascade} cascade @param {number} sizeStep factor between two sizes
+ * @returns {Detection[]}
+ */
+function passingWindows(grey, cascade, sizeStep) {
   /** @type {Detection[]} */
   const found = [];
-  for (let factor = 1; ; factor *= STEP) {
+  for (let factor = 1; ; factor *= sizeStep) {
     const side = roundHalfEven(cascade.window * factor);
     if (side > grey.width || side > grey.height) return found;
     const layer = resize(grey, { width: roundHalfEven(grey.width / factor), height: roundHalfEven(grey.height / factor) }, "linear");
@@ -70,14 +73,14 @@ function scan(layer, cascade, step) {
   const places = cornersOf(cascade.rectangles, stride);
   // A window's contrast is computed without its outermost pixels.
   const inner = cornersOf([1, 1, cascade.window - 2, cascade.window - 2], stride);
-  const area = (cascade.window - 2) ** 2;
+  const innerArea = (cascade.window - 2) ** 2;
   /** @type {{x: number, y: number, weight: number}[]} */
   const found = [];
   for (let y = 0; y <= layer.height - cascade.window; y += step) {
     for (let x = 0; x <= layer.width - cascade.window; x += step) {
       const at = y * stride + x;
-      const contrast = area * inside(squares, at, inner, 0) - inside(sums, at, inner, 0) ** 2;
-      if (contrast <= LEAST_CONTRAST ** 2 * area * area) continue;
+      const contrast = innerArea * inside(squares, at, inner, 0) - inside(sums, at, inner, 0) ** 2;
+      if (contrast <= LEAST_CONTRAST ** 2 * innerArea ** 2) continue;
       const { level, weight } = passed(cascade, places, sums, at, Math.sqrt(contrast));
       if (level === cascade.stages.length) found.push({ x, y, weight });
       if (level === 0) x += step;
@@ -151,9 +154,12 @@ function integrals({ data, width, height }) {
   return { sums, squares, stride };
 }
 
-/** One face for each group of similar windows that is large enough; none inside a larger group. @param {Detection[]} found */
-function grouped(found) {
-  const groups = groupsOf(found).filter((members) => members.length > NEIGHBOURS);
+/**
+ * One face for each group of similar windows that is large enough; none inside a larger group.
+ * @param {Detection[]} found @param {number} neighbours so many windows beside the first make a face
+ */
+function grouped(found, neighbours) {
+  const groups = groupsOf(found).filter((members) => members.length > neighbours);
   const faces = groups.map((members) => {
     /** @param {(box: Box) => number} of */
     const mean = (of) => roundHalfEven(members.reduce((sum, { box }) => sum + of(box), 0) / members.length);
@@ -166,6 +172,29 @@ function grouped(found) {
   });
   return faces.filter((face) => !faces.some((other) => other.count > face.count && isInside(face.box, other.box)));
 }
+
+/**
+ * One detection for each face, the one with the highest weight: others that overlap it by so much are left out.
+ * @param {Detection[]} found @param {number} overlap
+ */
+export function merged(found, overlap) {
+  /** @type {Detection[]} */
+  const kept = [];
+  for (const face of found.toSorted((a, b) => b.weight - a.weight || area(b.box) - area(a.box))) {
+    if (kept.every((other) => shared(face.box, other.box) < overlap)) kept.push(face);
+  }
+  return kept;
+}
+
+/** Intersection over the smaller box. @param {Box} a @param {Box} b */
+function shared(a, b) {
+  const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
+  const down = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
+  return (Math.max(across, 0) * Math.max(down, 0)) / Math.min(area(a), area(b));
+}
+
+/** @param {Box} box */
+const area = ({ width, height }) => width * height;
 
 /** @param {Box} inner @param {Box} outer */
 function isInside(inner, outer) {

@@ -27,13 +27,14 @@ export class LocalReader {
   #tasks = new Map();
   #id = 0;
 
-  /** @param {string} runtime address of ONNX Runtime @param {ModelDescription} description */
-  constructor(runtime, description) {
+  /** @param {string} runtime address of ONNX Runtime @param {ModelDescription} description @param {number} maxFaces */
+  constructor(runtime, description, maxFaces) {
     this.#setup = {
       runtime: address(runtime).href,
       model: address("v1/model/file").href,
       cascade: address("cascade.xml").href,
       description,
+      maxFaces,
     };
     this.description = description;
   }
@@ -134,8 +135,7 @@ export class LocalStream {
     try {
       await this.#reader.open();
       if (this.#ended) return;
-      const { labels, crop_margin } = this.#reader.description;
-      this.#listener.onSession({ labels, model: { crop_margin } });
+      this.#listener.onSession({ labels: this.#reader.description.labels });
       this.#busy = false;
     } catch (error) {
       this.#tellTrouble(error);

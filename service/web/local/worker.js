@@ -2,7 +2,7 @@
 
 import { readCascade } from "./cascade-file.js";
 import { detect } from "./cascade.js";
-import { crop, greyMap, greyOf } from "./pixels.js";
+import { crop, greyMap, greyOf, squareOf } from "./pixels.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
@@ -12,12 +12,12 @@ import { crop, greyMap, greyOf } from "./pixels.js";
  * @typedef {{data: Float32Array}} Output
  * @typedef {{probabilities: Output, heatmaps: Output}} Outputs
  *
- * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription}} Setup addresses, and the
- *   service's description of its model
- * @typedef {{whole?: boolean, minFacePx?: number, maxFaces?: number}} Options `whole`: the image is a face already
+ * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription, maxFaces: number}} Setup
+ *   addresses, and what the service says of its model and its defaults
+ * @typedef {{whole?: boolean, minFacePx?: number}} Options `whole`: the image is a face already
  * @typedef {{open: Setup} | {pixels: ImageData, options: Options}} Task
  * @typedef {{ort: Runtime, session: import("onnxruntime-web/wasm").InferenceSession,
- *   cascade: import("./cascade-file.js").Cascade, description: ModelDescription}} Model
+ *   cascade: import("./cascade-file.js").Cascade, description: ModelDescription, maxFaces: number}} Model
  */
 
 /** @type {Model | null} */
@@ -35,14 +35,14 @@ self.onmessage = async ({ data: { id, ...task } }) => {
 };
 
 /** @param {Setup} setup @returns {Promise<Model>} */
-async function open({ runtime, model: modelAddress, cascade, description }) {
+async function open({ runtime, model: modelAddress, cascade, description, maxFaces }) {
   /** @type {Runtime} */
   const ort = await import(runtime);
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from all others
   ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime).href };
   const [file, xml] = await Promise.all([fetched(modelAddress), fetched(cascade)]);
   const session = await ort.InferenceSession.create(await file.arrayBuffer(), { executionProviders: ["wasm"] });
-  return { ort, session, cascade: readCascade(await xml.text()), description };
+  return { ort, session, cascade: readCascade(await xml.text()), description, maxFaces };
 }
 
 /** @param {string} address */
@@ -57,19 +57,20 @@ async function fetched(address) {
  * @param {Model} model @param {ImageData} pixels @param {Options} options
  * @returns {Promise<Reading & {model: import("../contract.d.ts").ModelName}>}
  */
-async function read({ ort, session, cascade, description }, pixels, { whole = false, minFacePx, maxFaces = 10 }) {
+async function read({ ort, session, cascade, description, maxFaces }, pixels, { whole = false, minFacePx }) {
   const { name, version, sha256 } = description;
   const watch = stopwatch();
   const grey = greyOf(pixels);
   watch.lap("decode");
   const image = { width: grey.width, height: grey.height };
-  const found = whole ? [{ box: { x: 0, y: 0, ...image }, weight: null }] : detect(grey, cascade, { maxFaces, minFacePx });
+  const search = { ...description.detector, maxFaces, minFacePx };
+  const found = whole ? [{ box: { x: 0, y: 0, ...image }, weight: null }] : detect(grey, cascade, search);
   watch.lap("detect");
   const margin = whole ? 0 : description.crop_margin;
   const crops = found.map(({ box }) => crop(grey, box, sizeOf(description.input), margin));
   const outputs = crops.length > 0 ? await run(ort, session, crops, description) : null;
   watch.lap("infer");
-  const faces = outputs ? found.map((one, i) => face(one, i, outputs, description)) : [];
+  const faces = outputs ? found.map((one, i) => face(one, i, margin, outputs, description)) : [];
   watch.lap("explain");
   return { model: { name, version, sha256 }, image, faces, timing_ms: watch.laps() };
 }
@@ -98,17 +99,19 @@ function floats(tensor) {
 }
 
 /**
- * @param {{box: PageFace["box"], weight: number | null}} detection @param {number} index @param {Outputs} outputs
- * @param {ModelDescription} description
+ * @param {{box: PageFace["box"], weight: number | null}} detection @param {number} index @param {number} margin
+ * @param {Outputs} outputs @param {ModelDescription} description
  * @returns {PageFace}
  */
-function face({ box, weight }, index, { probabilities, heatmaps }, { labels, calibration, input, explanation }) {
+function face({ box, weight }, index, margin, { probabilities, heatmaps }, description) {
+  const { labels, calibration, input, explanation } = description;
   const row = [...probabilities.data.subarray(index * labels.length, (index + 1) * labels.length)];
   const sum = row.reduce((a, b) => a + b, 0);
   const ranked = labels
     .map((label, i) => ({ label, share: (row[i] ?? 0) / sum }))
     .sort((a, b) => b.share - a.share);
-  const plausible = ranked.filter(({ share }, rank) => rank === 0 || share >= (calibration["plausible_threshold"] ?? 0));
+  const threshold = calibration.prediction_set_threshold;
+  const predictionSet = ranked.filter(({ share }, rank) => rank === 0 || share >= threshold);
   const { width, height } = sizeOf(explanation);
   /** @param {number} i index of the label */
   const map = (i) => {
@@ -117,14 +120,15 @@ function face({ box, weight }, index, { probabilities, heatmaps }, { labels, cal
   };
   return {
     box,
-    detection: { detector: weight === null ? null : "haar_frontalface_default", weight },
+    detection: { detector: weight === null ? null : description.detector.name, weight },
     emotion: ranked[0]?.label ?? "",
     confidence: ranked[0]?.share ?? 0,
-    uncertain: plausible.length > 1,
-    plausible: plausible.map(({ label }) => label),
+    uncertain: predictionSet.length > 1,
+    prediction_set: predictionSet.map(({ label }) => label),
     emotions: Object.fromEntries(labels.map((label, i) => [label, (row[i] ?? 0) / sum])),
     track_id: null,
     heatmaps: Object.fromEntries(labels.map((label, i) => [label, map(i)])),
+    heatmap_box: squareOf(box, margin),
   };
 }
 

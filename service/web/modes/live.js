@@ -3,10 +3,10 @@
 import { byId } from "../dom.js";
 import { openCamera } from "../input/camera.js";
 import { LocalStream } from "../local/reader.js";
-import { asCsv, asJson } from "../output/records.js";
+import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { Stream } from "../remote/stream.js";
-import { readingChoices, viewChoices } from "./picture.js";
+import { csvFile, readingChoices, viewChoices } from "./picture.js";
 import { Recent } from "./recent.js";
 
 /**
@@ -89,23 +89,21 @@ export class LiveMode {
   /** @returns {SaveChoice[]} */
   choices() {
     const { moments } = this.#recent;
-    const { stage } = this.#page;
     const choices = viewChoices(this.#page);
     if (this.#reading) choices.push(...readingChoices(this.#reading, this.#page));
     if (moments.length > 0) {
       choices.push(
         ["The last 30 seconds (JSON)", "last-30-s.json", () => new Blob([asJson(moments)], { type: "application/json" })],
-        ["The last 30 seconds (CSV)", "last-30-s.csv", () => new Blob([asCsv(moments, stage.labels)], { type: "text/csv" })],
+        ["The last 30 seconds (CSV)", "last-30-s.csv", () => csvFile(moments, this.#page)],
       );
     }
     return choices;
   }
 
   /** @param {Parameters<StreamListener["onSession"]>[0]} session */
-  onSession({ model, labels }) {
+  onSession({ labels }) {
     if (this.#isOver) return;
     const { stage, notice } = this.#page;
-    stage.cropMargin = model.crop_margin;
     stage.labels = labels;
     notice.clear("stream");
   }
@@ -166,7 +164,7 @@ export class LiveMode {
   /** @param {FrameReading} reading @param {number} chosen */
   #remember({ faces }, chosen) {
     // 30 seconds of heatmaps would be megabytes.
-    const plain = faces.map(({ explanations: _, heatmaps: __, ...face }) => face);
+    const plain = faces.map(({ explanations: _, heatmaps: __, heatmap_box: ___, ...face }) => face);
     this.#recent.add({ atMs: performance.now(), faces: plain, chosen });
     this.#parts.timeline.show(this.#recent, this.#page.stage.labels);
   }

@@ -2,7 +2,8 @@
 
 import { byId } from "../dom.js";
 import { openPicture, pixelsOf } from "../input/picture.js";
-import { asCsv, asJson } from "../output/records.js";
+import { asCsv } from "../output/csv.js";
+import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { uploadPicture } from "../remote/upload.js";
 
@@ -87,11 +88,13 @@ function remark({ picture, faces }) {
 export const viewChoices = ({ stage }) => (stage.scene ? [["Picture of the view (PNG)", "view.png", () => stage.snapshot()]] : []);
 
 /** @param {Reading} reading @param {import("./page.js").Page} page @returns {SaveChoice[]} */
-export const readingChoices = (reading, { stage }) => [
+export const readingChoices = (reading, page) => [
   ["This reading (JSON)", "reading.json", () => new Blob([asJson(reading)], { type: "application/json" })],
-  [
-    "This reading (CSV)",
-    "reading.csv",
-    () => new Blob([asCsv([{ index: 0, time_s: 0, faces: reading.faces }], stage.labels)], { type: "text/csv" }),
-  ],
+  ["This reading (CSV)", "reading.csv", () => csvFile([{ index: 0, time_s: 0, faces: reading.faces }], page)],
 ];
+
+/** @param {import("../types.d.ts").Moment[]} moments @param {import("./page.js").Page} page */
+export async function csvFile(moments, { service, stage }) {
+  const { csv_columns: columns } = await service.requireLimits();
+  return new Blob([asCsv(moments, columns, stage.labels)], { type: "text/csv" });
+}

@@ -2,7 +2,8 @@
 
 import { byId } from "../dom.js";
 import { readVideo } from "../local/video.js";
-import { asCsv, asJson, asWebVtt, caption } from "../output/records.js";
+import { asCsv } from "../output/csv.js";
+import { asWebVtt } from "../output/webvtt.js";
 import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
 import { clock } from "../view/format.js";
@@ -15,15 +16,19 @@ import { viewChoices } from "./picture.js";
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
 
-const FPS = 5;
-
 /** @implements {Mode} */
 export class VideoMode {
   #page;
   #player;
   #file;
   #abort = new AbortController();
-  #frames = new VideoFrames(FPS);
+  #frames = new VideoFrames(NaN); // until the service has said its rate
+  /** @type {string[]} the lines as they were sent */
+  #texts = [];
+  /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
+  #error = null;
+  /** @type {string[]} */
+  #columns = [];
   #isStopped = false;
   #isOpen = false;
   #state = byId("video-state");
@@ -48,10 +53,17 @@ export class VideoMode {
     const { signal } = this.#abort;
     try {
       const source = await this.#player.open(this.#file);
+      const limits = await page.service.requireLimits();
       if (signal.aborted) return;
-      for await (const { value } of await this.#lines(source)) {
+      this.#frames = new VideoFrames(limits.defaults.fps);
+      this.#columns = limits.csv_columns;
+      for await (const { value, text } of this.#lines(source, limits)) {
         if (signal.aborted) return;
-        if (value.type === "error") throw new Problem(value.title, value.detail);
+        this.#texts.push(text);
+        if (value.type === "error") {
+          this.#error = value;
+          throw new Problem(value.title, value.detail);
+        }
         this.#add(value);
       }
       if (this.#frames.summary === null) {
@@ -90,23 +102,22 @@ export class VideoMode {
 
   /** @returns {SaveChoice[]} */
   choices() {
-    const { moments, summary } = this.#frames;
+    const { moments, summary, intervalS } = this.#frames;
     const { labels } = this.#page.stage;
-    const lines = summary ? [...moments, summary] : moments;
+    const lastText = summary || this.#error ? this.#texts.at(-1) : undefined;
     return [
       ...viewChoices(this.#page),
-      ["The video's readings (JSON)", "video.json", () => new Blob([asJson(lines)], { type: "application/json" })],
-      ["The video's readings (CSV)", "video.csv", () => new Blob([asCsv(moments, labels)], { type: "text/csv" })],
-      ["The video's captions (WebVTT)", "video.vtt", () => new Blob([asWebVtt(moments, this.#player.durationS)], { type: "text/vtt" })],
+      ["The video's readings (NDJSON)", "video.ndjson", () => textFile(this.#texts.map((text) => `${text}\n`).join(""), "application/x-ndjson")],
+      ["The video's readings (CSV)", "video.csv", () => textFile(asCsv(moments, this.#columns, labels, this.#error), "text/csv")],
+      ["The video's captions (WebVTT)", "video.vtt", () => textFile(asWebVtt(moments, intervalS, lastText), "text/vtt")],
     ];
   }
 
-  /** @param {string} source */
-  async #lines(source) {
+  /** @param {string} source @param {import("../contract.d.ts").Limits} limits */
+  #lines(source, limits) {
     const local = this.#page.local.reader;
-    if (local) return readVideo(source, local, FPS, this.#abort.signal);
-    const limits = await this.#page.service.limits;
-    return uploadVideo(this.#file, limits?.max_video_bytes, this.#abort.signal);
+    if (local) return readVideo(source, local, limits.defaults.fps, this.#abort.signal);
+    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal);
   }
 
   /** @param {VideoLine} line */
@@ -168,6 +179,12 @@ function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
   const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
   return [`${frames} frames of ${clock(durationS)} read`, ...faces].join("; ");
 }
+
+/** @param {string} content @param {string} type */
+const textFile = (content, type) => new Blob([content], { type });
+
+/** A face in the captions over the video. @param {import("../types.d.ts").PageFace} face */
+const caption = ({ track_id: track, emotion }) => (track === null ? emotion : `face ${track}: ${emotion}`);
 
 /** The part of a video's frame that holds all its faces. @param {import("../types.d.ts").Moment[]} moments */
 function extent(moments) {

@@ -10,8 +10,11 @@ export class SaveMenu {
   #menu = byId("save", HTMLDetailsElement);
   #list = byId("save-list");
 
-  /** @param {() => SaveChoice[]} choices called when the menu opens */
-  constructor(choices) {
+  #onError;
+
+  /** @param {() => SaveChoice[]} choices called when the menu opens @param {(error: unknown) => void} onError */
+  constructor(choices, onError) {
+    this.#onError = onError;
     this.#menu.addEventListener("toggle", () => {
       if (this.#menu.open) this.#list.replaceChildren(...choices().map((choice) => this.#item(choice)));
     });
@@ -29,7 +32,11 @@ export class SaveMenu {
     const button = create("button", { type: "button", textContent: words });
     button.addEventListener("click", async () => {
       this.#close();
-      download(await content(), name);
+      try {
+        download(await content(), name);
+      } catch (error) {
+        this.#onError(error);
+      }
     });
     item.append(button);
     return item;

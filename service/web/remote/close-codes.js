@@ -1,20 +1,29 @@
-/** Why a stream was closed, by WebSocket close code: what the page does then. */
+/** WebSocket close codes, and what the page does after each. */
 
-/** Codes after which a new session would be refused again, with the words for the person. */
-export const REFUSALS = new Map([
-  [1002, "This page and the server speak different versions of the protocol. Reload the page."],
-  [1003, "The server did not understand this page. Reload it."],
-  [1007, "The server did not understand this page. Reload it."],
-  [1009, "The camera's frames are larger than this server takes."],
-  [4401, "The server wants a key that this page does not have."],
-  [4429, "The server has had too many requests from this address. Wait a while."],
-]);
+/**
+ * `retry`: connects again, later after each failure; `renew`: connects again, as nothing is wrong; `wait`: no place is
+ * left, tries again after a while; `stop`: the server would refuse the next session as well.
+ * @typedef {{then: "retry" | "renew" | "wait"} | {then: "stop", words: string}} Reaction
+ */
 
-/** No place is left: the page tries again after a while. */
-export const FULL = 1013;
+const NOT_UNDERSTOOD = "The server did not understand this page. Reload it.";
 
-/** The session was idle or open for too long: nothing is wrong, a new session follows. */
-export const RENEWALS = new Set([4408, 4409]);
-
-/** The connection is gone without a close code of the server's. */
+/** The connection was lost: no close code was received. */
 export const LOST = 1006;
+
+/** @type {ReadonlyMap<number, Reaction>} every code of openapi/asyncapi.yaml, and LOST */
+export const REACTIONS = new Map([
+  [1000, { then: "retry" }],
+  [1001, { then: "retry" }],
+  [1002, { then: "stop", words: "This page and the server speak different versions of the protocol. Reload the page." }],
+  [1003, { then: "stop", words: NOT_UNDERSTOOD }],
+  [LOST, { then: "retry" }],
+  [1007, { then: "stop", words: NOT_UNDERSTOOD }],
+  [1008, { then: "retry" }],
+  [1009, { then: "stop", words: "The camera's frames are larger than this server accepts." }],
+  [1011, { then: "retry" }],
+  [1013, { then: "wait" }],
+  [4408, { then: "renew" }],
+  [4409, { then: "renew" }],
+  [4429, { then: "stop", words: "This page sent more than the server accepts. Reload it." }],
+]);

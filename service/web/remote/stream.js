@@ -1,7 +1,7 @@
 /** The client of fer.v1: one WebSocket; a frame is sent only while it holds a credit, and gets one answer. */
 
 import { address, socketAddress } from "./address.js";
-import { FULL, LOST, REFUSALS, RENEWALS } from "./close-codes.js";
+import { LOST, REACTIONS } from "./close-codes.js";
 import { Encoder, packed } from "./frame-message.js";
 
 const PROTOCOL = "fer.v1";
@@ -159,13 +159,13 @@ export class Stream {
     clearTimeout(this.#silenceTimer);
     this.#closeFrames();
     if (this.#ended) return;
-    const refusal = REFUSALS.get(code);
-    if (refusal !== undefined) {
-      this.#stopAsRefused(refusal);
-    } else if (code === FULL) {
+    const reaction = REACTIONS.get(code) ?? { then: "retry" };
+    if (reaction.then === "stop") {
+      this.#stopAsRefused(reaction.words);
+    } else if (reaction.then === "wait") {
       this.#listener.onTrouble("full", "");
       this.#retry(FULL_RETRY_MS);
-    } else if (created && RENEWALS.has(code)) {
+    } else if (reaction.then === "renew" && created) {
       this.#retry(BACKOFF_MS[0]);
     } else {
       await this.#retryUnlessRefused(created);

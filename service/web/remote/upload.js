@@ -17,14 +17,14 @@ export async function uploadPicture(file, limitBytes, signal) {
 }
 
 /**
- * The lines of a video's reading. Raises Problem before the first line, and after it what the connection raises.
+ * The lines of a video's reading, with the service's default options. Raises Problem before the first line, and after it what the connection raises.
  * @param {File} file
  * @param {number | undefined} limitBytes
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<{value: import("../types.d.ts").VideoLine, text: string}>}
  */
 export async function* uploadVideo(file, limitBytes, signal) {
-  const response = await upload("v1/predict/video?fps=5", file, limitBytes, signal);
+  const response = await upload("v1/predict/video", file, limitBytes, signal);
   if (response.body) yield* jsonLines(response.body);
 }
 

@@ -38,16 +38,17 @@ function opacity(share) {
 }
 
 /**
- * The coloured heatmap of one label for a face; null where there is none.
+ * The coloured heatmap of one label for a face, with the square that it covers; null where there is none.
  * @param {import("../types.d.ts").PageFace} face
  * @param {string} target a label, or "top" for the face's own
+ * @returns {Promise<import("../types.d.ts").PlacedHeatmap | null>}
  */
 export async function heatmapOf(face, target) {
   const label = target === "top" ? face.emotion : target;
   const local = face.heatmaps?.[label];
-  if (local) return coloured(local);
+  if (local && face.heatmap_box) return { canvas: coloured(local), box: face.heatmap_box };
   const explanation = face.explanations?.find((one) => one.target === label);
-  return explanation ? coloured(await decode(explanation)) : null;
+  return explanation ? { canvas: coloured(await decode(explanation)), box: explanation.box } : null;
 }
 
 /** The service's grey PNG as pixels. @param {import("../contract.d.ts").Explanation} explanation @returns {Promise<Grey>} */

@@ -118,7 +118,7 @@ function showColumns(parent, shares) {
 }
 
 /** @param {PageFace} face */
-function remark({ plausible: labels, quality }) {
+function remark({ prediction_set: labels, quality }) {
   const warnings = quality?.warnings ?? [];
   return [
     labels.length > 1 ? `Could also be ${labels.slice(1).join(", ")}.` : "",

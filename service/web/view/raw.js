@@ -1,7 +1,7 @@
 /** The last answer as it was received, as JSON. */
 
 import { byId } from "../dom.js";
-import { asJson, asShortJson } from "../output/records.js";
+import { asJson, asShortJson } from "../output/json.js";
 
 const REFRESH_MS = 500; // faster could not be read
 const COPIED_MS = 2000;

@@ -32,8 +32,6 @@ export class Stage {
   /** @type {string[]} */
   #labels = [];
   #turn = 0;
-  /** Share of a face box's side that the network's square adds on every side. */
-  cropMargin = 0;
 
   /**
    * @param {() => void} onHeatmap another heatmap is wanted, or none
@@ -149,19 +147,8 @@ export class Stage {
 
   /** @param {PageFace[]} faces */
   #heatmapsOf(faces) {
-    return Promise.all(
-      faces.map(async (face) => {
-        const canvas = await heatmapOf(face, this.#target);
-        return canvas && { canvas, box: squareOf(face.box, this.cropMargin) };
-      }),
-    );
+    return Promise.all(faces.map((face) => heatmapOf(face, this.#target)));
   }
-}
-
-/** The square that the network saw. @param {import("../contract.d.ts").Box} box @param {number} margin */
-function squareOf(box, margin) {
-  const side = Math.max(box.width, box.height) * (1 + 2 * margin);
-  return { x: box.x + (box.width - side) / 2, y: box.y + (box.height - side) / 2, width: side, height: side };
 }
 
 /** A scene in words. @param {Scene} scene */

@@ -20,9 +20,10 @@ from tests.browser.acts import (
     until,
 )
 from tests.browser.chromium import Server, Visit
+from tests.browser.videos import ALL_WORDS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, WebSocketRoute
 
 
 def test_consent_comes_before_the_camera(visit: Visit) -> None:
@@ -35,6 +36,22 @@ def test_consent_comes_before_the_camera(visit: Visit) -> None:
     go_live(page)
     assert page.evaluate("spy.calls") == 1
     expect(consent).to_be_hidden()
+
+
+def test_before_the_first_answer_nothing_is_said_of_faces(visit: Visit) -> None:
+    page = visit()
+    held: list[str] = []
+
+    def hold(socket: "WebSocketRoute") -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: held.append(str(text)) if '"result"' in str(text) else socket.send(text))
+
+    page.route_web_socket("**/v1/stream", hold)
+    page.get_by_role("button", name=OPEN_CAMERA).click()
+    until(page, lambda: held, "an answer that the page does not get")
+    expect(page.locator("#note")).to_contain_text("once there is a face")
+    assert page.locator("#announcer").text_content() == ""
+    assert "no face" not in page.evaluate(ALL_WORDS).lower()
 
 
 def test_live_shows_what_the_model_reads(visit: Visit, server: Server) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ import pytest
 
 from tests.browser.acts import (
     by_file,
+    choose,
     expect,
     go_live,
     saved,
 )
-from tests.browser.chromium import Visit
+from tests.browser.chromium import Server, Visit
 from tests.browser.videos import FPS, a_video, fake
 
 if TYPE_CHECKING:
@@ -61,16 +63,48 @@ def test_the_answer_can_be_seen_copied_and_saved(visit: Visit, photo: Path) -> N
     assert float(row["happy"]) == pytest.approx(face["emotions"]["happy"], abs=1e-6)
 
 
-def test_a_video_can_be_saved(visit: Visit, video: Path) -> None:
+def from_service(server: Server, body: bytes, form: str) -> bytes:
+    request = urllib.request.Request(f"{server.url()}/v1/predict/video?format={form}", body)  # noqa: S310 (our own address)
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return bytes(answer.read())
+
+
+def test_a_saved_video_is_what_the_service_would_have_sent(visit: Visit, server: Server, video: Path) -> None:
+    page = visit()
+    by_file(page, video)
+    expect(page.locator("#video-state")).to_contain_text("frames of 0:02 read")
+    for words, form, name in (
+        ("readings (NDJSON)", "ndjson", "video.ndjson"),
+        ("readings (CSV)", "csv", "video.csv"),
+        ("captions (WebVTT)", "webvtt", "video.vtt"),
+    ):
+        theirs = from_service(server, video.read_bytes(), form)
+        assert theirs.count(b"happy") >= 9
+        assert saved(page, words) == (name, theirs)
+
+
+def test_a_saved_part_of_a_video_says_what_ended_it(visit: Visit, server: Server, video: Path) -> None:
+    page = visit()
+    body = video.read_bytes()[: video.stat().st_size * 4 // 5]
+    choose(page, "half.webm", body, "video/webm")
+    expect(page.locator("#video-state")).to_contain_text("Stopped")
+    theirs = from_service(server, body, "csv")
+    assert b"undecodable_video: " in theirs
+    assert saved(page, "readings (CSV)")[1] == theirs
+    note = saved(page, "captions (WebVTT)")[1].decode().splitlines()[-1]
+    assert json.loads(note.removeprefix("NOTE "))["code"] == "undecodable_video"
+
+
+def test_each_frame_of_a_video_is_saved(visit: Visit, video: Path) -> None:
+    """Of a video that the test makes up: faces that change, and a summary."""
     page = visit()
     fake(page, video)
     expect(page.locator("#video-state")).to_contain_text("read")
-    assert json.loads(saved(page, "readings (JSON)")[1]) == [json.loads(line) for line in a_video().splitlines()]
+    assert saved(page, "readings (NDJSON)")[1].decode() == a_video()
     rows = list(csv.DictReader(io.StringIO(saved(page, "readings (CSV)")[1].decode())))
     assert [row["emotion"] for row in rows] == ["neutral"] * FPS + ["happy"] * FPS
-    name, captions = saved(page, "captions (WebVTT)")
-    assert name == "video.vtt"
-    first, second = captions.decode().split("\n\n")[1:]
-    assert first == "00:00:00.000 --> 00:00:01.000\nface 1: neutral"
-    assert second.startswith("00:00:01.000 --> 00:00:02.")
-    assert second.strip().endswith("face 1: happy")
+    first, second, *_ = saved(page, "captions (WebVTT)")[1].decode().split("\n\n")[1:]
+    assert (first, second) == (
+        "00:00:00.000 --> 00:00:00.200\n1: neutral 90%",
+        "00:00:00.200 --> 00:00:00.400\n1: neutral 90%",
+    )

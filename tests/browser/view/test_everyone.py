@@ -36,6 +36,10 @@ def test_nothing_is_wider_than_a_phone(visit: Visit, photo: Path) -> None:
     by_file(page, photo)
     expect(page.locator("#confidence")).not_to_be_empty()
     assert width() == 360
+    page.locator("#save summary").click()
+    expect(page.locator("#save").get_by_role("button").first).to_be_visible()
+    assert width() == 360
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Model").click()
     assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
 
