@@ -1,6 +1,6 @@
 /**
  * The types of the service's answers, from openapi/: `npm run types` writes them to service/web/contract.d.ts, and a test
- * fails when that file is stale.
+ * fails when that file is stale. The meanings stay in openapi/: other words there change nothing here.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -40,16 +40,11 @@ export function generated() {
 }
 
 /** @param {string} name @param {any} schema */
-function interfaceOf(name, { description, properties }) {
+function interfaceOf(name, { properties }) {
   // The service sends every member, also those that have a default.
-  const members = Object.entries(properties).map(
-    ([member, given]) => `${comment(given.description, "  ")}  ${member}: ${typeOf(given)};`,
-  );
-  return `${comment(description, "")}export interface ${name} {\n${members.join("\n")}\n}`;
+  const members = Object.entries(properties).map(([member, given]) => `  ${member}: ${typeOf(given)};`);
+  return `export interface ${name} {\n${members.join("\n")}\n}`;
 }
-
-/** @param {string | undefined} text @param {string} indent */
-const comment = (text, indent) => (text ? `${indent}/** ${text.replaceAll(/\s+/g, " ")} */\n` : "");
 
 /** A JSON schema as a TypeScript type. @param {any} schema @returns {string} */
 function typeOf(schema) {
@@ -63,7 +58,7 @@ function typeOf(schema) {
     case "number":
       return "number";
     case "array":
-      return schema.items ? `(${typeOf(schema.items)})[]` : "unknown[]";
+      return schema.items ? `Array<${typeOf(schema.items)}>` : "unknown[]";
     case "object":
       return `Record<string, ${typeof schema.additionalProperties === "object" ? typeOf(schema.additionalProperties) : "any"}>`;
     case "string":
