@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket, state: StateDep) -> None:
-    if not _origin_allowed(socket, state.settings.allowed_origins):
+    if not origin_allowed(socket, state.settings.allowed_origins):
         refusal = ForbiddenOrigin("Add this page's origin to FER_ALLOWED_ORIGINS.")
         await socket.send_denial_response(render(socket, refusal))
         return
@@ -36,7 +36,7 @@ async def stream(socket: WebSocket, state: StateDep) -> None:
         await socket.close(CloseCode.TRY_AGAIN_LATER, problem.detail)
 
 
-def _origin_allowed(socket: WebSocket, allowed: tuple[str, ...]) -> bool:
+def origin_allowed(socket: WebSocket, allowed: tuple[str, ...]) -> bool:
     """The service's own pages and those of FER_ALLOWED_ORIGINS: CORS does not apply to WebSockets."""
     origin = socket.headers.get("origin")
     if origin is None or origin in allowed:

@@ -10,7 +10,11 @@ import argparse
 import sys
 
 from tests.conformance.client import Service
-from tests.conformance.rules import RULES, Rule, Skipped, answers_a_good_client
+from tests.conformance.rules import closing, frames, misuse, opening
+from tests.conformance.rules.base import Rule, Skipped, answers_a_good_client
+
+# Last those that misbehave, and at the very end the one that counts places.
+RULES = [*opening.rule, *frames.rule, *closing.rule, *misuse.rule]
 
 
 def judge(rule: Rule, service: Service) -> str:

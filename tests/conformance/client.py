@@ -1,4 +1,4 @@
-"""A client of fer.v1 for checks: what it hears is given back as it is."""
+"""A client of fer.v1 for checks: what it receives is returned unchanged."""
 
 import base64
 import json
@@ -47,8 +47,8 @@ class Service:
     def session(self) -> "Session":
         return Session(self)
 
-    def deaf(self) -> socket.socket:
-        """A session over a bare socket that has been greeted with little room for what it does not read."""
+    def unread(self) -> socket.socket:
+        """A session over a bare socket that has been created with little room for what it does not read."""
         parts = urlsplit(self.url)
         plain = socket.socket(socket.AF_INET6 if ":" in (parts.hostname or "") else socket.AF_INET)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -66,12 +66,12 @@ class Service:
 
 
 class Session:
-    """A session that has been greeted."""
+    """A session that has been created."""
 
     def __init__(self, service: Service) -> None:
         self.socket = service.connect()
         try:
-            self.greeting = self.hear()
+            self.created = self.receive()
         except BaseException:
             self.socket.close()
             raise
@@ -82,37 +82,37 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.socket.close()
 
-    def say(self, kind: str, **members: object) -> None:
+    def send(self, kind: str, **members: object) -> None:
         self.socket.send(json.dumps({"type": kind, **members}))
 
-    def show(self, image: bytes, frame_id: int | None = None, captured_ms: float = 0.0) -> None:
+    def send_frame(self, image: bytes, frame_id: int | None = None, captured_ms: float = 0.0) -> None:
         """Send a frame, with a header where it has an id."""
         header = b"" if frame_id is None else struct.pack(">4sId", b"FER1", frame_id, captured_ms)
         self.socket.send(header + image)
 
-    def hear(self) -> Message:
+    def receive(self) -> Message:
         message: Message = json.loads(self.socket.recv(timeout=PATIENCE_S))
         return message
 
-    def answer(self, kind: str, **members: object) -> Message:
+    def command(self, kind: str, **members: object) -> Message:
         """What a text message is answered with."""
-        self.say(kind, **members)
-        return self.hear()
+        self.send(kind, **members)
+        return self.receive()
 
-    def look(self, image: bytes, frame_id: int | None = None) -> Message:
+    def analyse(self, image: bytes, frame_id: int | None = None) -> Message:
         """What a frame is answered with."""
-        self.show(image, frame_id)
-        return self.hear()
+        self.send_frame(image, frame_id)
+        return self.receive()
 
     def end(self) -> tuple[list[Message], int | None]:
         return end(self.socket)
 
 
 def end(socket: ClientConnection, patience_s: float = PATIENCE_S) -> tuple[list[Message], int | None]:
-    """What is still said, and the close code; None where the connection was cut."""
-    heard = []
+    """What is still sent, and the close code; None where the connection was cut."""
+    received = []
     try:
         while True:
-            heard.append(json.loads(socket.recv(timeout=patience_s)))
+            received.append(json.loads(socket.recv(timeout=patience_s)))
     except ConnectionClosed as closed:
-        return heard, closed.rcvd.code if closed.rcvd else None
+        return received, closed.rcvd.code if closed.rcvd else None

@@ -16,7 +16,7 @@ SIZE_WH = (64, 48)
 FAST = {"deadline": "realtime", "cpu-used": "8"}
 
 
-def film(
+def encode(
     pictures: Iterable[tuple[float, Grey]],
     *,
     container: str = "mp4",
@@ -31,6 +31,8 @@ def film(
         stream.width, stream.height = size_wh
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.codec_context.time_base = Fraction(1, 30 if container == "avi" else 1000)
+        # One thread: what an encoder decides then depends on nothing else that runs.
+        stream.codec_context.thread_count = 1
         output.start_encoding()
         for time_s, pixels in pictures:
             frame = av.VideoFrame.from_ndarray(pixels, format="gray").reformat(format=stream.pix_fmt)
@@ -40,7 +42,18 @@ def film(
     return file.getvalue()
 
 
-def clip(times_s: Sequence[float], *, grain: int = 1, size_wh: tuple[int, int] = SIZE_WH, **named: Any) -> bytes:
+_clips: dict[str, bytes] = {}
+
+
+def clip(times_s: Sequence[float], **options: Any) -> bytes:
+    """As `encode_clip`; each is encoded once."""
+    key = repr((times_s, sorted(options.items())))
+    if key not in _clips:
+        _clips[key] = encode_clip(times_s, **options)
+    return _clips[key]
+
+
+def encode_clip(times_s: Sequence[float], *, grain: int = 1, size_wh: tuple[int, int] = SIZE_WH, **named: Any) -> bytes:
     """A video with a nearly black frame at each time, a white corner top left; `grain` is how far its noise goes."""
     noise = np.random.default_rng(0)
 
@@ -49,7 +62,7 @@ def clip(times_s: Sequence[float], *, grain: int = 1, size_wh: tuple[int, int] =
         pixels[: size_wh[1] // 2, : size_wh[0] // 2] = 255
         return pixels
 
-    return film(((time_s, picture()) for time_s in times_s), size_wh=size_wh, **named)
+    return encode(((time_s, picture()) for time_s in times_s), size_wh=size_wh, **named)
 
 
 def lasting(body: bytes, seconds: float) -> bytes:

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from service.app import create_app
 from service.classifier import EmotionClassifier
 from service.settings import Settings
+from tests.service.clips import clip, steady
 
 ROOT = Path(__file__).parents[2]
 SHARED_MEDIA = ROOT.parent / "shared" / "media"
@@ -92,13 +93,14 @@ def classifier(model_path: Path) -> EmotionClassifier:
     return EmotionClassifier(model_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(model_path: Path) -> Settings:
     return Settings(model=model_path, threads=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(settings: Settings) -> Iterator[TestClient]:
+    """One service for all tests that leave it as it was."""
     with TestClient(create_app(settings)) as client:
         yield client
 
@@ -125,3 +127,9 @@ def encoded(pixels: "np.typing.ArrayLike", extension: str = ".png") -> bytes:
 @pytest.fixture(scope="session")
 def white() -> bytes:
     return encoded(np.full((16, 16), 255))
+
+
+@pytest.fixture(scope="session")
+def body() -> bytes:
+    """Two seconds of the dark pictures of `clip`."""
+    return clip(steady(2))

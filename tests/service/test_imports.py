@@ -33,7 +33,7 @@ def test_each_heavy_library_has_its_home() -> None:
                 [alias.name for alias in node.names]
                 if isinstance(node, ast.Import)
                 else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
+                if isinstance(node, ast.ImportFrom) and node.level == 0
                 else []
             )
         }

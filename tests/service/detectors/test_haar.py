@@ -118,7 +118,7 @@ def test_threads_agree(detector: HaarDetector, photo: bytes) -> None:
     image = grey(photo)
     expected = detector.detect(image, max_faces=10)
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda _: detector.detect(image, max_faces=10), range(24)):
+        for found in pool.map(lambda _: detector.detect(image, max_faces=10), range(12)):
             assert found == expected
 
 

@@ -1,0 +1,126 @@
+"""Credits: the newest frame wins, and a client that keeps ignoring them is closed."""
+
+import time
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.settings import Settings
+from service.stream import session as service_session
+from tests.service.streams import Gate, closed_with, limited, numbered, session
+
+
+def test_the_newest_frame_wins(client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    with session(client) as (socket, _):
+        socket.send_bytes(numbered(1, white))
+        assert gate.reached.wait(5)
+        for frame_id in (2, 3, 4):
+            socket.send_bytes(numbered(frame_id, white))
+        dropped = [socket.receive_json() for _ in range(2)]
+        gate.opened.set()
+        results = [socket.receive_json() for _ in range(2)]
+    assert [(each["type"], each["frame_id"], each["reason"]) for each in dropped] == [
+        ("dropped", 2, "superseded"),
+        ("dropped", 3, "superseded"),
+    ]
+    assert [(each["type"], each["frame_id"]) for each in results] == [("result", 1), ("result", 4)]
+
+
+def test_a_stale_frame_is_dropped(client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = Gate(monkeypatch)
+    with session(client) as (socket, _):
+        socket.send_json({"type": "session.update", "max_age_ms": 40})
+        socket.receive_json()
+        socket.send_bytes(numbered(1, white))
+        assert gate.reached.wait(5)
+        socket.send_bytes(numbered(2, white))
+        time.sleep(0.1)
+        gate.opened.set()
+        assert socket.receive_json()["frame_id"] == 1
+        stale = socket.receive_json()
+    assert (stale["type"], stale["frame_id"], stale["reason"]) == ("dropped", 2, "stale")
+
+
+def test_every_frame_gets_exactly_one_answer(client: TestClient, white: bytes) -> None:
+    with session(client) as (socket, _):
+        for frame_id in range(100):
+            socket.send_bytes(numbered(frame_id, white if frame_id % 3 else b"junk"))
+        answered = [socket.receive_json()["frame_id"] for _ in range(100)]
+        assert sorted(answered) == list(range(100))
+        socket.send_json({"type": "session.close"})
+        counts = socket.receive_json()["frames"]
+        assert counts["received"] == 100
+        assert counts["processed"] + counts["dropped"] + counts["errors"] == 100
+
+
+def test_a_client_that_goes_on_ignoring_credits_is_sent_away(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with limited(settings, stream_abuse=5) as client, session(client) as (socket, greeting):
+        socket.send_bytes(white)
+        assert gate.reached.wait(5)
+        for _ in range(greeting["credits"] - 1 + 5):
+            socket.send_bytes(white)
+        answers = [socket.receive_json() for _ in range(5)]
+        assert {answer["type"] for answer in answers} == {"dropped"}
+        socket.send_bytes(white)
+        closed = socket.receive_json()
+        assert closed["type"] == "session.closed"
+        assert closed["frames"]["received"] == greeting["credits"] + 6
+        assert closed_with(socket) == 4429
+        gate.opened.set()
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ({"bytes": b"junk"}, "error"),
+        ({"text": '{"type": "session.update", "explain": "lime"}'}, "error"),
+        ({"text": '{"type": "session.update"}'}, "session.updated"),
+    ],
+)
+def test_a_client_that_goes_on_with_errors_or_chatter_is_sent_away(
+    settings: Settings, message: dict[str, Any], answer: str
+) -> None:
+    with limited(settings, stream_abuse=5) as client, session(client) as (socket, _):
+        for _ in range(5):
+            socket.send({"type": "websocket.receive", **message})
+            assert socket.receive_json()["type"] == answer
+        socket.send({"type": "websocket.receive", **message})
+        assert closed_with(socket) == 4429
+
+
+def test_abuse_is_forgotten_and_good_frames_are_none(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_session, "ABUSE_S", 0.0)
+    with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
+        for _ in range(3):
+            socket.send_bytes(b"junk")
+            assert socket.receive_json()["type"] == "error"
+    monkeypatch.setattr(service_session, "ABUSE_S", 1000.0)
+    with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
+        for _ in range(5):
+            socket.send_bytes(white)
+            assert socket.receive_json()["type"] == "result"
+
+
+def test_a_busy_service_is_no_fault_of_the_client(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with (
+        limited(settings, stream_abuse=1, threads=1, queue=0) as client,
+        session(client) as (first, _),
+        session(client) as (second, _),
+    ):
+        first.send_bytes(white)
+        assert gate.reached.wait(5)
+        for _ in range(3):
+            second.send_bytes(white)
+            assert second.receive_json()["code"] == "overloaded"
+        gate.opened.set()
+        assert first.receive_json()["type"] == "result"
