@@ -3,8 +3,8 @@
     python -m benchmarks.stream MEDIA [--seconds 300] [--credits]
     python -m benchmarks.stream MEDIA --url ws://127.0.0.1:8000/v1/stream [--pid PID]
 
-MEDIA is a video, played round and round, or a photo. Without --url a service is started here and held to five analyses
-a second. The client sends 30 frames a second whatever comes back; with --credits only while it holds one, as the page
+MEDIA is a video, played in a loop, or a photo. Without --url a service is started here and held to five analyses
+a second. The client sends 30 frames a second whatever the answers; with --credits only while it holds one, as the page
 does. `age` is the service's own age_ms, `delay` what the client waits from sending a frame to its result. The status is
 1 where the 95th percentile of either reaches MOST_DELAY_MS, or resident memory grows by more than MOST_GROWTH_MB after
 the warm-up, in all (largest less smallest) or along its trend.
@@ -39,9 +39,9 @@ from service.analysis import DEFAULT_OPTIONS, Analysis, Analyzer, Options
 FRAMES_PER_S = 30
 ANALYSES_PER_S = 5
 MOST_DELAY_MS = 500.0
-# Five minutes of kept frames would be 200 MB; once warm, a service that keeps nothing moves by a tenth of a megabyte.
+# Five minutes of kept frames would be 200 MB; without a leak memory changes by a tenth of a megabyte.
 MOST_GROWTH_MB = 3.0
-# Until each thread has its cascade and its buffers, memory has a reason to grow.
+# Memory grows until each thread has its cascade and its buffers.
 WARM_UP_S = 10.0
 START_S = 120.0
 REPORT_S = 10.0
@@ -49,7 +49,7 @@ REPORT_S = 10.0
 
 @dataclass
 class Record:
-    """What a client has seen; delays in milliseconds, memory as (seconds since the start, MB)."""
+    """What a client has measured; delays in milliseconds, memory as (seconds since the start, MB)."""
 
     answers: Counter[str] = field(default_factory=Counter)
     age_ms: list[float] = field(default_factory=list)
@@ -78,7 +78,7 @@ def serve_slowly(port: int) -> None:
 
 @contextmanager
 def slow_service() -> Iterator[tuple[str, int]]:
-    """Its URL and process id, once it is ready."""
+    """The URL and the process id of a service, once it is ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -105,7 +105,7 @@ def _ready(port: int) -> bool:
 
 
 def resident_mb(pid: int) -> float:
-    """Memory that a process of this machine really holds."""
+    """Resident memory of a process of this machine."""
     (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
 
@@ -123,66 +123,66 @@ def frames(media: Path) -> list[bytes]:
             break
         encoded.append(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
     if not encoded:
-        raise SystemExit(f"{media} is no video and no photo that OpenCV can read")
+        raise SystemExit(f"{media} is neither a video nor a photo that OpenCV reads")
     return encoded
 
 
-async def play(url: str, images: list[bytes], seconds: float, *, heed_credits: bool, pid: int | None) -> Record:
-    """Send frames for so long; the answers, and the memory of `pid` meanwhile."""
+async def play(url: str, images: list[bytes], seconds: float, *, respect_credits: bool, pid: int | None) -> Record:
+    """Send frames for `seconds`; the answers, and the memory of process `pid` meanwhile."""
     record = Record()
     async with connect(url, subprotocols=["fer.v1"], max_size=None, max_queue=None) as stream:  # type: ignore[list-item]
         credits = json.loads(await stream.recv())["credits"]
-        under_way: dict[int, float] = {}
+        waiting: dict[int, float] = {}
         started = time.perf_counter()
-        listening = asyncio.create_task(_listen(stream, under_way, record))
+        receiving = asyncio.create_task(_receive(stream, waiting, record))
         watching = asyncio.create_task(_watch(pid, started, record))
         try:
             for number in range(round(seconds * FRAMES_PER_S)):
                 await asyncio.sleep(started + number / FRAMES_PER_S - time.perf_counter())
-                for task in (watching, listening):
+                for task in (watching, receiving):
                     if task.done():
                         task.result()
-                if heed_credits and len(under_way) >= credits:
+                if respect_credits and len(waiting) >= credits:
                     continue
-                under_way[number] = time.perf_counter()
+                waiting[number] = time.perf_counter()
                 record.sent += 1
                 await stream.send(
                     struct.pack(">4sId", b"FER1", number, time.time() * 1000) + images[number % len(images)]
                 )
             await stream.send(json.dumps({"type": "session.close"}))
-            await listening
+            await receiving
         finally:
             watching.cancel()
-            listening.cancel()
+            receiving.cancel()
     return record
 
 
-async def _listen(stream: ClientConnection, under_way: dict[int, float], record: Record) -> None:
-    """Until the service has said goodbye and closed."""
-    goodbye = "no goodbye"
+async def _receive(stream: ClientConnection, waiting: dict[int, float], record: Record) -> None:
+    """Record the answers until the service has closed the session."""
+    reason = "no session.closed"
     async for text in stream:
         message = json.loads(text)
         if message["type"] == "session.closed":
-            goodbye = message["reason"]
+            reason = message["reason"]
             continue
         record.answers[message["type"]] += 1
-        sent = under_way.pop(message["frame_id"])
+        sent = waiting.pop(message["frame_id"])
         if message["type"] == "result":
             record.age_ms.append(message["age_ms"])
             record.delay_ms.append((time.perf_counter() - sent) * 1000)
-    if goodbye != "closed by the client":
-        raise SystemExit(f"the service ended the session: {goodbye}")
+    if reason != "closed by the client":
+        raise SystemExit(f"the service ended the session: {reason}")
 
 
 async def _watch(pid: int | None, started: float, record: Record) -> None:
-    """Memory each second, and now and then a line on how it goes."""
-    told = 0.0
+    """Record memory each second, and print a line every REPORT_S."""
+    printed_s = 0.0
     while True:
         elapsed_s = time.perf_counter() - started
         if pid is not None:
             record.rss_mb.append((elapsed_s, resident_mb(pid)))
-        if elapsed_s - told >= REPORT_S:
-            told = elapsed_s
+        if elapsed_s - printed_s >= REPORT_S:
+            printed_s = elapsed_s
             memory = f"{record.rss_mb[-1][1]:.1f} MB" if record.rss_mb else "unknown"
             recent = percentiles(record.age_ms[-round(REPORT_S * ANALYSES_PER_S) :])
             print(f"{elapsed_s:6.0f} s  age p50 {recent[0]:.0f}, p95 {recent[1]:.0f} ms  memory {memory}", flush=True)
@@ -193,7 +193,7 @@ async def _watch(pid: int | None, started: float, record: Record) -> None:
 
 
 def percentiles(values: list[float]) -> tuple[float, float, float]:
-    """Median, 95th percentile and largest; infinite where there is nothing, which is slow indeed."""
+    """Median, 95th percentile and largest; infinite where there are no values."""
     if not values:
         return (np.inf, np.inf, np.inf)
     median, high, most = np.percentile(values, (50, 95, 100)).tolist()
@@ -240,7 +240,7 @@ def main() -> int:
     parser.add_argument("--credits", action="store_true", help="send only while holding a credit")
     given = parser.parse_args()
     images = frames(given.media)
-    run = partial(play, images=images, seconds=given.seconds, heed_credits=given.credits)
+    run = partial(play, images=images, seconds=given.seconds, respect_credits=given.credits)
     try:
         if given.url:
             record = asyncio.run(run(given.url, pid=given.pid))

@@ -1,1 +1,1 @@
-"""Transports: they translate between the wire and the pipeline, and never think."""
+"""One file per path: each translates between HTTP or WebSocket and the analysis."""
