@@ -20,7 +20,7 @@ URL = "/v1/stream"
 
 @contextmanager
 def session(client: TestClient, **named: Any) -> Iterator[tuple[WebSocketTestSession, dict[str, Any]]]:
-    """A session that has been greeted, and the greeting."""
+    """An open session, and its session.created."""
     with client.websocket_connect(URL, subprotocols=["fer.v1"], **named) as socket:
         yield socket, socket.receive_json()
 

@@ -49,7 +49,7 @@ def test_the_service_keeps_every_rule(model_path: Path) -> None:
     assert " failed" not in log
 
 
-def test_a_broken_rule_is_told(model_path: Path) -> None:
+def test_a_broken_rule_fails(model_path: Path) -> None:
     with serving(model_path, (), ("-c", ANY_ORIGIN)) as (_, address):
         done = conformance(address, "--only", "origin")
     assert [verdict[:4] for verdict in done.stdout.splitlines()] == ["pass", "FAIL"]

@@ -34,7 +34,7 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
         assert len(error.strip().splitlines()) == 1
 
 
-def test_it_serves_logs_and_writes_little_and_stops_politely(model_path: Path, white: bytes, tmp_path: Path) -> None:
+def test_it_serves_logs_and_writes_little_and_stops_in_time(model_path: Path, white: bytes, tmp_path: Path) -> None:
     """Nothing of an image is logged, and home and temporary folder stay empty: no picture, no usage report."""
     home, temporary = tmp_path / "home", tmp_path / "tmp"
     home.mkdir()
@@ -70,7 +70,7 @@ def strict(model_path: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_frame_that_is_too_large_is_told_so(strict: str) -> None:
+def test_a_frame_that_is_too_large_is_closed_with_a_message(strict: str) -> None:
     with connect(f"ws://{strict}/v1/stream") as stream:
         stream.recv()
         stream.send(bytes(3000))

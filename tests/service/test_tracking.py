@@ -118,7 +118,7 @@ def test_one_tracker_knows_nothing_of_another() -> None:
 A, B = (0.9, 0.1, 0.0), (0.1, 0.2, 0.7)
 
 
-def test_without_smoothing_a_frame_speaks_for_itself() -> None:
+def test_without_smoothing_a_frame_stands_alone() -> None:
     followed = tracker()
     for at_s, row in ((0, A), (0, B), (0.1, A)):
         (found,) = followed.follow([face(100, probabilities=row)], at_s)

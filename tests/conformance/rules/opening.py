@@ -47,7 +47,7 @@ def _(service: Service) -> None:
             raise AssertionError(f"{origin} was accepted")
 
 
-@rule("the service speaks first: session.created with session, limits, labels, model, credits and configuration")
+@rule("the first message is session.created with session, limits, labels, model, credits and configuration")
 def _(service: Service) -> None:
     with service.session() as session, service.session() as other:
         created = session.created
@@ -90,7 +90,7 @@ def _(service: Service) -> None:
             {"smoothing": 1.5},
             {"smoothing": math.nan},
             {"max_age_ms": 0},
-            {"unheard_of": 1},
+            {"unknown": 1},
         ):
             answer = session.command("session.update", **wrong)
             answered = [answer.get(name) for name in ("type", "code", "status", "frame_id")]

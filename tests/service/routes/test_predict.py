@@ -188,7 +188,7 @@ def test_every_hostile_file_gets_an_answer_or_a_problem(client: TestClient, medi
 # --- the service's own troubles ----------------------------------------------------------------
 
 
-def test_an_error_of_ours_tells_nothing(
+def test_an_error_of_the_service_tells_nothing(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:

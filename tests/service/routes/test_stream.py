@@ -14,9 +14,9 @@ from tests.service.streams import URL, closed_with, limited, session
 def test_own_and_allowed_origins(settings: Settings, origin: str) -> None:
     with (
         limited(settings, allowed_origins=("https://app.example",)) as client,
-        session(client, headers={"origin": origin}) as (_, greeting),
+        session(client, headers={"origin": origin}) as (_, created),
     ):
-        assert greeting["type"] == "session.created"
+        assert created["type"] == "session.created"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example", "http://["])

@@ -55,21 +55,21 @@ def test_every_frame_gets_exactly_one_answer(client: TestClient, white: bytes) -
         assert counts["processed"] + counts["dropped"] + counts["errors"] == 100
 
 
-def test_a_client_that_goes_on_ignoring_credits_is_sent_away(
+def test_a_client_that_goes_on_ignoring_credits_is_closed(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
-    with limited(settings, stream_abuse=5) as client, session(client) as (socket, greeting):
+    with limited(settings, stream_abuse=5) as client, session(client) as (socket, created):
         socket.send_bytes(white)
         assert gate.reached.wait(5)
-        for _ in range(greeting["credits"] - 1 + 5):
+        for _ in range(created["credits"] - 1 + 5):
             socket.send_bytes(white)
         answers = [socket.receive_json() for _ in range(5)]
         assert {answer["type"] for answer in answers} == {"dropped"}
         socket.send_bytes(white)
         closed = socket.receive_json()
         assert closed["type"] == "session.closed"
-        assert closed["frames"]["received"] == greeting["credits"] + 6
+        assert closed["frames"]["received"] == created["credits"] + 6
         assert closed_with(socket) == 4429
         gate.opened.set()
 
@@ -82,7 +82,7 @@ def test_a_client_that_goes_on_ignoring_credits_is_sent_away(
         ({"text": '{"type": "session.update"}'}, "session.updated"),
     ],
 )
-def test_a_client_that_goes_on_with_errors_or_chatter_is_sent_away(
+def test_a_client_that_goes_on_with_errors_or_text_is_closed(
     settings: Settings, message: dict[str, Any], answer: str
 ) -> None:
     with limited(settings, stream_abuse=5) as client, session(client) as (socket, _):

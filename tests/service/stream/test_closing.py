@@ -113,11 +113,11 @@ def test_full_means_try_again_later(settings: Settings) -> None:
     with limited(settings, max_streams=1) as client:
         with session(client), client.websocket_connect(URL) as second:
             assert closed_with(second) == 1013
-        with session(client) as (_, greeting):
-            assert greeting["type"] == "session.created"
+        with session(client) as (_, created):
+            assert created["type"] == "session.created"
 
 
-def test_an_error_of_ours_closes_with_1011(
+def test_an_error_of_the_service_closes_with_1011(
     client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:

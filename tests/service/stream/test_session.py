@@ -13,15 +13,15 @@ from tests.service.conftest import LABELS, encoded
 from tests.service.streams import closed_with, limited, numbered, session
 
 
-def test_the_greeting(client: TestClient, settings: Settings) -> None:
-    with session(client) as (socket, greeting):
+def test_session_created_comes_first(client: TestClient, settings: Settings) -> None:
+    with session(client) as (socket, created):
         assert socket.accepted_subprotocol == "fer.v1"
-        assert greeting["type"] == "session.created"
-        assert greeting["labels"] == list(LABELS)
-        assert greeting["credits"] == settings.stream_credits
-        assert greeting["limits"] == client.get("/v1/limits").json()
-        assert greeting["model"]["crop_margin"] == 0
-        assert greeting["configuration"]["explain"] == "none"
+        assert created["type"] == "session.created"
+        assert created["labels"] == list(LABELS)
+        assert created["credits"] == settings.stream_credits
+        assert created["limits"] == client.get("/v1/limits").json()
+        assert created["model"]["crop_margin"] == 0
+        assert created["configuration"]["explain"] == "none"
 
 
 def test_frames_are_answered_like_images(client: TestClient, photo: bytes) -> None:
@@ -96,8 +96,8 @@ def test_a_bad_option_is_an_error_and_the_session_goes_on(
 
 
 def test_fewer_faces_than_the_default_may_be_all_that_is_allowed(settings: Settings) -> None:
-    with limited(settings, max_faces=3) as client, session(client) as (socket, greeting):
-        assert greeting["configuration"]["max_faces"] == 3
+    with limited(settings, max_faces=3) as client, session(client) as (socket, created):
+        assert created["configuration"]["max_faces"] == 3
         socket.send_json({"type": "session.update", "explain": "gradcam"})
         assert socket.receive_json()["type"] == "session.updated"
 
@@ -162,7 +162,7 @@ def test_a_bad_frame_is_an_error_and_the_session_goes_on(client: TestClient, whi
         assert socket.receive_json()["type"] == "result"
 
 
-def test_goodbye_counts_and_answers_first(client: TestClient, white: bytes) -> None:
+def test_session_close_is_answered_last_with_counts(client: TestClient, white: bytes) -> None:
     with session(client) as (socket, _):
         socket.send_bytes(white)
         socket.send_json({"type": "session.close"})

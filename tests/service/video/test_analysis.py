@@ -64,7 +64,7 @@ def test_wall_time(settings: Settings, body: bytes, monkeypatch: pytest.MonkeyPa
     assert {frame["type"] for frame in frames} == {"frame"}
 
 
-def test_an_error_of_ours_is_the_last_line(
+def test_an_error_of_the_service_is_the_last_line(
     client: TestClient, body: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any) -> Analysis:
@@ -141,7 +141,7 @@ def test_a_client_that_leaves_frees_everything(settings: Settings, body: bytes) 
     asyncio.run(scenario())
 
 
-def test_a_client_that_does_not_read_is_let_go(settings: Settings, body: bytes) -> None:
+def test_a_client_that_does_not_read_is_disconnected(settings: Settings, body: bytes) -> None:
     async def stall(_: Caller) -> None:
         await asyncio.sleep(60)
 
@@ -240,7 +240,7 @@ def test_a_face_that_goes(client: TestClient, media: Path) -> None:
     assert later == [[]] * len(later)
 
 
-def test_a_real_server_sees_who_leaves_and_says_goodbye(model_path: Path, body: bytes) -> None:
+def test_a_real_server_notices_who_leaves_and_ends_with_draining(model_path: Path, body: bytes) -> None:
     long = lasting(body, 600)
     with serving(model_path, FER_MAX_VIDEOS="1") as (process, address), ExitStack() as stack:
 

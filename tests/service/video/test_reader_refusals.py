@@ -59,7 +59,7 @@ def test_an_mp4_without_its_index_cannot_be_opened() -> None:
     ("body", "seen"),
     [
         (b"\xff\xd8\xff" + bytes(99), "image/jpeg"),
-        (b"just words, no film", "text"),
+        (b"just words, no video", "text"),
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/hostname\n", "text"),
         (bytes(99), "an unknown kind of file"),
         (b"\0\0\0\x18ftypheic" + bytes(99), "HEIC"),
