@@ -9,7 +9,7 @@ DATA  ?= $(firstword $(wildcard data/fer2013.csv* data/icml_face_data.csv*) data
 VOTES ?=
 RUN   ?= runs/default
 MODEL ?= models/emotion.onnx
-SPLIT ?= PublicTest
+SPLIT ?= validation
 
 # ONNX Runtime's Linux builds report usage to Microsoft unless told not to (since 1.29). Nothing leaves this machine.
 export ORT_DISABLE_TELEMETRY := 1
@@ -78,7 +78,7 @@ figures: $(TRAINING_READY) ## draw what there is to draw: data, curves, confusio
 export: $(TRAINING_READY) ## the best weights of RUN to MODEL, proved equal to Keras
 	$(TRAINING) -m training export --data "$(DATA)" --run "$(RUN)" --model "$(MODEL)"
 
-evaluate: $(TRAINING_READY) ## measure MODEL through the service's own code (SPLIT, default PublicTest)
+evaluate: $(TRAINING_READY) ## measure MODEL through the service's own code (SPLIT, default validation)
 	$(TRAINING) -m training evaluate --data "$(DATA)" --model "$(MODEL)" --split "$(SPLIT)"
 
 receipt: $(TRAINING_READY) ## all that is said of MODEL made again from file and data; CHECK=1 compares instead

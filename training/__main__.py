@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
-# TensorFlow's start-up chatter (CUDA that is not there) would bury the messages that matter.
+# Without this TensorFlow prints many lines at start, such as about CUDA.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -17,7 +17,7 @@ COMMANDS = (figures, train, average, export, evaluate, receipt, quantise, framin
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand; 0 done, 1 unusable data or failed proof, 130 interrupted."""
+    """Run one subcommand. Returns 0 when done, 1 for unusable data or a failed proof, 130 when interrupted."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], None] = options.run_command
     try:

@@ -1,4 +1,4 @@
-"""The whole way from a data set to a model that the service loads: what `make train` and the training container run.
+"""All steps from a data set to a model that the service loads: what `make train` and the training container run.
 
 One process, so that Ctrl-C or `docker stop` reaches the training and leaves a checkpoint.
 """
@@ -25,12 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str]]:
-    """The command lines, in order. `for_training` is handed to the training as it is."""
+    """The command lines in order; `for_training` are further options of `train`."""
     source = ["--data", str(find_data(options.data)), *(["--partial"] if options.partial else [])]
     run, model = ["--run", str(options.run)], ["--model", str(options.model)]
     figures = ["figures", *source, *run, *model, "--out", str(options.model.parent / "figures")]
     votes = options.votes or find_votes(options.data)
-    # A checkpoint holds what it learns from.
+    # A checkpoint holds its soft targets, so --votes is only for a new run.
     begun = (options.run / CHECKPOINT).exists()
     how = ["--resume"] if begun else ["--votes", str(votes)] if votes else []
     train = [*source, *run, *how, *for_training]
@@ -38,13 +38,13 @@ def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str
         [*figures, "--data-only"],
         ["train", *train],
         ["export", *source, *run, *model],
-        ["evaluate", *source, *model, "--split", "PublicTest"],
+        ["evaluate", *source, *model, "--split", "validation"],
         figures,
     ]
 
 
 def find_data(path: Path) -> Path:
-    """What lies in a folder that was given for the data: Kaggle's CSV by name, else a zip, else the folder itself."""
+    """The data in a folder: Kaggle's CSV by name, else a zip, else the folder itself. A file is returned as it is."""
     if path.is_dir() and not (path / "train").is_dir():
         for pattern in ("fer2013.csv*", "icml_face_data.csv*", "*.zip"):
             for file in sorted(path.glob(pattern)):
@@ -53,7 +53,7 @@ def find_data(path: Path) -> Path:
 
 
 def find_votes(path: Path) -> Path | None:
-    """FER+ votes that lie in the data folder or beside the data file; they fit no folders of pictures."""
+    """FER+ votes in the data folder or beside the data file; None for folders of pictures, which they do not match."""
     if find_data(path).is_dir():
         return None
     votes = (path if path.is_dir() else path.parent) / "fer2013new.csv"
@@ -63,8 +63,8 @@ def find_votes(path: Path) -> Path | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.all",
-        description="Figures of the data, training (goes on from a checkpoint), export, evaluation on PublicTest, "
-        "all figures. Options that are not listed go to the training: --epochs 2.",
+        description="Figures of the data, training (continues from a checkpoint), export, evaluation on "
+        "validation, all figures. Options that are not listed are passed to the training: --epochs 2.",
     )
     parser.add_argument(
         "--data",

@@ -1,8 +1,8 @@
-"""Everything that is said of a model, made again from its file and the data alone: metrics.json, card and figures.
+"""Measures everything that is said of a model from its file and the data alone: metrics.json, card and figures.
 
-The same file and data give the same bytes on the same machine. On another, the last digits of a probability may
-differ, so that a face in thousands is answered otherwise: `differences` allows for that, and for no more. Figures of
-the int8 file are taken from where `python -m training quantise` left them: no time is measured twice alike.
+The same file and data give the same bytes on the same machine. On another machine the last digits of a probability may
+differ, so that one face in thousands gets another answer: `differences` allows for that and for no more. The figures of
+the int8 file come from `python -m training quantise`, since times differ with every measurement.
 """
 
 import json
@@ -15,7 +15,8 @@ import matplotlib as mpl
 import numpy as np
 
 from service.classifier import EmotionClassifier
-from training.data.dataset import SPLITS, Dataset
+from training.data.dataset import Dataset
+from training.data.votes import Votes
 from training.release import card, evaluate, metrics, quantise
 from training.release.figures.answers import draw_model
 from training.release.figures.data import draw_data
@@ -28,35 +29,32 @@ from training.studies.figures.faithfulness import draw_faithfulness
 from training.studies.figures.robustness import draw_robustness
 from training.studies.figures.slices import draw_slices
 
-Votes = tuple[np.ndarray, ...]
-"""FER+'s by split, float32 (n, 10) each."""
-
 FOLDER = "figures"
-# What chose the network knew these splits, so a copy of one of their faces is no new face.
-KNOWN_TO = {"PublicTest": ("Training",), "PrivateTest": ("Training", "PublicTest")}
+# Splits that decided something about the network: a face with a copy in one of them is not new to it.
+USED_BEFORE = {"validation": ("train",), "test": ("train", "validation")}
 EXPLAINED_FACES = 1000
 COUNT_TOLERANCE, SHARE_TOLERANCE = 2, 0.002
 
 
 def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> dict:
-    """Measure everything and write it into `folder`; returns what metrics.json holds."""
+    """Measure everything and write it into `folder`; returns the content of metrics.json."""
     pairs = duplicates.find(data)
     found = measure(model, data, votes, pairs)
     evaluate.write(found, folder)
     pictures = folder / FOLDER
     draw_data(data, pictures)
-    if story := evaluate.story(model):
-        draw_training(story, pictures)
+    if record := evaluate.training_record(model):
+        draw_training(record, pictures)
     draw_model(model, data, pictures)
-    public = found["splits"]["PublicTest"]
+    validation = found["splits"]["validation"]
     drawn = {
         "robustness": draw_robustness(found["robustness"]),
-        "slices": draw_slices(public["slices"]),
+        "slices": draw_slices(validation["slices"]),
         "faithfulness": draw_faithfulness(found["explanations"]),
         "duplicates": draw_duplicates(pairs, data),
     }
     if votes is not None:
-        drawn["voters"] = draw_agreement(public["voters"])
+        drawn["voters"] = draw_agreement(validation["voters"])
     with mpl.rc_context(STYLE):
         for name, figure in drawn.items():
             save(figure, pictures / f"{name}.png")
@@ -64,23 +62,24 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
 
 
 def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.Pairs) -> dict:
-    """What metrics.json is to hold."""
+    """The content of metrics.json. Raises ValueError for a file that the service refuses or that has other labels."""
     classifier = evaluate.open_model(model)
     evaluate.check_labels(classifier, data)
     about = evaluate.describe(model)
-    public = data.public_test
-    explained = public.faces[np.linspace(0, len(public) - 1, min(EXPLAINED_FACES, len(public))).astype(int)]
+    validation = data.validation
+    count = min(EXPLAINED_FACES, len(validation))
+    explained = validation.faces[np.linspace(0, len(validation) - 1, count).astype(int)]
     found = {
         "model": about,
-        "training": evaluate.training_of(model),
+        "training": evaluate.training_summary(model),
         "splits": {
             name: _split(classifier, data, name, about, votes, duplicates.unseen(pairs, data, name, others))
-            for name, others in KNOWN_TO.items()
+            for name, others in USED_BEFORE.items()
         },
         "robustness": robustness.measure(
-            partial(evaluate.answer, classifier, name="changed faces"),
-            public.faces,
-            public.labels,
+            partial(evaluate.probabilities, classifier, progress="changed faces"),
+            validation.faces,
+            validation.labels,
             about["crop_margin"],
         ),
         "explanations": faithfulness.measure(partial(_explain, classifier), explained, model),
@@ -103,38 +102,37 @@ def _split(
     votes: Votes | None,
     new: np.ndarray,
 ) -> dict:
-    place = SPLITS.index(name)
-    split = data.splits()[place]
-    probabilities = evaluate.answer(classifier, split.faces, name)
-    right = probabilities.argmax(1) == split.labels
+    split = data.splits()[name]
+    probabilities = evaluate.probabilities(classifier, split.faces, name)
+    correct = probabilities.argmax(1) == split.labels
     section = evaluate.measure(probabilities, split, about) | {
         "slices": slices.measure(split.faces, split.labels, probabilities),
         "without_copies": {
             "faces": int(new.sum()),
-            "accuracy": float(right[new].mean()),
-            "accuracy_95": list(metrics.wilson(int(right[new].sum()), int(new.sum()))),
-            "accuracy_of_copies": float(right[~new].mean()) if not new.all() else None,
+            "accuracy": float(correct[new].mean()),
+            "accuracy_95": list(metrics.wilson(int(correct[new].sum()), int(new.sum()))),
+            "accuracy_of_copies": float(correct[~new].mean()) if not new.all() else None,
         },
     }
     if votes is not None:
-        section["voters"] = agreement.measure(votes[place], split.labels, probabilities)
+        section["voters"] = agreement.measure(votes[name], split.labels, probabilities)
     return section
 
 
 def compare(folder: Path, found: dict) -> list[str]:
-    """Which figures in a folder are not the ones found, a line each; a card that its own figures do not make is one.
+    """A line for each figure in `folder` that differs from those found, and for a card that is not up to date.
 
-    Raises FileNotFoundError where nothing has been said.
+    Raises FileNotFoundError where the folder has no metrics.json or card.
     """
     said = json.loads((folder / evaluate.METRICS).read_text())
     lines = list(differences(said, found))
     if (folder / evaluate.CARD).read_text() != card.render(said):
-        lines.append(f"{evaluate.CARD} is not what {evaluate.METRICS} makes")
+        lines.append(f"{evaluate.CARD} is not what {evaluate.METRICS} gives")
     return lines
 
 
 def differences(said: object, found: object, where: str = "") -> Iterator[str]:
-    """A line for each figure that differs by more than another machine's rounding."""
+    """A line for each figure that differs by more than the rounding of another machine."""
     if isinstance(said, dict) and isinstance(found, dict):
         for key in said | found:
             if (key in said) != (key in found):

@@ -1,31 +1,27 @@
-"""A data set, a trained network and an exported model so small that every test can have them."""
+"""A data set, a trained network and an exported model so small that every test can have them. Made once, read only."""
 
-from collections.abc import Callable
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from tests.training.csv_files import write_csv
+from tests.training.runs import TINY
 from training.data.dataset import LABELS, SIZE, Dataset, Split
 from training.data.load import load
 
-COUNTS = {"Training": 63, "PublicTest": 42, "PrivateTest": 21}
+if TYPE_CHECKING:
+    from tests.training.trainers import Stoppable
 
-
-def write_csv(path: Path, splits: dict[str, Split], columns: tuple[str, ...] = ("emotion", "pixels", "Usage")) -> Path:
-    """As Kaggle ships it; `columns` in any order, with or without spaces."""
-    lines = [",".join(columns)]
-    for name, split in splits.items():
-        for face, label in zip(split.faces, split.labels, strict=True):
-            values = {"emotion": str(label), "pixels": " ".join(map(str, face.ravel())), "Usage": name}
-            lines.append(",".join(values[column.strip()] for column in columns))
-    path.write_text("\n".join(lines) + "\n")
-    return path
+COUNTS = {"train": 63, "validation": 42, "test": 21}
+MARGIN = 0.07
 
 
 @pytest.fixture(scope="session")
 def splits() -> dict[str, Split]:
-    """Noise, in which label n shows as a bright bar at a height of its own."""
+    """Noise, with a bright bar whose height says the label."""
     random = np.random.default_rng(0)
     made = {}
     for name, count in COUNTS.items():
@@ -48,35 +44,68 @@ def data(csv_path: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def csv_writer() -> Callable[..., Path]:
-    return write_csv
+def trainer(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> "Stoppable":
+    """The one trainer whose step is compiled. Its run is `run`."""
+    from tests.training.trainers import Stoppable
+
+    return Stoppable(TINY, data, tmp_path_factory.mktemp("beginning"))
 
 
 @pytest.fixture(scope="session")
-def run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of a network with a few hundred weights."""
-    from training.learning.recipe import Recipe
-    from training.learning.train import Trainer
-
+def run(trainer: "Stoppable", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a network with a few hundred weights, never interrupted."""
     folder = tmp_path_factory.mktemp("run")
-    recipe = Recipe(epochs=4, batch=21, sizes=((1.0, SIZE),), widths=(4, 8, 8), blocks=(1, 1), average_decay=0.5)
-    Trainer(recipe, data, None).run(folder)
+    trainer.begin_again(stop_at=None)
+    trainer.run(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def model_path(run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as ONNX, exported beside a framing.json with MARGIN."""
     from training.release.export import export
 
-    path = tmp_path_factory.mktemp("models") / "emotion.onnx"
-    export(run, data, path)
-    return path
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "framing.json").write_text(json.dumps({"data": data.name, "margin": MARGIN}))
+    export(run, data, folder / "emotion.onnx")
+    return folder / "emotion.onnx"
+
+
+@pytest.fixture(scope="session")
+def votes_path(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten random votes for each face."""
+    from tests.training.csv_files import write_votes
+
+    random = np.random.default_rng(0)
+    rows = random.multinomial(10, [0.1] * 10, sum(COUNTS.values()))
+    return write_votes(tmp_path_factory.mktemp("votes") / "fer2013new.csv", data, rows.tolist())
+
+
+@pytest.fixture(scope="session")
+def released(model_path: Path, data: Dataset, votes_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that is said of the exported model: metrics.json, card and all figures."""
+    from training import receipt
+    from training.data.votes import load_votes
+    from training.studies import randomisation
+
+    folder = tmp_path_factory.mktemp("released")
+    with pytest.MonkeyPatch.context() as patch:
+        # Few faces and shuffles are enough to see that figures are there.
+        patch.setattr(randomisation, "SHUFFLES", 1)
+        patch.setattr(receipt, "EXPLAINED_FACES", 8)
+        receipt.receipt(model_path, data, load_votes(votes_path, data), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def fer2013() -> Path:
-    """The real thing, where it lies beside the project."""
+    """FER-2013 itself, where it lies beside the project."""
     path = Path(__file__).parents[3] / "shared/data/fer2013/fer2013.csv.xz"
     if not path.exists():
         pytest.skip(f"needs FER-2013 at {path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def real_data(fer2013: Path) -> Dataset:
+    return load(fer2013, cache_dir=Path(__file__).parents[2] / ".cache")

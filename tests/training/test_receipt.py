@@ -1,92 +1,74 @@
-"""What is said of a model can be made again from its file and the data, and a changed figure is noticed."""
+"""What is said of a model is what its file and the data give, and a changed figure is noticed."""
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from training import receipt
 from training.__main__ import main
-from training.data.dataset import Dataset
 from training.release import evaluate
-from training.release.figures import answers
-from training.studies import duplicates, randomisation
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small() -> Iterator[None]:
-    """Few pictures and few shuffles: what they show is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answers, "GALLERY_PAIRS", 1)
-        patch.setattr(randomisation, "SHUFFLES", 1)
-        patch.setattr(receipt, "EXPLAINED_FACES", 8)
-        yield
-
-
-@pytest.fixture(scope="module")
-def votes(data: Dataset) -> tuple[np.ndarray, ...]:
-    random = np.random.default_rng(0)
-    return tuple(random.multinomial(10, [0.1] * 10, len(split)).astype(np.float32) for split in data.splits())
-
-
-@pytest.fixture(scope="module")
-def made(
-    model_path: Path, data: Dataset, votes: tuple[np.ndarray, ...], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("receipt")
-    receipt.receipt(model_path, data, votes, folder)
-    return folder
+from training.studies import randomisation
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_everything_is_there(made: Path) -> None:
-    found = json.loads((made / "metrics.json").read_text())
+@pytest.fixture
+def beside(model_path: Path, released: Path, tmp_path: Path) -> Path:
+    """The model with what is said of it beside it."""
+    for path in (model_path, released / "metrics.json", released / "MODEL_CARD.md"):
+        shutil.copy(path, tmp_path)
+    return tmp_path / model_path.name
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As few faces and shuffles as `released` has."""
+    monkeypatch.setattr(randomisation, "SHUFFLES", 1)
+    monkeypatch.setattr(receipt, "EXPLAINED_FACES", 8)
+
+
+def test_everything_is_there(released: Path) -> None:
+    found = json.loads((released / "metrics.json").read_text())
     assert set(found) >= {"model", "training", "splits", "robustness", "explanations", "duplicates"}
     for section in found["splits"].values():
-        assert set(section) >= {"accuracy", "label_sets", "slices", "without_copies", "voters"}
-    names = {path.name for path in (made / "figures").iterdir()}
+        assert set(section) >= {"accuracy", "prediction_sets", "slices", "without_copies", "voters"}
+    names = {path.name for path in (released / "figures").iterdir()}
     assert names >= {"robustness.png", "slices.png", "faithfulness.png", "duplicates.png", "voters.png", "curves.png"}
-    card = (made / "MODEL_CARD.md").read_text()
-    assert "## Faces as they come" in card
-    assert "## Are the heatmaps true?" in card
+    card = (released / "MODEL_CARD.md").read_text()
+    assert "## Changed pictures" in card
+    assert "## Are the heatmaps faithful?" in card
     assert "answer is the voters' majority" in card
     assert "### The same photo twice" in card
 
 
-def test_twice_gives_the_same_bytes(
-    made: Path, model_path: Path, data: Dataset, votes: tuple[np.ndarray, ...], tmp_path: Path
+def test_the_command_confirms_what_is_true_and_writes_nothing(
+    beside: Path, csv_path: Path, votes_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    receipt.receipt(model_path, data, votes, tmp_path)
-    assert contents(tmp_path) == contents(made)
+    before = contents(beside.parent)
+    data = ["--data", str(csv_path), "--partial", "--votes", str(votes_path)]
+    assert main(["receipt", "--check", *data, "--model", str(beside)]) == 0
+    assert capsys.readouterr().out.startswith("the figures and the card beside ")
+    assert contents(beside.parent) == before
 
 
-def test_the_command_checks_what_was_said(
-    model_path: Path, data: Dataset, csv_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = Path(shutil.copy(model_path, tmp_path))
-    found = receipt.measure(model, data, None, duplicates.find(data))
-    assert "voters" not in found["splits"]["PublicTest"]
-    evaluate.write(found, tmp_path)
-    assert "voters" not in (tmp_path / "MODEL_CARD.md").read_text()
-
-    arguments = ["receipt", "--check", "--data", str(csv_path), "--partial", "--model", str(model)]
-    assert main(arguments) == 0
-    before = contents(tmp_path)
-    found["splits"]["PrivateTest"]["accuracy"] += 0.01
-    (tmp_path / "metrics.json").write_text(json.dumps(found))
-    capsys.readouterr()
-    assert main(arguments) == 1
+def test_the_command_names_what_was_changed(beside: Path, csv_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = json.loads((beside.parent / "metrics.json").read_text())
+    # Without votes there is nothing to be said of voters.
+    for section in said["splits"].values():
+        del section["voters"]
+    evaluate.write(said, beside.parent)
+    assert "voters" not in (beside.parent / "MODEL_CARD.md").read_text()
+    said["splits"]["test"]["accuracy"] += 0.01
+    (beside.parent / "metrics.json").write_text(json.dumps(said))
+    assert main(["receipt", "--check", "--data", str(csv_path), "--partial", "--model", str(beside)]) == 1
     printed = capsys.readouterr()
-    assert "splits/PrivateTest/accuracy: " in printed.out
-    assert "MODEL_CARD.md is not what metrics.json makes" in printed.out
+    assert "splits/test/accuracy: " in printed.out
+    assert "MODEL_CARD.md is not what metrics.json gives" in printed.out
     assert "error: 2 figures beside" in printed.err
-    assert contents(tmp_path).keys() == before.keys()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ def add(commands: "shared.Subparsers") -> None:
         "average",
         help="the mean of several runs' best weights, as a run of its own",
         description="Write the mean of several runs' best weights as a new run, and print what each of them and the "
-        "mean reach on PublicTest. It is worth trying with runs that began with the same weights (train --from).",
+        "mean reach on the validation split. It helps with runs that started with the same weights (train --from).",
     )
     shared.add_data(parser)
     shared.add_run(parser)
@@ -21,7 +21,7 @@ def add(commands: "shared.Subparsers") -> None:
         action="append",
         required=True,
         metavar="RUN",
-        help="a run; given at least twice, a run that is named twice counts twice",
+        help="a run; to be given at least twice. A run that is given twice counts twice",
     )
     parser.set_defaults(run_command=run)
 
@@ -30,4 +30,4 @@ def run(options: argparse.Namespace) -> None:
     from training.learning.average import average
 
     for name, loss, accuracy in average(options.of, options.run, shared.load_data(options)):
-        print(f"{name}: PublicTest accuracy {accuracy:.4f}, loss {loss:.4f}")
+        print(f"{name}: validation accuracy {accuracy:.4f}, loss {loss:.4f}")

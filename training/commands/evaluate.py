@@ -11,7 +11,7 @@ def add(commands: "shared.Subparsers") -> None:
         "evaluate",
         help="measure the exported file through the service's classifier; writes metrics.json and MODEL_CARD.md",
         description="Measure the exported file through the service's own classifier. Writes metrics.json and "
-        "MODEL_CARD.md beside it; the other split's figures in them stay if they are of the same file.",
+        "MODEL_CARD.md beside it; figures of the other split stay if they are of the same file.",
     )
     shared.add_data(parser)
     shared.add_model(parser)
@@ -19,13 +19,13 @@ def add(commands: "shared.Subparsers") -> None:
         "--split",
         choices=SPLITS[1:],
         default=SPLITS[1],
-        help="PublicTest while choosing; PrivateTest once for a released model (default: %(default)s)",
+        help="validation while choosing a model; test once for a released one (default: %(default)s)",
     )
     parser.set_defaults(run_command=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    from training.release.evaluate import evaluate, words
+    from training.release.evaluate import evaluate, summary
 
     figures = evaluate(options.model, shared.load_data(options), options.split)
-    print(words(options.split, figures))
+    print(summary(options.split, figures))

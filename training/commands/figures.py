@@ -1,4 +1,4 @@
-"""`figures`: draw whatever the inputs allow."""
+"""`figures`: draw every figure that the given files allow."""
 
 import argparse
 import sys
@@ -10,9 +10,10 @@ from training.commands import options as shared
 def add(commands: "shared.Subparsers") -> None:
     parser = commands.add_parser(
         "figures",
-        help="draw the data, the network, the learning curves, the mistakes and the heatmaps",
-        description="Draw what the inputs allow: sample faces and class balance need the data; the network and its "
-        "curves need a run; confusion matrix, classification report and Grad-CAM galleries need data and model.",
+        help="draw the data, the network, the learning curves, the errors and the heatmaps",
+        description="Draw every figure that the given files allow: sample faces and class balance need the data; the "
+        "network and its curves need a run; confusion matrix, classification report and Grad-CAM galleries need data "
+        "and model.",
     )
     shared.add_data(parser)
     shared.add_run(parser)
@@ -25,7 +26,7 @@ def add(commands: "shared.Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from training.learning.checkpoints import BEST, story
+    from training.learning.checkpoints import BEST, training_record
     from training.release import evaluate
     from training.release.figures.answers import draw_model
     from training.release.figures.data import draw_data
@@ -41,16 +42,16 @@ def run(options: argparse.Namespace) -> None:
     else:
         skipped.append(f"samples and class balance: {options.data} does not exist")
     if (options.run / BEST).exists():
-        made += draw_training(story(options.run), options.out)
-    elif options.model.exists() and (told := evaluate.story(options.model)):
-        made += draw_training(told, options.out)
+        made += draw_training(training_record(options.run), options.out)
+    elif options.model.exists() and (record := evaluate.training_record(options.model)):
+        made += draw_training(record, options.out)
     else:
-        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} tells of them")
+        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} has a training record")
     if data and options.model.exists():
         made += draw_model(options.model, data, options.out)
     else:
-        lacking = options.data if not data else options.model
-        skipped.append(f"confusion matrix, report and heatmaps: {lacking} does not exist")
+        missing = options.data if not data else options.model
+        skipped.append(f"confusion matrix, report and heatmaps: {missing} does not exist")
     for path in made:
         print(path)
     for reason in skipped:

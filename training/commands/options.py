@@ -1,4 +1,4 @@
-"""Options that several subcommands share, and what they mean."""
+"""Options that several subcommands share."""
 
 import argparse
 import sys
@@ -23,8 +23,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DATA,
         help="FER-2013 as fer2013.csv or icml_face_data.csv (also .gz, .xz, .zip); or a folder of pictures by label, "
-        "any labels, of any size and colour: train/<label>/, test/<label>/, and val/<label>/ if one is to choose the "
-        "epoch, else a tenth of train/ does (default: %(default)s)",
+        "any labels, of any size and colour: train/<label>/, test/<label>/ and, optional, val/<label>/ for validation, "
+        "otherwise a tenth of train/ (default: %(default)s)",
     )
     parser.add_argument("--partial", action="store_true", help="accept a CSV with fewer rows than FER-2013 has")
 
@@ -40,7 +40,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def load_data(options: argparse.Namespace) -> Dataset:
-    """The data set that the options name; its note goes to the terminal. Raises DataError."""
+    """Load the data set of the options and print its note. Raises DataError."""
     dataset = load(options.data, partial=options.partial)
     if dataset.note:
         print(f"note: {dataset.note}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`quantise`: try the exported file as int8."""
+"""`quantise`: the exported file as int8, if that is worth it."""
 
 import argparse
 
@@ -8,10 +8,10 @@ from training.commands import options as shared
 def add(commands: "shared.Subparsers") -> None:
     parser = commands.add_parser(
         "quantise",
-        help="try the model as int8; kept only if it is as right and much faster on one core",
-        description="Quantise the exported file with training faces, in several ways, and measure accuracy on "
-        "PublicTest and speed on one core. Writes int8.json beside the model for the card, and the int8 file only "
-        "where it loses little and gains much. Other work on the machine blurs the speeds.",
+        help="quantise the model to int8; kept only if it is about as accurate and much faster on one core",
+        description="Quantise the exported file in several ways, and measure accuracy on the validation split and "
+        "speed on one core. Writes int8.json beside the model for the card, and the int8 file only where it is about "
+        "as accurate and much faster. Other work on the machine disturbs the speeds.",
     )
     shared.add_data(parser)
     shared.add_model(parser)
@@ -21,4 +21,4 @@ def add(commands: "shared.Subparsers") -> None:
 def run(options: argparse.Namespace) -> None:
     from training.release import quantise
 
-    print(quantise.words(quantise.try_int8(options.model, shared.load_data(options))))
+    print(quantise.summary(quantise.try_int8(options.model, shared.load_data(options))))

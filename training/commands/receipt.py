@@ -1,4 +1,4 @@
-"""`receipt`: everything that is said of a model, made again or compared."""
+"""`receipt`: measure everything that is said of a model again, or check it."""
 
 import argparse
 from pathlib import Path
@@ -9,10 +9,10 @@ from training.commands import options as shared
 def add(commands: "shared.Subparsers") -> None:
     parser = commands.add_parser(
         "receipt",
-        help="make all that is said of the model again, from its file and the data: metrics.json, card, figures",
-        description="Measure the exported file in every way: both splits, changed pictures, voters, picture quality, "
-        "copies across the splits, truth of the heatmaps. Writes metrics.json, MODEL_CARD.md and figures/. PrivateTest "
-        "is among it, so it is for a model that is released, not for choosing one.",
+        help="measure everything that is said of the model from its file and the data: metrics.json, card, figures",
+        description="Measure the exported file: both splits, changed pictures, voters, picture quality, copies across "
+        "the splits, faithfulness of the heatmaps. Writes metrics.json, MODEL_CARD.md and figures/. It includes the "
+        "test split, so use it for a released model, not for choosing one.",
     )
     shared.add_data(parser)
     shared.add_model(parser)

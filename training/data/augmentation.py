@@ -1,4 +1,4 @@
-"""Random changes to whole batches of faces, inside the graph; every draw follows from a seed."""
+"""Random changes to batches of faces, inside the TensorFlow graph. A seed decides every random draw."""
 
 import math
 
@@ -8,10 +8,10 @@ ROTATION_RAD = math.radians(12)
 SCALE = 0.15
 STRETCH = 0.05
 SHIFT = 0.10
-# Light is multiplied by up to e to this power, and then added to: what clips at white or black is gone.
+# Grey values are multiplied by up to e to this power, then BRIGHTNESS grey levels are added; values clip at 0 and 255.
 GAIN = 0.4
 BRIGHTNESS = 30.0
-# A share of the faces has the detail of a picture this many times smaller, a share was saved as a poor JPEG.
+# This share of the faces loses detail, as if COARSER times smaller; a share is saved as JPEG of low quality.
 COARSE_PROBABILITY = 0.15
 COARSER = 2
 JPEG_SHARE = 0.125
@@ -24,13 +24,13 @@ def augment(faces: tf.Tensor, size: int, seed: tf.Tensor, strength: float = 1.0)
     """Grey faces uint8 (n, h, w, 1) to float32 (n, size, size, 1), 0..255.
 
     Mirror, rotation, scale and shift are one projective transform, which resizes as well.
-    `seed` is int32 (2,); the same seed gives the same pictures. `strength` multiplies how far and how often
-    faces are changed; half of them are mirrored at any strength.
+    `seed` is int32 (2,); the same seed gives the same pictures. `strength` multiplies the size and the probability of
+    every change but mirroring: half of the faces are mirrored at any strength.
     """
     seeds = tf.unstack(tf.random.split(seed, 4))
-    out = _coarsen(tf.cast(faces, tf.float32), seeds[3], COARSE_PROBABILITY * strength)
+    out = coarsen(tf.cast(faces, tf.float32), seeds[3], COARSE_PROBABILITY * strength)
     out = _transform(out, size, seeds[0], strength)
-    out = _compress(_light(out, seeds[1], strength), JPEG_SHARE * strength)
+    out = compress(_light(out, seeds[1], strength), JPEG_SHARE * strength)
     return _erase(out, seeds[2], ERASE_PROBABILITY * strength)
 
 
@@ -39,8 +39,8 @@ def _uniform(seed: tf.Tensor, count: tf.Tensor, columns: int) -> list[tf.Tensor]
     return tf.unstack(tf.random.stateless_uniform((columns, count), seed, -1.0, 1.0))
 
 
-def _coarsen(faces: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Faces far from the camera: averaged down and enlarged again."""
+def coarsen(faces: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
+    """Some of the faces (n, h, w, 1) averaged down by COARSER and enlarged again, as if far from the camera."""
     (chance,) = _uniform(seed, tf.shape(faces)[0], 1)
     small = tf.nn.avg_pool2d(faces, COARSER, COARSER, "VALID")
     coarse = tf.image.resize(small, tf.shape(faces)[1:3], "bilinear")
@@ -77,8 +77,8 @@ def _light(faces: tf.Tensor, seed: tf.Tensor, strength: float) -> tf.Tensor:
     return tf.clip_by_value(faces * gain + tf.reshape(BRIGHTNESS * strength * brightness, (-1, 1, 1, 1)), 0.0, 255.0)
 
 
-def _compress(faces: tf.Tensor, share: float) -> tf.Tensor:
-    """The first faces of a batch, whose order is random anyway, saved as JPEG and read again."""
+def compress(faces: tf.Tensor, share: float) -> tf.Tensor:
+    """The first `share` of a batch, whose order is random, saved as JPEG and read again."""
     count = tf.cast(share * tf.cast(tf.shape(faces)[0], tf.float32), tf.int32)
     saved = tf.map_fn(
         lambda face: tf.image.adjust_jpeg_quality(face, JPEG_QUALITY, dct_method="INTEGER_ACCURATE"),
@@ -89,7 +89,7 @@ def _compress(faces: tf.Tensor, share: float) -> tf.Tensor:
 
 
 def _erase(faces: tf.Tensor, seed: tf.Tensor, probability: float) -> tf.Tensor:
-    """Random erasing (Zhong et al. 2017): a box of each face becomes that face's mean grey."""
+    """Random erasing (Zhong et al. 2017): a box of some faces becomes the face's mean grey."""
     count, size = tf.shape(faces)[0], tf.shape(faces)[1]
     chance, width, height, x, y = ((draw + 1) / 2 for draw in _uniform(seed, count, 5))
     low, high = ERASE_SIDE

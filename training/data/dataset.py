@@ -1,4 +1,4 @@
-"""FER-2013 as CSV, packed or not, anyone's pictures in folders by label, and FER+ votes, as arrays by split."""
+"""A data set: three splits of faces, the names of the labels, and a note for readers of its figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 FER2013 = "FER-2013"
-# Its words in its order; every data set has its own in `Dataset.labels`.
+# FER-2013's names in its index order; every data set has its own in `Dataset.labels`.
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-SPLITS = ("Training", "PublicTest", "PrivateTest")
-OFFICIAL_COUNTS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
-# Of every face, whatever the data: the recipe was found, and its speed and the file's size are promised, for this one.
+SPLITS = ("train", "validation", "test")
+# The same splits as FER-2013's own files call them.
+FER2013_SPLITS = ("Training", "PublicTest", "PrivateTest")
+# Side of every face in pixels, whatever the data: the recipe, the speed and the size of the file are for this one.
 SIZE = 48
 WHERE = (
     "FER-2013 is on Kaggle: challenges-in-representation-learning-facial-expression-recognition-challenge "
@@ -24,7 +25,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Split:
-    """Faces uint8 grey (n, 48, 48, 1) and their labels int64 (n,), indices into the data set's."""
+    """Grey faces uint8 (n, 48, 48, 1) and their labels int64 (n,), indices into the data set's label names."""
 
     faces: np.ndarray
     labels: np.ndarray
@@ -35,32 +36,43 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits, and the labels' words by index.
+    """Three splits and the label names by index.
 
-    `sha256` is of labels and pixels, so it is the same for every file form. `official_order` is true where rows come
-    as FER-2013 has them, so that lists made for it fit. `note` says what a reader of figures has to know.
+    `train` is what the network learns from, `validation` chooses the epoch and fits the calibration, `test` is only
+    measured. `sha256` is of splits, labels and pixels, so it is the same for every file form. `official_order` is true
+    where the rows come in the order of FER-2013's CSV, which the FER+ votes need. `note` is for readers of figures.
     """
 
-    training: Split
-    public_test: Split
-    private_test: Split
+    train: Split
+    validation: Split
+    test: Split
     sha256: str
     name: str
     labels: tuple[str, ...]
     official_order: bool = False
     note: str = ""
 
+    def splits(self) -> dict[str, Split]:
+        """The splits by name, in the order of SPLITS."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
     def counts(self) -> dict[str, list[int]]:
-        """Faces per class for each split, in label order."""
+        """Number of faces per class for each split, in the order of the labels."""
         return {
             name: np.bincount(split.labels, minlength=len(self.labels)).tolist()
-            for name, split in zip(SPLITS, self.splits(), strict=True)
+            for name, split in self.splits().items()
         }
 
-    def splits(self) -> tuple[Split, Split, Split]:
-        return self.training, self.public_test, self.private_test
+    def title(self, split: str) -> str:
+        """A split's name for people: with FER-2013's own name where the data is FER-2013."""
+        return split_title(split, fer2013=is_fer2013(self.name, self.labels))
+
+
+def split_title(split: str, *, fer2013: bool) -> str:
+    """`validation`, or `validation (PublicTest)` where the data is FER-2013."""
+    return f"{split} ({FER2013_SPLITS[SPLITS.index(split)]})" if fer2013 else split
 
 
 def is_fer2013(name: str, labels: Sequence[str]) -> bool:
-    """Whether a data set of this name and these labels is FER-2013; a folder may bear the name alone."""
+    """Whether a data set of this name and these labels is FER-2013. A folder may have the name and other labels."""
     return name == FER2013 and tuple(labels) == LABELS

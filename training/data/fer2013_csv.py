@@ -1,4 +1,4 @@
-"""FER-2013 as CSV, packed or not."""
+"""Reads FER-2013 as CSV, plain or compressed."""
 
 import csv
 import gzip
@@ -16,12 +16,16 @@ import numpy as np
 from tqdm import tqdm
 
 from training.data.arrays import pack
-from training.data.dataset import LABELS, OFFICIAL_COUNTS, SIZE, SPLITS, WHERE, DataError
+from training.data.dataset import FER2013_SPLITS, LABELS, SIZE, WHERE, DataError
+
+# Faces of Training, PublicTest and PrivateTest.
+OFFICIAL_COUNTS = (28_709, 3_589, 3_589)
 
 
 def read_csv(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of `pack`. Raises DataError, which names the first bad line."""
     faces, labels, splits = bytearray(), [], []
-    line = 0  # the last line that was read whole
+    line = 0  # the last line that was read completely
     try:
         with _open_text(path) as text:
             reader = csv.reader(text)
@@ -31,7 +35,7 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(f"{path}, line 1: no column {', '.join(missing)}; {WHERE}.")
             places = [columns.index(name) for name in ("emotion", "pixels", "Usage")]
             line = 1
-            rows = tqdm(reader, desc=f"reading {path.name}", total=sum(OFFICIAL_COUNTS.values()), unit="face")
+            rows = tqdm(reader, desc=f"reading {path.name}", total=sum(OFFICIAL_COUNTS), unit="face")
             for line, row in enumerate(rows, start=2):
                 label, pixels, split = _parse_row(row, places, len(columns), f"{path}, line {line}")
                 labels.append(label)
@@ -63,8 +67,8 @@ def _parse_row(row: list[str], places: list[int], width: int, where: str) -> tup
     label, pixels, usage = (row[place].strip() for place in places)
     if label not in {str(index) for index in range(len(LABELS))}:
         raise DataError(f"{where}: label {label!r} is not one of 0..{len(LABELS) - 1}.")
-    if usage not in SPLITS:
-        raise DataError(f"{where}: usage {usage!r} is not one of {', '.join(SPLITS)}.")
+    if usage not in FER2013_SPLITS:
+        raise DataError(f"{where}: usage {usage!r} is not one of {', '.join(FER2013_SPLITS)}.")
     try:
         with warnings.catch_warnings(action="error"):
             values = np.fromstring(pixels, np.int64, sep=" ")
@@ -74,4 +78,4 @@ def _parse_row(row: list[str], places: list[int], width: int, where: str) -> tup
         raise DataError(f"{where}: {values.size} pixels instead of {SIZE * SIZE}; the file is cut short or damaged.")
     if values.min() < 0 or values.max() > 255:
         raise DataError(f"{where}: a pixel is {values[(values < 0) | (values > 255)][0]}, outside 0..255.")
-    return int(label), values.astype(np.uint8).tobytes(), SPLITS.index(usage)
+    return int(label), values.astype(np.uint8).tobytes(), FER2013_SPLITS.index(usage)

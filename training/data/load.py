@@ -1,23 +1,24 @@
-"""Reads a data set in whatever form it lies there, once; the next start takes it from the cache."""
+"""Loads a data set from any of its file forms; files are parsed once, then read from a cache."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from training.data.dataset import OFFICIAL_COUNTS, SPLITS, WHERE, DataError, Dataset, Split
-from training.data.fer2013_csv import read_csv
+from training.data.dataset import SPLITS, WHERE, DataError, Dataset, Split
+from training.data.fer2013_csv import OFFICIAL_COUNTS, read_csv
 from training.data.folders import read_folder
 
 CACHE_DIR = Path(".cache")
-CACHE_FORM = 2
+# Changes when the arrays in a cache file change.
+CACHE_FORM = 3
 
 
 def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> Dataset:
-    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip), or any image folder; parsed once, then cached.
+    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip), or any folder of pictures by label.
 
-    `partial` accepts a CSV with fewer rows than the official 35,887.
-    Raises DataError with the line or file at fault; nothing is kept of a file that fails.
+    `partial` accepts a CSV with fewer rows than FER-2013's 35,887.
+    Raises DataError, which names the line or the file at fault; a file that fails is not cached.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; {WHERE}.")
@@ -29,11 +30,11 @@ def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> D
     else:
         arrays = read_folder(path) if path.is_dir() else read_csv(path)
     dataset = _assemble(arrays, path)
-    found = {name: len(split) for name, split in zip(SPLITS, dataset.splits(), strict=True)}
+    found = tuple(len(split) for split in dataset.splits().values())
     if not path.is_dir() and not partial and found != OFFICIAL_COUNTS:
         raise DataError(
-            f"{path}, line {sum(found.values()) + 1}: the file ends after {sum(found.values()):,} faces {found}, "
-            f"FER-2013 has {OFFICIAL_COUNTS}; it was cut short (pass --partial to use it all the same). {WHERE}."
+            f"{path}, line {sum(found) + 1}: the file ends after {sum(found):,} faces {found}, FER-2013 has "
+            f"{OFFICIAL_COUNTS}; it was cut short (pass --partial to use it all the same). {WHERE}."
         )
     if not cached:
         _save(cache, arrays)
@@ -41,27 +42,24 @@ def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> D
 
 
 def _assemble(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
-    splits = []
+    splits = {}
     for index, name in enumerate(SPLITS):
         rows = arrays["splits"] == index
         if not rows.any():
             raise DataError(f"{path} has no {name} faces: it was cut short or is another data set. {WHERE}.")
-        splits.append(Split(arrays["faces"][rows], arrays["labels"][rows]))
-    training, public_test, private_test = splits
+        splits[name] = Split(arrays["faces"][rows], arrays["labels"][rows])
     return Dataset(
-        training,
-        public_test,
-        private_test,
+        **splits,
         sha256=str(arrays["sha256"]),
         name=str(arrays["name"]),
-        labels=tuple(arrays["words"].tolist()),
+        labels=tuple(arrays["label_names"].tolist()),
         official_order=not path.is_dir(),
         note=str(arrays["note"]),
     )
 
 
 def _fingerprint(path: Path) -> str:
-    """Changes when a file's name, size or time does; reading 80 MB to learn that would take a second."""
+    """Changes with the name, size or time of any file. A checksum of 80 MB would take a second at each start."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     digest = hashlib.sha256(f"{CACHE_FORM}{path.resolve()}".encode())
     for file in files:

@@ -1,11 +1,11 @@
-"""The votes of FER+: what ten people saw in each face of FER-2013."""
+"""The votes of FER+ (Barsoum et al. 2016): what ten people saw in each face of FER-2013."""
 
 import csv
 from pathlib import Path
 
 import numpy as np
 
-from training.data.dataset import SPLITS, DataError, Dataset
+from training.data.dataset import FER2013_SPLITS, SPLITS, DataError, Dataset
 
 VOTE_COLUMNS = (
     "neutral",
@@ -20,11 +20,15 @@ VOTE_COLUMNS = (
     "NF",
 )
 
+Votes = dict[str, np.ndarray]
+"""By split: number of votes, float32 (n, 10), in the order of VOTE_COLUMNS."""
 
-def load_votes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """FER+ votes of the three splits, each float32 (n, 10) in the order of VOTE_COLUMNS.
 
-    fer2013new.csv names no pixels: its rows are matched by order, so it needs the full CSV form.
+def load_votes(path: Path, dataset: Dataset) -> Votes:
+    """Read fer2013new.csv.
+
+    Its rows name no pixels and are matched by order, so the data set has to come from FER-2013's full CSV.
+    Raises DataError for a file that is missing, damaged or does not match.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; fer2013new.csv is in Microsoft's FERPlus repository.")
@@ -34,18 +38,17 @@ def load_votes(path: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np
     if missing or not rows:
         raise DataError(f"{path}, line 1: no column {', '.join(missing) or 'at all'}; this is not fer2013new.csv.")
     usages = [row["Usage"] for row in rows]
-    wanted = [name for name, split in zip(SPLITS, dataset.splits(), strict=True) for _ in range(len(split))]
-    if usages != wanted or not dataset.official_order:
-        raise DataError(f"{path} has {len(rows):,} rows that do not line up with the faces; votes need the full CSV.")
-    votes = np.array([_parse_votes(row, f"{path}, line {line}") for line, row in enumerate(rows, start=2)], np.float32)
-    ends = np.cumsum([len(split) for split in dataset.splits()])
-    training, public_test, private_test = np.split(votes, ends[:-1])
-    return training, public_test, private_test
+    sizes = [len(split) for split in dataset.splits().values()]
+    expected = [name for name, size in zip(FER2013_SPLITS, sizes, strict=True) for _ in range(size)]
+    if usages != expected or not dataset.official_order:
+        raise DataError(f"{path} has {len(rows):,} rows that do not match the faces; votes need FER-2013's full CSV.")
+    votes = np.array([_parse(row, f"{path}, line {line}") for line, row in enumerate(rows, start=2)], np.float32)
+    return dict(zip(SPLITS, np.split(votes, np.cumsum(sizes)[:-1]), strict=True))
 
 
-def _parse_votes(row: dict[str, str], where: str) -> list[float]:
+def _parse(row: dict[str, str], where: str) -> list[float]:
     values = [row[name] for name in VOTE_COLUMNS]
-    # A short row is filled up with None.
+    # csv fills a short row with None.
     if not all(value and value.isdecimal() for value in values):
         raise DataError(f"{where}: the votes are not ten whole numbers; the file is cut short or damaged.")
     return [float(value) for value in values]

@@ -1,4 +1,4 @@
-"""The mean of several runs' weights: one network, as quick as each of them (model soups, Wortsman et al. 2022)."""
+"""The mean of several runs' weights: one network, as fast as each of them (model soups, Wortsman et al. 2022)."""
 
 import shutil
 from collections import Counter
@@ -9,48 +9,52 @@ import numpy as np
 
 from training.data.dataset import Dataset
 from training.learning import checkpoints
+from training.learning.checkpoints import BEST, CHECKPOINT, HISTORY
 from training.learning.predict import score
 from training.learning.recipe import Recipe
 
 
 def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str, float, float]]:
-    """Write the mean of the runs' best weights to `folder`, as a run that `export` takes.
+    """Write the mean of the runs' best weights to `folder`, as a run that `export` reads.
 
-    A run that is given twice counts twice. Recipe and curves are the first run's; the others are named beside.
-    Runs that began with the same weights tend to end in one valley of the loss, whose middle is better than its
-    slopes; PublicTest tells whether these did.
+    A run that is given twice counts twice. Recipe and learning curves are the first run's; the others are named beside.
+    The mean is only good where the runs ended in one basin of the loss, as runs with the same initial weights tend to;
+    the validation split shows whether they did.
 
-    Returns name, mean cross-entropy and accuracy on PublicTest of every run and of the mean. Raises ValueError for
-    fewer than two runs, for networks, labels or data that differ, and where `folder` holds a run; FileNotFoundError
-    for a run without weights.
+    Returns name, mean cross-entropy in nats and accuracy on the validation split of every run and of the mean. Raises
+    ValueError for fewer than two runs, for networks, labels or data that differ, and where `folder` holds a run;
+    FileNotFoundError for a run without weights.
     """
     if len(runs) < 2:
         raise ValueError(f"a mean is of at least two runs, and {runs[0]} is one; give --of twice.")
-    if (folder / checkpoints.BEST).exists() or (folder / checkpoints.CHECKPOINT).exists():
+    if (folder / BEST).exists() or (folder / CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a run; name another --run for the mean.")
-    first, _ = checkpoints.read_checkpoint(runs[0] / checkpoints.BEST)
+    first, _ = checkpoints.read_checkpoint(runs[0] / BEST)
     sums: dict[str, np.ndarray] = {}
     others = []
     for run, times in Counter(runs).items():
-        words, arrays = checkpoints.read_checkpoint(run / checkpoints.BEST)
-        if words["data_sha256"] != data.sha256:
-            raise ValueError(f"{run / checkpoints.BEST} was trained on other data (sha256 {words['data_sha256']})")
-        if words["labels"] != first["labels"] or _shape(words) != _shape(first):
-            raise ValueError(
-                f"{run / checkpoints.BEST} is another network than {runs[0] / checkpoints.BEST}; they have no mean."
-            )
+        metadata, arrays = checkpoints.read_checkpoint(run / BEST)
+        checkpoints.check_data(run / BEST, metadata, data)
+        if metadata["labels"] != first["labels"] or _shape(metadata) != _shape(first):
+            raise ValueError(f"{run / BEST} is another network than {runs[0] / BEST}; they have no mean.")
         share = times / len(runs)
         for name, array in arrays.items():
             sums[name] = sums.get(name, 0) + share * array
         if run != runs[0]:
-            seconds = sum(epoch["seconds"] for epoch in checkpoints.story(run)["history"])
-            seed = Recipe.from_json(words["recipe"]).seed
-            others.append({"name": run.name, "share": share, "epoch": words["epoch"], "seed": seed, "seconds": seconds})
+            others.append(
+                {
+                    "name": run.name,
+                    "share": share,
+                    "epoch": metadata["epoch"],
+                    "seed": Recipe.from_json(metadata["recipe"]).seed,
+                    "seconds": sum(epoch["seconds"] for epoch in checkpoints.training_record(run)["history"]),
+                }
+            )
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints.write_checkpoint(folder / checkpoints.BEST, first | {"averaged_with": others}, sums)
-    shutil.copy(runs[0] / checkpoints.HISTORY, folder / checkpoints.HISTORY)
-    return [(each.name, *score(checkpoints.load_best(each)[0], data.public_test)) for each in (*Counter(runs), folder)]
+    checkpoints.write_checkpoint(folder / BEST, first | {"averaged_with": others}, sums)
+    shutil.copy(runs[0] / HISTORY, folder / HISTORY)
+    return [(each.name, *score(checkpoints.load_best(each)[0], data.validation)) for each in (*Counter(runs), folder)]
 
 
-def _shape(words: dict) -> object:
-    return Recipe.from_json(words["recipe"]).shape(len(words["labels"]))
+def _shape(metadata: dict) -> object:
+    return Recipe.from_json(metadata["recipe"]).shape(len(metadata["labels"]))

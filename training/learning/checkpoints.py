@@ -8,8 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from training.data.dataset import LABELS
+from training.data.dataset import LABELS, Dataset
 from training.learning import network
+from training.learning.history import rename_old_keys
 from training.learning.recipe import Recipe
 
 CHECKPOINT = "checkpoint.npz"
@@ -17,48 +18,63 @@ BEST = "best.npz"
 HISTORY = "history.json"
 
 
-def write_checkpoint(path: Path, words: dict, arrays: dict[str, np.ndarray]) -> None:
-    """What `read_checkpoint` reads; the file is either the old one or the new one."""
+def write_checkpoint(path: Path, metadata: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write what `read_checkpoint` reads. An interruption leaves the old file or the new one, never a part."""
     unfinished = path.with_suffix(".tmp.npz")
-    np.savez(unfinished, allow_pickle=False, words=np.array(json.dumps(words)), **arrays)
+    np.savez(unfinished, allow_pickle=False, metadata=np.array(json.dumps(metadata)), **arrays)
     unfinished.replace(path)
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The words and the arrays of a checkpoint or of the best weights."""
+    """Metadata and arrays of a checkpoint or of the best weights. Raises FileNotFoundError."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; `python -m training train` writes it.")
     with np.load(path) as file:
         arrays = dict(file)
-    words = json.loads(str(arrays.pop("words")))
-    # Checkpoints once named no labels, when FER-2013's were the only ones.
-    return {"labels": list(LABELS)} | words, arrays
+    # Older files call the metadata `words`, and those from when FER-2013 was the only data set name no labels.
+    metadata = json.loads(str(arrays.pop("metadata" if "metadata" in arrays else "words")))
+    metadata = {"labels": list(LABELS)} | metadata
+    if "progress" in metadata:
+        metadata["progress"]["history"] = rename_old_keys(metadata["progress"]["history"])
+    return metadata, arrays
+
+
+def check_data(path: Path, metadata: dict, data: Dataset) -> None:
+    """Raise ValueError where a checkpoint's data is not `data`."""
+    if metadata["data_sha256"] != data.sha256:
+        raise ValueError(f"{path} was trained on other data (sha256 {metadata['data_sha256']})")
 
 
 def load_best(folder: Path, *, oriented: bool = True) -> tuple[keras.Model, Recipe, dict]:
-    """The averaged network that was best on PublicTest, as it is served (see `network.build`); recipe; words."""
-    words, arrays = read_checkpoint(folder / BEST)
-    recipe = Recipe.from_json(words["recipe"])
-    model = network.build(recipe.shape(len(words["labels"])), oriented=oriented)
+    """The averaged network that was best on the validation split, its recipe and the metadata of its file.
+
+    `oriented` builds it as it is served (see `network.build`). Raises FileNotFoundError.
+    """
+    metadata, arrays = read_checkpoint(folder / BEST)
+    recipe = Recipe.from_json(metadata["recipe"])
+    model = network.build(recipe.shape(len(metadata["labels"])), oriented=oriented)
     for i, variable in enumerate(model.variables):
         variable.assign(arrays[f"average/{i}"])
-    return model, recipe, words
+    return model, recipe, metadata
 
 
-def story(folder: Path) -> dict:
-    """How the best weights of a run came about, for the exported file: recipe, sources and every epoch's figures."""
-    words, _ = read_checkpoint(folder / BEST)
+def training_record(folder: Path) -> dict:
+    """How the best weights of a run were trained: recipe, sources and the figures of every epoch.
+
+    Plain values for JSON; the export writes them into the ONNX file. Raises FileNotFoundError.
+    """
+    metadata, _ = read_checkpoint(folder / BEST)
     return {
-        "recipe": json.loads(words["recipe"]),
-        "classes": len(words["labels"]),
-        "soft": words["soft"],
-        "started_from": words["started_from"],
-        "exported_epoch": words["epoch"],
-        "averaged_with": words.get("averaged_with", []),
-        "history": json.loads((folder / HISTORY).read_text()),
+        "recipe": json.loads(metadata["recipe"]),
+        "classes": len(metadata["labels"]),
+        "soft": metadata["soft"],
+        "started_from": metadata["started_from"],
+        "exported_epoch": metadata["epoch"],
+        "averaged_with": metadata.get("averaged_with", []),
+        "history": rename_old_keys(json.loads((folder / HISTORY).read_text())),
     }
 
 
 def fingerprint(weights: Iterable[np.ndarray]) -> str:
-    """Eight hex digits that tell one network's weights from another's, in the order of `model.variables`."""
+    """Eight hex digits of the SHA-256 of a network's weights, in the order of `model.variables`."""
     return hashlib.sha256(b"".join(np.ascontiguousarray(value).tobytes() for value in weights)).hexdigest()[:8]

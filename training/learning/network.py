@@ -7,31 +7,31 @@ import numpy as np
 from keras import layers
 
 HEATMAP_LAYER = "features"
-# In the names of all that squeezes and excites.
+# Part of the names of all squeeze-and-excitation layers.
 EXCITE = "_excite"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What makes two networks different. Widths are channels at half, quarter and eighth size."""
+    """Everything that decides which layers a network has. `widths` are channels at half, quarter and eighth size."""
 
     classes: int
     size: int = 48
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)
-    # The linear layer reads both stages' last maps, not the second's alone, so that heatmaps are twice as fine.
+    # The linear layer reads the last maps of both stages, not of the second alone: heatmaps are twice as fine.
     fine: bool = False
-    # Squeeze and excitation (Hu et al. 2018) in every block: channels of the hidden layer are a block's by this
-    # number; 0 for none.
+    # Squeeze and excitation (Hu et al. 2018) in every block: the block's channels are divided by this number for the
+    # hidden layer; 0 for none.
     squeeze: int = 0
 
 
 @keras.saving.register_keras_serializable(package="fer")
 class Standardise(layers.Layer):
-    """Grey faces 0..255 (n, h, w, 1) to float32 with mean 0 and deviation 1 each.
+    """Grey faces 0..255 (n, h, w, 1) to float32, each face with mean 0 and standard deviation 1.
 
-    Every face on its own, so that a darker or flatter picture of it gives the same numbers.
-    The added 8 keeps a face without contrast from becoming amplified noise.
+    So a darker picture of a face, or one with less contrast, gives the same numbers. The added 8 (grey levels) keeps
+    a face without contrast from becoming amplified noise.
     """
 
     def call(self, faces):
@@ -44,46 +44,46 @@ class Standardise(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="fer")
 class Orient(layers.Layer):
-    """Scaled faces (n, h, w, 1), mirrored where the faces themselves, 0..255, are brighter on the right; and which.
+    """Mirrors scaled faces (n, h, w, 1) where `faces`, 0..255, are brighter on the right; also returns which those are.
 
-    A face and its mirror image become the same picture, so they get the same answer, which costs nothing
-    (canonicalisation, Kaba et al. 2023). Asking it of the network by a penalty cost a point of accuracy.
+    A face and its mirror image become the same picture, so they get the same answer at no cost (canonicalisation, Kaba
+    et al. 2023). A penalty in the loss for different answers cost a point of accuracy.
     """
 
     def call(self, scaled, faces):
-        # Sums of whole numbers, which no order of adding them rounds: with equal halves nothing is turned.
+        # Sums of whole numbers are exact in any order, so a face with equal halves is never mirrored.
         faces = keras.ops.cast(faces, "float32")
         middle = keras.ops.shape(faces)[2] // 2
         left = keras.ops.sum(faces[:, :, :middle], axis=(1, 2, 3), keepdims=True)
         right = keras.ops.sum(faces[:, :, -middle:], axis=(1, 2, 3), keepdims=True)
-        return _turn(scaled, left < right), left < right
+        return _mirror(scaled, left < right), left < right
 
 
 @keras.saving.register_keras_serializable(package="fer")
 class TurnBack(layers.Layer):
-    """Maps (n, h, w, channels) of those that `Orient` has mirrored, mirrored again, for heatmaps that fit the face."""
+    """Mirrors the maps (n, h, w, channels) of faces that `Orient` mirrored, so that heatmaps fit the original face."""
 
     def call(self, maps, mirrored):
-        return _turn(maps, mirrored)
+        return _mirror(maps, mirrored)
 
 
-def _turn(x, mirrored):
+def _mirror(x, mirrored):
     return keras.ops.where(mirrored, x[:, :, ::-1], x)
 
 
 def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
     """A residual network from faces (n, h, w, 1), 0..255, to (logits, features).
 
-    `features` is the last map before pooling; a logit is linear in its mean, which is what makes
-    Grad-CAM a plain product (see `training.release.export`). Height and width are free while training,
-    in multiples of 8. `oriented` is how it is served: see `Orient`. It learns from both sides of faces,
-    whichever is brighter, and has the same weights either way.
+    Logits are (n, classes). `features` (n, h / 4, w / 4, channels), or h / 8 where `shape.fine` is off, is the last map
+    before pooling; a logit is linear in its mean, which makes Grad-CAM a plain product (see `training.release.export`).
+    Height and width may be any multiples of 8. `oriented` puts `Orient` in front, as the network is served; it has the
+    same weights, and training leaves it out so that the network sees faces either way round.
     """
     faces = keras.Input((None, None, 1), name="faces")
     x = Standardise(name="scaling")(faces)
     if oriented:
         x, mirrored = Orient(name="orient")(x, faces)
-    # 6x6 by stride 2 is space-to-depth followed by 3x3: full-size maps would cost more than they give.
+    # 6x6 with stride 2 equals space-to-depth and 3x3. Maps of the full size cost more time than they add accuracy.
     x = _conv(x, shape.widths[0], kernel=6, stride=2, name="stem")
     x = layers.ReLU(name="stem_relu")(x)
     stages = []
@@ -100,7 +100,7 @@ def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
             )
         stages.append(x)
     if shape.fine:
-        # Each pixel of the coarse map four times: the mean over the joint map is the mean over each of its parts.
+        # Each pixel of the coarse map becomes four, which leaves its mean, and so the pooled value, unchanged.
         coarse = layers.UpSampling2D(2, interpolation="nearest", name="finer")(stages[-1])
         x = layers.Concatenate(name=HEATMAP_LAYER)([coarse, stages[-2]])
     if oriented:
@@ -129,7 +129,7 @@ def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "o
 
 
 def _residual(x, width: int, *, stride: int, squeeze: int, name: str, out: str | None):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2015); starts out as the shortcut alone."""
+    """Two 3x3 convolutions beside a shortcut (He et al. 2015); initially the shortcut alone."""
     shortcut = x
     if stride != 1 or x.shape[-1] != width:
         shortcut = _conv(x, width, kernel=1, stride=stride, name=f"{name}_shortcut")
@@ -142,11 +142,11 @@ def _residual(x, width: int, *, stride: int, squeeze: int, name: str, out: str |
 
 
 def _excite(x, hidden: int, *, name: str):
-    """Each channel times 0 to 2, by what all channels hold on average; times 1 to begin with."""
+    """Multiplies each channel by 0 to 2, computed from the means of all channels; initially by 1."""
     means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
     weights = layers.Dense(hidden, activation="relu", kernel_initializer="he_normal", name=f"{name}_a")(means)
     weights = layers.Dense(x.shape[-1], activation="sigmoid", kernel_initializer="zeros", name=f"{name}_b")(weights)
-    # Twice one half: a network that was trained without this part is the same network with it.
+    # The sigmoid starts at one half. So a network that was trained without this part gives the same answers with it.
     return layers.Multiply(name=f"{name}_times")([x, layers.Rescaling(2.0, name=f"{name}_double")(weights)])
 
 
@@ -166,7 +166,7 @@ def multiply_adds(shape: Shape) -> int:
 
 
 def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:
-    """The network's parts in order, for people: name, size of what it gives (h, w, channels), parameters."""
+    """The parts of the network in order: name, output size (h, w, channels) and number of parameters."""
     model = build(shape)
     blocks = [f"stage{stage}_block{block + 1}" for stage, n in enumerate(shape.blocks, start=1) for block in range(n)]
     relus = [f"{name}_relu" for name in blocks]
@@ -181,7 +181,7 @@ def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:
     parameters = dict.fromkeys(names, 0)
     for layer in model.layers:
         for name in names:
-            # The last block's end is called HEATMAP_LAYER, which has no parameters.
+            # The last block ends in HEATMAP_LAYER, which has no parameters.
             if layer.name.startswith(name):
                 parameters[name] += layer.count_params()
     return [(name, tuple(size[1:]), parameters[name]) for name, size in zip(names, sizes, strict=True)]

@@ -1,4 +1,4 @@
-"""Everything that decides what comes out of a training run."""
+"""Everything that decides the result of a training run."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from training.learning import network
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what comes out of a run; kept in its checkpoint."""
+    """Everything that decides the result of a training run; stored in its checkpoint."""
 
     epochs: int = 56
     batch: int = 128
@@ -17,21 +17,21 @@ class Recipe:
     learning_rate: float = 0.1
     warmup_epochs: float = 1.0
     momentum: float = 0.9
-    # Decoupled: Keras leaves it out of the momentum, so ten times the figure of an L2 term.
+    # Decoupled: Keras leaves it out of the momentum, so it is ten times the value of an L2 term.
     weight_decay: float = 5e-3
     label_smoothing: float = 0.05
-    # Share of the target that comes from soft targets (FER+ voters, networks trained before), where they are given.
+    # Share of each target that comes from soft targets (FER+ votes, earlier networks), where they are given.
     soft_share: float = 0.5
-    # Share of the epochs that soft targets have a say in. Votes alone teach quickly, but not FER-2013's own habits:
-    # where voters mostly see surprise or sadness, FER-2013 says fear (a quarter of its fear is what the votes would
-    # call fear), so they wanted an end (0.66). A network beside them (`training.learning.teacher`) has those habits;
-    # labels alone at the end were then learnt by heart (run 5).
+    # Share of the epochs in which soft targets are used. Votes alone teach fast, but not how FER-2013 labels: they
+    # call a quarter of its fear faces surprise or sadness, so with votes alone they have to end (0.66). An earlier
+    # network among the experts (`training.learning.teacher`) has learned the labels; ending soft targets then makes
+    # the network memorise the labels (run 5 in EXPERIMENTS.md).
     soft_until: float = 1.0
-    # From this share of the epochs on, augmentation has this strength: faces are seen as they are more often.
+    # From this share of the epochs on, augmentation has the strength `eased`: faces look more like unchanged ones.
     ease_from: float = 0.2
     eased: float = 0.4
     average_decay: float = 0.999
-    # Training size in pixels by share of the epochs: small faces first cost half as much.
+    # Training size in pixels, each until a share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
     widths: tuple[int, int, int] = (40, 80, 160)
     blocks: tuple[int, int] = (2, 2)
@@ -39,6 +39,7 @@ class Recipe:
     squeeze: int = 4
 
     def shape(self, classes: int) -> network.Shape:
+        """The network for a number of classes."""
         return network.Shape(
             classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine, squeeze=self.squeeze
         )
@@ -53,7 +54,7 @@ class Recipe:
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        # Recipes once said nothing of what was not there yet.
+        """The recipe of a checkpoint; options that are newer than the checkpoint are off."""
         values: dict[str, Any] = {"squeeze": 0, "eased": 1.0} | json.loads(text)
         values["sizes"] = tuple(tuple(pair) for pair in values["sizes"])
         values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}

@@ -1,8 +1,8 @@
-"""Soft targets: what FER+ voters and networks that were trained before would answer, weighed against each other.
+"""Soft targets from the FER+ votes and from networks that were trained before.
 
-The voters saw the face but not FER-2013's label; a trained network has FER-2013's habits but sees less. Their product
-of experts, softmax(sum of weight x log P), is closer to PublicTest's labels than either, and a network that learns it
-beside the labels learns from a target with less noise in it (distillation, Hinton et al. 2015, with the votes as
+The voters saw the face but not the label; a trained network has learned how the data set labels but sees less. Their
+product of experts, softmax(sum of weight x log P), is closer to the validation labels than either. A network that
+learns it beside the labels learns from targets with less noise (distillation, Hinton et al. 2015, with the votes as
 privileged information, Lopez-Paz et al. 2016).
 """
 
@@ -15,44 +15,45 @@ from scipy.special import log_softmax, softmax
 from tqdm import tqdm
 
 from training.data.dataset import Dataset
+from training.data.votes import Votes
 from training.learning import checkpoints, targets
 from training.learning.predict import predict
-from training.learning.targets import Soft
+from training.learning.targets import SoftTargets
 
 
-def teach(data: Dataset, runs: Sequence[Path], votes: tuple[np.ndarray, ...] | None) -> Soft | None:
-    """The joint answer of the best networks of `runs` and of `votes` (by split) for the Training faces.
+def soft_targets(data: Dataset, runs: Sequence[Path], votes: Votes | None) -> SoftTargets | None:
+    """The joint answer of the best networks of `runs` and of `votes` for the train faces; None without either.
 
-    The networks look at each face and at its mirror image. The experts' weights are those of least
-    negative log likelihood on PublicTest. None without experts; raises ValueError for a run on other data.
+    Each network answers for a face and its mirror image. The weights of the experts minimise the negative log
+    likelihood of the validation labels. Raises ValueError for a run that was trained on other data.
     """
-    names, training, public = [], [], []
+    names, train, validation = [], [], []
+    classes = len(data.labels)
     if votes is not None:
-        weights = targets.fit_votes(votes[0], data.training.labels, len(data.labels))
+        model = targets.fit_votes(votes["train"], data.train.labels)
         names.append("FER+ votes")
-        training.append(np.log(targets.read_votes(votes[0], weights)))
-        public.append(np.log(targets.read_votes(votes[1], weights)))
+        train.append(np.log(targets.read_votes(votes["train"], model, classes)))
+        validation.append(np.log(targets.read_votes(votes["validation"], model, classes)))
     for run in tqdm(runs, desc="teachers", unit="network", disable=not runs):
-        model, _, words = checkpoints.load_best(run, oriented=False)
-        if words["data_sha256"] != data.sha256:
-            raise ValueError(f"{run / checkpoints.BEST} was trained on other data (sha256 {words['data_sha256']})")
-        names.append(f"network {checkpoints.fingerprint(value.numpy() for value in model.variables)}")
-        for answers, split in ((training, data.training), (public, data.public_test)):
-            both = predict(model, split.faces) + predict(model, split.faces[:, :, ::-1])
+        network, _, metadata = checkpoints.load_best(run, oriented=False)
+        checkpoints.check_data(run / checkpoints.BEST, metadata, data)
+        names.append(f"network {checkpoints.fingerprint(value.numpy() for value in network.variables)}")
+        for answers, split in ((train, data.train), (validation, data.validation)):
+            both = predict(network, split.faces) + predict(network, split.faces[:, :, ::-1])
             answers.append(log_softmax(both / 2, axis=1))
     if not names:
         return None
-    shares = _weigh(np.stack(public), data.public_test.labels) if len(names) > 1 else np.ones(1)
-    joint = softmax(np.tensordot(shares, np.stack(training), 1), axis=1)
-    source = ", ".join(f"{name} (weight {share:.2f})" for name, share in zip(names, shares, strict=True))
-    return Soft(joint.astype(np.float32), source)
+    weights = fit_expert_weights(np.stack(validation), data.validation.labels) if len(names) > 1 else np.ones(1)
+    joint = softmax(np.tensordot(weights, np.stack(train), 1), axis=1)
+    source = ", ".join(f"{name} (weight {weight:.2f})" for name, weight in zip(names, weights, strict=True))
+    return SoftTargets(joint.astype(np.float32), source)
 
 
-def _weigh(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Weights (experts,) of log probabilities (experts, n, classes), not below zero."""
+def fit_expert_weights(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Weights (experts,), none below zero, of log probabilities (experts, n, classes) for labels (n,)."""
 
-    def loss(shares: np.ndarray) -> float:
-        joint = log_softmax(np.tensordot(shares, answers, 1), axis=1)
+    def loss(weights: np.ndarray) -> float:
+        joint = log_softmax(np.tensordot(weights, answers, 1), axis=1)
         return -float(joint[np.arange(len(labels)), labels].mean())
 
     found = minimize(loss, np.full(len(answers), 1 / len(answers)), bounds=[(0, None)] * len(answers))

@@ -1,4 +1,4 @@
-"""The training loop: resumable bit for bit, every random draw a function of (seed, step)."""
+"""The training loop. Every random draw is a function of seed and step, so a resumed run equals an uninterrupted one."""
 
 import json
 import math
@@ -18,6 +18,7 @@ from training.learning.checkpoints import (
     BEST,
     CHECKPOINT,
     HISTORY,
+    check_data,
     fingerprint,
     load_best,
     read_checkpoint,
@@ -26,12 +27,12 @@ from training.learning.checkpoints import (
 from training.learning.interrupt import Interrupted, StopFlag
 from training.learning.predict import score
 from training.learning.recipe import Recipe
-from training.learning.targets import Soft
+from training.learning.targets import SoftTargets
 
 
 @dataclass
 class Progress:
-    """How far a run is, beside its arrays: what a checkpoint holds in words."""
+    """How far a run is: what a checkpoint holds beside its arrays."""
 
     step: int = 0
     loss_sum: float = 0.0
@@ -42,19 +43,19 @@ class Progress:
 
 
 class Trainer:
-    """A network, its averaged twin and the optimiser, trained one step at a time.
+    """A network, its averaged copy and the optimiser, trained one step at a time.
 
-    `average` holds the exponential moving average of every weight, batch statistics included; it is
-    what is evaluated, kept and exported, with `network.Orient` before it.
+    `average` holds the exponential moving average of every weight and batch statistic. It is what is evaluated, stored
+    as the best network and exported, with `network.Orient` in front.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, soft: Soft | None):
+    def __init__(self, recipe: Recipe, data: Dataset, soft: SoftTargets | None):
         keras.utils.set_random_seed(recipe.seed)
         self.recipe, self.data = recipe, data
-        self.label_targets = targets.smooth(data.training.labels, len(data.labels), recipe.label_smoothing)
-        self._take(soft)
+        self.label_targets = targets.smooth(data.train.labels, len(data.labels), recipe.label_smoothing)
+        self._set_soft_targets(soft)
         self.started_from: str | None = None
-        self.steps_per_epoch = max(1, len(data.training) // recipe.batch)
+        self.steps_per_epoch = max(1, len(data.train) // recipe.batch)
         shape = recipe.shape(len(data.labels))
         self.model = network.build(shape)
         self.average = network.build(shape, oriented=True)
@@ -66,7 +67,7 @@ class Trainer:
         self.optimiser.build(self.model.trainable_variables)
         self.progress = Progress()
 
-    def _take(self, soft: Soft | None) -> None:
+    def _set_soft_targets(self, soft: SoftTargets | None) -> None:
         self.soft, self.soft_targets = soft, self.label_targets
         if soft is not None:
             share = self.recipe.soft_share
@@ -75,9 +76,9 @@ class Trainer:
     def start_from(self, folder: Path) -> None:
         """Begin with the best weights of another run instead of random ones.
 
-        Raises ValueError where that run's network has other parts. A linear layer that reads more
-        maps than it did there begins without an eye for them, and what squeezes and excites begins
-        without effect where it was not there.
+        Two differences are allowed, and neither changes the initial answers: a linear layer that reads additional
+        maps starts with zero weights for them, and added squeeze-and-excitation starts as a factor of one. Raises
+        ValueError for any other difference.
         """
         model, _, _ = load_best(folder)
         given = {variable.path: variable.numpy() for variable in model.variables}
@@ -102,7 +103,7 @@ class Trainer:
         return self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def targets_at(self, step: int) -> np.ndarray:
-        """What is asked of every training face at a step: soft targets while they have a say, labels alone later."""
+        """Targets (n, classes) of all train faces at a step: soft ones first, the smoothed labels alone later."""
         softened = step // self.steps_per_epoch < self.recipe.soft_until * self.recipe.epochs
         return self.soft_targets if softened else self.label_targets
 
@@ -110,6 +111,8 @@ class Trainer:
     def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor, strength: float) -> tf.Tensor:
         return augment(faces, size, tf.stack([self.recipe.seed, step]), strength)
 
+    # Compiled by XLA, which is faster. Without it oneDNN would compute the gradients, and abort on some processors for
+    # small networks (see `training.release.proof.grad_cam`).
     @tf.function(jit_compile=True)
     def _update(
         self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
@@ -124,26 +127,25 @@ class Trainer:
             mean.assign(mean * decay + value * (1 - decay))
         return loss, tf.argmax(logits, 1)
 
+    def batch(self, rows: np.ndarray, size: int) -> tf.Tensor:
+        """Train faces of rows (n,) as the network sees them at the next step: float32 (n, size, size, 1), 0..255."""
+        step = self.progress.step
+        strength = self.recipe.strength_at(step // self.steps_per_epoch)
+        # The step is a tensor, not a Python number: TensorFlow would compile again for each new number.
+        return self._augment(tf.constant(self.data.train.faces[rows]), size, tf.constant(step, tf.int32), strength)
+
     def step(self, rows: np.ndarray, size: int) -> None:
-        """One batch of `rows` of the training split at `size` pixels."""
+        """Train on one batch: rows (n,) of the train split at `size` pixels."""
         number = self.progress.step
-        epoch = number // self.steps_per_epoch
-        # Typed values, not Python numbers: those would be compiled in, once for each step.
-        faces = self._augment(
-            tf.constant(self.data.training.faces[rows]),
-            size,
-            tf.constant(number, tf.int32),
-            self.recipe.strength_at(epoch),
-        )
         decay = min(self.recipe.average_decay, (1 + number) / (10 + number))
         loss, answers = self._update(
-            faces,
+            self.batch(rows, size),
             tf.constant(self.targets_at(number)[rows], tf.float32),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
         )
         self.progress.loss_sum += float(loss)
-        self.progress.right_sum += float(np.mean(answers.numpy() == self.data.training.labels[rows]))
+        self.progress.right_sum += float(np.mean(answers.numpy() == self.data.train.labels[rows]))
         self.progress.step += 1
 
     # --- epochs --------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class Trainer:
         with StopFlag() as stop:
             while self.progress.step < self.recipe.epochs * self.steps_per_epoch:
                 self._epoch(stop)
-                # An epoch whose last batch is done is finished even when asked to stop: `--resume` begins the next.
+                # Also when asked to stop: otherwise `--resume` would skip the end of an epoch whose last batch is done.
                 if self.progress.step % self.steps_per_epoch == 0:
                     self._finish_epoch(folder)
                 self.save(folder)
@@ -164,7 +166,7 @@ class Trainer:
 
     def _epoch(self, stop: "StopFlag") -> None:
         epoch, done = divmod(self.progress.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.data.training))
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.data.train))
         size, batch = self.recipe.size_at(epoch), self.recipe.batch
         name = f"epoch {epoch + 1}/{self.recipe.epochs} ({size} px)"
         with tqdm(total=self.steps_per_epoch, initial=done, desc=name, unit="batch", mininterval=1) as bar:
@@ -179,7 +181,7 @@ class Trainer:
 
     def _finish_epoch(self, folder: Path) -> None:
         progress, epoch = self.progress, self.progress.step // self.steps_per_epoch
-        loss, accuracy = score(self.average, self.data.public_test)
+        loss, accuracy = score(self.average, self.data.validation)
         progress.history.append(
             {
                 "epoch": epoch,
@@ -187,8 +189,8 @@ class Trainer:
                 "rate": self.rate_at(progress.step - 1),
                 "loss": progress.loss_sum / self.steps_per_epoch,
                 "accuracy": progress.right_sum / self.steps_per_epoch,
-                "public_loss": loss,
-                "public_accuracy": accuracy,
+                "validation_loss": loss,
+                "validation_accuracy": accuracy,
                 "seconds": progress.seconds,
             }
         )
@@ -197,7 +199,7 @@ class Trainer:
         if accuracy > progress.best_accuracy:
             progress.best_accuracy = accuracy
             self._write(folder / BEST, self._average_arrays(), epoch=epoch)
-        tqdm.write(f"epoch {epoch}: PublicTest accuracy {accuracy:.4f}, loss {loss:.4f}")
+        tqdm.write(f"epoch {epoch}: validation accuracy {accuracy:.4f}, loss {loss:.4f}")
 
     # --- checkpoints ---------------------------------------------------------------------------
 
@@ -205,7 +207,7 @@ class Trainer:
         return {f"average/{i}": value.numpy() for i, value in enumerate(self.average.variables)}
 
     def save(self, folder: Path) -> None:
-        """Everything that `restore` needs, in one file that is either the old one or the new one."""
+        """Write everything that `restore` needs. An interruption leaves the old file or the new one, never a part."""
         arrays = self._average_arrays()
         arrays |= {f"model/{i}": value.numpy() for i, value in enumerate(self.model.variables)}
         arrays |= {f"optimiser/{i}": value.numpy() for i, value in enumerate(self.optimiser.variables)}
@@ -213,27 +215,26 @@ class Trainer:
             arrays["soft"] = self.soft.targets
         self._write(folder / CHECKPOINT, arrays, progress=asdict(self.progress))
 
-    def _write(self, path: Path, arrays: dict[str, np.ndarray], **words: object) -> None:
-        words |= {
+    def _write(self, path: Path, arrays: dict[str, np.ndarray], **metadata: object) -> None:
+        metadata |= {
             "recipe": json.dumps(asdict(self.recipe)),
             "data_sha256": self.data.sha256,
             "labels": self.data.labels,
             "soft": self.soft and self.soft.source,
             "started_from": self.started_from,
         }
-        write_checkpoint(path, words, arrays)
+        write_checkpoint(path, metadata, arrays)
 
     def restore(self, folder: Path) -> None:
-        """Go on where `save` stopped, with its soft targets. Raises ValueError if recipe or data are others."""
-        words, arrays = read_checkpoint(folder / CHECKPOINT)
-        if Recipe.from_json(words["recipe"]) != self.recipe:
-            raise ValueError(f"{folder / CHECKPOINT} was made with another recipe: {words['recipe']}")
-        if words["data_sha256"] != self.data.sha256:
-            raise ValueError(f"{folder / CHECKPOINT} was made with other data (sha256 {words['data_sha256']})")
-        self._take(Soft(arrays["soft"], words["soft"]) if words["soft"] else None)
-        self.started_from = words["started_from"]
+        """Go on where `save` stopped, with its soft targets. Raises ValueError for another recipe or other data."""
+        metadata, arrays = read_checkpoint(folder / CHECKPOINT)
+        if Recipe.from_json(metadata["recipe"]) != self.recipe:
+            raise ValueError(f"{folder / CHECKPOINT} was made with another recipe: {metadata['recipe']}")
+        check_data(folder / CHECKPOINT, metadata, self.data)
+        self._set_soft_targets(SoftTargets(arrays["soft"], metadata["soft"]) if metadata["soft"] else None)
+        self.started_from = metadata["started_from"]
         groups = {"average": self.average, "model": self.model, "optimiser": self.optimiser}
         for name, owner in groups.items():
             for i, variable in enumerate(owner.variables):
                 variable.assign(arrays[f"{name}/{i}"])
-        self.progress = Progress(**words["progress"])
+        self.progress = Progress(**metadata["progress"])

@@ -1,1 +1,1 @@
-"""From weights to a file that ships: calibration, export with proof, measurement, card and figures."""
+"""From weights to a released file: calibration, export with proof, measurement, card and figures."""

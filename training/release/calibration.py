@@ -1,4 +1,8 @@
-"""From logits to probabilities that can be taken at their word; everything here is fitted on PublicTest."""
+"""From logits to calibrated probabilities; everything is fitted on the validation split.
+
+The constants were chosen by cross-validation on FER-2013's validation split, with runs 3, 4 and 6 and means of runs
+(EXPERIMENTS.md numbers the runs).
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,25 +12,24 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 LEAST_RECALL = 0.5
-# More standard errors, or larger offsets, make rare labels too likely for faces of other classes. Cross-validated on
-# PublicTest with run 6 and three means of runs, cross-entropy is 0.001 to 0.002 lower and calibration error 0.1
-# to 0.2 points lower with offsets up to 0.3 than up to 0.5; up to 1.0 and with 1.8 errors, both are higher yet.
+# In standard errors. With a larger margin or larger offsets, rare labels become too likely for faces of other classes:
+# with offsets up to 0.3 instead of 0.5, cross-entropy is 0.001 to 0.002 lower and calibration error 0.1 to 0.2 points;
+# with offsets up to 1.0 and a margin of 1.8, both are higher still.
 MARGIN = 1.0
 OFFSET_STEP = 0.02
 MAX_OFFSET = 0.3
-# How far, before faces are seen, the logarithms of two classes' temperatures are believed to lie apart. Cross-validated
-# on PublicTest, with the runs 3, 4 and 6, cross-entropy is 0.001 to 0.002 lower so than with one temperature, and the
-# same within 0.0005 with half the width and with one and a half times it.
-SPREAD = 1 / 6
+# Standard deviation of the prior on a class's log temperature around the mean of all classes. With it cross-entropy is
+# 0.001 to 0.002 lower than with one temperature; half or one and a half times the width changes it by under 0.0005.
+PRIOR_WIDTH = 1 / 6
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.5, 20.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Which class leads, and how sure to be of it; `offsets` and `temperatures` have one value for each class.
+    """Maps logits to probabilities; `offsets` and `temperatures` have one value for each class.
 
-    Probabilities are softmax(z / t) with z = logits + offsets and t = exp(softmax(z) . log(temperatures)), so an
-    answer takes the temperature of the classes that it is about, and the order of the classes in z stays.
+    Probabilities are softmax(z / t) with z = logits + offsets and t = exp(softmax(z) . log(temperatures)). So each
+    answer has the temperature of its likely classes, and the order of the classes in z is kept.
     """
 
     offsets: tuple[float, ...]
@@ -34,31 +37,31 @@ class Calibration:
 
     @classmethod
     def fit(cls, logits: np.ndarray, labels: np.ndarray) -> "Calibration":
-        """Of logits (n, classes) and labels (n,): which class leads first, then how sure to be of it."""
+        """Fit to logits (n, classes) and labels (n,): the offsets first, then the temperatures."""
         offsets = fit_offsets(logits, labels)
         return cls(tuple(offsets.tolist()), tuple(fit_temperatures(logits + offsets, labels).tolist()))
 
     @property
     def temperature(self) -> float:
-        """That of an answer which takes all classes to be as likely: the geometric mean."""
+        """The geometric mean of the temperatures: that of an answer with equal probabilities."""
         return float(np.exp(np.log(self.temperatures).mean()))
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Probabilities (n, classes) of logits (n, classes)."""
+        """Probabilities float64 (n, classes) of logits (n, classes)."""
         raised = logits + np.array(self.offsets)
         return softmax(raised / np.exp(softmax(raised, axis=1) @ np.log(self.temperatures))[:, None], axis=1)
 
 
 def fit_offsets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """What to add to each class's logit, float64 (classes,), so that no class is answered too rarely.
+    """What to add to each class's logit, float64 (classes,), so that the recall of every class is high enough.
 
-    Training weighs classes by their frequency, so rare ones and those that resemble others are answered rarely
-    (logit adjustment, Menon et al. 2021). The class that falls shortest is raised, a little at a time, until each
-    is recalled by LEAST_RECALL and MARGIN standard errors, for other faces than these. A class that needs more than
-    MAX_OFFSET is left there: offsets cannot teach what the network has not learned.
+    A network that is trained on frequencies answers rare classes, and those that look like others, too rarely (logit
+    adjustment, Menon et al. 2021). The class with the largest shortfall is raised by OFFSET_STEP, until each has a
+    recall of LEAST_RECALL and MARGIN standard errors, which allow for other faces than these. A class that needs more
+    than MAX_OFFSET stays there: offsets cannot replace what the network has not learned.
     """
     counts = np.bincount(labels, minlength=logits.shape[1])
-    # A class without faces asks for nothing.
+    # A class without faces needs no offset.
     wanted = np.where(counts > 0, LEAST_RECALL + MARGIN * 0.5 / np.sqrt(np.maximum(counts, 1)), 0)
     offsets = np.zeros(logits.shape[1])
     steps = math.floor(MAX_OFFSET / OFFSET_STEP + 0.5)
@@ -75,27 +78,27 @@ def fit_offsets(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def fit_temperatures(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The likeliest temperatures, float64 (classes,), after Guo et al. 2017, who have one for all classes.
+    """The temperatures with the largest posterior, float64 (classes,), for logits (n, classes) and labels (n,).
 
-    One is not enough where classes were raised: a fear that is only just answered is less often fear than a happiness
-    that looks as sure is happiness. A normal belief of width SPREAD holds those together that few faces speak of, and
-    LEAST_TEMPERATURE is for a few held-out pictures that are all answered rightly: the likeliest temperature is 0
-    then, which makes every answer certain and magnifies rounding.
+    Guo et al. 2017 use one temperature for all classes. That is not enough where classes were raised: of the faces
+    answered "fear" with some probability fewer are right than of those answered "happy" with the same. A normal prior
+    of PRIOR_WIDTH keeps classes with few faces near the others. LEAST_TEMPERATURE matters where a few validation faces
+    are all answered correctly: the likeliest temperature is then 0, which makes every answer certain.
     """
     faces = np.arange(len(labels))
     shares = softmax(logits, axis=1)
 
     def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        """Mean negative log likelihood and belief, and their gradient."""
+        """Mean negative log posterior, and its gradient."""
         scaled = logits * np.exp(-shares @ logs)[:, None]
         likely = log_softmax(scaled, axis=1)
         apart = logs - logs.mean()
-        belief = 1 / (SPREAD**2 * len(labels))
-        # d/dt of -log softmax(z / e^t) at the label: what its z lies above the mean z of the answer.
+        prior = 1 / (PRIOR_WIDTH**2 * len(labels))
+        # Derivative of -log softmax(z / e^t) at the label: its z less the mean z of the answer.
         above = scaled[faces, labels] - (np.exp(likely) * scaled).sum(1)
         return (
-            float(-likely[faces, labels].mean() + belief * (apart**2).sum() / 2),
-            (shares * above[:, None]).mean(0) + belief * apart,
+            float(-likely[faces, labels].mean() + prior * (apart**2).sum() / 2),
+            (shares * above[:, None]).mean(0) + prior * apart,
         )
 
     bounds = [(math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE))] * logits.shape[1]

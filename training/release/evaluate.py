@@ -1,6 +1,6 @@
-"""Measures the model that ships, through the service's own classifier, and writes its card.
+"""Measures an exported file through the service's own classifier, and writes metrics.json and the model card.
 
-`metrics.json` beside the model is the one source of figures: each split's section is merged into it, and
+`metrics.json` beside the model is the one source of figures: the section of each split is merged into it, and
 `MODEL_CARD.md` is rendered from it.
 """
 
@@ -13,7 +13,8 @@ import onnx
 from tqdm import tqdm
 
 from service.classifier import EmotionClassifier, ModelError
-from training.data.dataset import FER2013, SPLITS, Dataset, Split
+from training.data.dataset import FER2013, FER2013_SPLITS, SPLITS, Dataset, Split
+from training.learning.history import rename_old_keys
 from training.release import card, metrics
 
 METRICS = "metrics.json"
@@ -21,26 +22,29 @@ CARD = "MODEL_CARD.md"
 BATCH = 256
 
 
-def evaluate(model: Path, data: Dataset, split_name: str) -> dict:
-    """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns what metrics.json holds."""
+def evaluate(model: Path, data: Dataset, split: str) -> dict:
+    """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns the content of the former.
+
+    Raises ValueError where the service would refuse the file or its labels are not the data's.
+    """
     classifier = open_model(model)
     check_labels(classifier, data)
     about = describe(model)
-    split = data.splits()[SPLITS.index(split_name)]
-    section = measure(answer(classifier, split.faces, split_name), split, about)
+    faces = data.splits()[split]
+    section = measure(probabilities(classifier, faces.faces, split), faces, about)
     path = model.parent / METRICS
     before = json.loads(path.read_text()) if path.exists() else None
-    # Another file's figures would look like this one's.
+    # Figures of another file must not appear as this one's.
     if before is None or before["model"]["sha256"] != about["sha256"]:
         before = {"splits": {}}
-    splits = before["splits"] | {split_name: before["splits"].get(split_name, {}) | section}
-    figures = before | {"model": about, "training": training_of(model), "splits": splits}
+    splits = before["splits"] | {split: before["splits"].get(split, {}) | section}
+    figures = before | {"model": about, "training": training_summary(model), "splits": splits}
     write(figures, model.parent)
     return figures
 
 
 def write(figures: dict, folder: Path) -> None:
-    """metrics.json and the card that it makes."""
+    """Write metrics.json and the card that is rendered from it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / METRICS).write_text(json.dumps(figures, indent=1) + "\n")
     (folder / CARD).write_text(card.render(figures))
@@ -55,76 +59,91 @@ def open_model(model: Path) -> EmotionClassifier:
 
 
 def check_labels(classifier: EmotionClassifier, data: Dataset) -> None:
-    """Raises ValueError where the model answers with other labels than the data's."""
+    """Raise ValueError where the model's labels are not the data's."""
     known = classifier.contract.labels
     if known != data.labels:
-        raise ValueError(f"the model tells {', '.join(known)} apart, but {data.name} has {', '.join(data.labels)}.")
+        raise ValueError(f"the model has the labels {', '.join(known)}, but {data.name} has {', '.join(data.labels)}.")
 
 
-def answer(classifier: EmotionClassifier, faces: np.ndarray, name: str) -> np.ndarray:
-    """Probabilities (n, classes) of faces uint8 (n, h, w, 1)."""
-    starts = tqdm(range(0, len(faces), BATCH), desc=name, unit="batch")
+def probabilities(classifier: EmotionClassifier, faces: np.ndarray, progress: str) -> np.ndarray:
+    """Probabilities float64 (n, classes) of faces uint8 (n, h, w, 1); `progress` names the progress bar."""
+    starts = tqdm(range(0, len(faces), BATCH), desc=progress, unit="batch")
     return np.concatenate([classifier.classify(faces[start : start + BATCH]).probabilities for start in starts])
 
 
-def measure(probabilities: np.ndarray, split: Split, about: dict) -> dict:
-    """One split's section of metrics.json, of what the labels alone tell."""
-    sets = metrics.label_sets(probabilities, split.labels, about["plausible_threshold"])
-    return metrics.measure(probabilities, split.labels, tuple(about["labels"])) | {"label_sets": sets}
+def measure(found: np.ndarray, split: Split, about: dict) -> dict:
+    """The section of metrics.json for one split with probabilities `found` (n, classes), as far as labels decide it."""
+    sets = metrics.prediction_sets(found, split.labels, about["prediction_set_threshold"])
+    return metrics.measure(found, split.labels, tuple(about["labels"])) | {"prediction_sets": sets}
+
+
+def read_metadata(model: Path) -> dict[str, str]:
+    """The metadata of an ONNX file."""
+    return {entry.key: entry.value for entry in onnx.load(model).metadata_props}
 
 
 def describe(model: Path) -> dict:
-    """What the file says of itself, and its size and hash."""
+    """The `model` section of metrics.json: what the file says of itself, its size and its hash.
+
+    Raises ValueError for a file without metadata that the card needs; the service has checked the rest by now.
+    """
     body = model.read_bytes()
-    words = {entry.key: entry.value for entry in onnx.load_from_string(body).metadata_props}
-    # The service needs the rest, and has refused by now; these are for the card.
+    metadata = read_metadata(model)
     for key in ("parameters", "multiply_adds"):
-        if key not in words:
+        if key not in metadata:
             raise ValueError(f"{model} carries no {key!r} metadata; export it with `make export`.")
-    numbers = {key: float(words[key]) for key in ("temperature", "plausible_threshold", "crop_margin")}
-    labels = json.loads(words["labels"])
-    # Files once said less: no class was raised, one temperature was all classes', and it was always FER-2013.
-    offsets = json.loads(words["offsets"]) if "offsets" in words else [0.0] * len(labels)
-    temperatures = json.loads(words.get("temperatures", "null")) or [numbers["temperature"]] * len(labels)
-    counts = {key: int(words[key]) for key in ("parameters", "multiply_adds", "seed")}
+    labels = json.loads(metadata["labels"])
+    temperature = float(metadata["temperature"])
+    threshold = "prediction_set_threshold" if "prediction_set_threshold" in metadata else "plausible_threshold"
+    # Older files have no offsets, one temperature for all classes, and name no data, which was always FER-2013.
+    data: dict = json.loads(metadata["data"]) if "data" in metadata else {"name": FER2013, "note": ""}
+    if "faces" in data:
+        names = dict(zip(FER2013_SPLITS, SPLITS, strict=True))
+        data["faces"] = {names.get(name, name): count for name, count in data["faces"].items()}
+    counts = {key: int(metadata[key]) for key in ("parameters", "multiply_adds", "seed")}
     texts = ("name", "version", "licence", "created", "code_version", "data_sha256", "heatmap_layer")
     return {
         "file": model.name,
         "sha256": hashlib.sha256(body).hexdigest(),
         "bytes": len(body),
         "labels": labels,
-        "offsets": offsets,
-        "temperatures": temperatures,
-        "data": json.loads(words["data"]) if "data" in words else {"name": FER2013, "note": ""},
+        "offsets": json.loads(metadata["offsets"]) if "offsets" in metadata else [0.0] * len(labels),
+        "temperatures": json.loads(metadata.get("temperatures", "null")) or [temperature] * len(labels),
+        "data": data,
         **counts,
-        **numbers,
-        **{key: words[key] for key in texts},
+        "temperature": temperature,
+        "prediction_set_threshold": float(metadata[threshold]),
+        "crop_margin": float(metadata["crop_margin"]),
+        **{key: metadata[key] for key in texts},
     }
 
 
-def story(model: Path) -> dict | None:
-    """How the file's weights came about (`checkpoints.story`), as its metadata tells; None where it does not."""
-    words = {entry.key: entry.value for entry in onnx.load(model).metadata_props}
-    return dict(json.loads(words["training"])) if "training" in words else None
-
-
-def training_of(model: Path) -> dict | None:
-    """Its story, with each epoch's figures summed up."""
-    told = story(model)
-    if told is None:
+def training_record(model: Path) -> dict | None:
+    """How the file's weights were trained (`checkpoints.training_record`); None for a file that does not say."""
+    metadata = read_metadata(model)
+    if "training" not in metadata:
         return None
-    history = told.pop("history")
-    seconds = [epoch["seconds"] for epoch in history] + [run["seconds"] for run in told.get("averaged_with", [])]
-    return told | {"seconds": sum(seconds), "epochs": len(history)}
+    record: dict = json.loads(metadata["training"])
+    return record | {"history": rename_old_keys(record["history"])}
 
 
-def words(name: str, figures: dict) -> str:
-    """One split's figures for the terminal."""
-    section = figures["splits"][name]
+def training_summary(model: Path) -> dict | None:
+    """The training record with sums in place of the figures of every epoch."""
+    record = training_record(model)
+    if record is None:
+        return None
+    history = record.pop("history")
+    seconds = [epoch["seconds"] for epoch in history] + [run["seconds"] for run in record.get("averaged_with", [])]
+    return record | {"seconds": sum(seconds), "epochs": len(history)}
+
+
+def summary(split: str, figures: dict) -> str:
+    """The figures of one split for the terminal."""
+    section = figures["splits"][split]
     low, high = section["accuracy_95"]
     recalls = ", ".join(f"{label} {value:.1%}" for label, value in section["recall"].items())
     return (
-        f"{name}: accuracy {section['accuracy']:.2%} ({low:.2%} to {high:.2%}), macro-F1 {section['macro_f1']:.2%}, "
+        f"{split}: accuracy {section['accuracy']:.2%} ({low:.2%} to {high:.2%}), macro-F1 {section['macro_f1']:.2%}, "
         f"NLL {section['nll']:.3f}, calibration error {section['ece']:.2%}, "
-        f"coverage {section['label_sets']['coverage']:.1%}\nrecall: {recalls}"
+        f"coverage {section['prediction_sets']['coverage']:.1%}\nrecall: {recalls}"
     )

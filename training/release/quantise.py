@@ -1,8 +1,8 @@
-"""Static int8 quantisation of the exported file, kept only if it is as right and much faster on one core.
+"""Static int8 quantisation of the exported file, kept only if it is about as accurate and much faster on one core.
 
-The network's body, from its first convolution to the last map, is quantised (QDQ form, weights by channel, ranges of
-activations from training faces). What is before it (scaling) and after it (pooling, linear layer, heatmaps) stays
-float: it is little work, and probabilities and heatmaps come from it.
+The body of the network, from its first convolution to the last map, is quantised (QDQ form, weights per channel,
+ranges of activations from train faces). The layers before it (scaling) and after it (pooling, linear layer, heatmaps)
+stay float: they take little time, and probabilities and heatmaps come from them.
 """
 
 import hashlib
@@ -37,24 +37,24 @@ ROUNDS = 200
 RUNS_A_ROUND = 5
 WARM_UP_ROUNDS = 10
 QUANTISED = ("Conv", "Relu", "Add", "Resize", "Concat", "Transpose")
-# Kinds of activations and weights, and whether weights have 7 bits. Without VNNI, x86 adds two products of unsigned and
-# signed bytes in 16 bits, which overflow unless the weights have 7 bits (with 8 bits 4 points were lost); two unsigned
-# ones are added in 32, slower. Signed activations are no faster than float there.
+# Types of activations and weights, and whether weights have 7 bits. Without VNNI, x86 processors add two products of
+# unsigned and signed bytes in 16 bits, which overflow unless the weights have 7 bits (with 8 bits, 4 points of accuracy
+# were lost); products of unsigned bytes are added in 32 bits, slower. Signed activations are no faster than float.
 VARIANTS = {
     "u8s8, 7-bit weights": (QuantType.QUInt8, QuantType.QInt8, True),
     "u8u8": (QuantType.QUInt8, QuantType.QUInt8, False),
 }
 
 
-def try_int8(model: Path, data: Dataset) -> dict:
-    """Measure, and keep the figures as FILE beside the model, and the int8 file there if it is worth it."""
-    found = measure(model, data, model.with_suffix(".int8.onnx"), ROUNDS)
+def try_int8(model: Path, data: Dataset, rounds: int = ROUNDS) -> dict:
+    """Measure; write the figures as FILE beside the model, and the int8 file where `keeps` says so."""
+    found = measure(model, data, model.with_suffix(".int8.onnx"), rounds)
     (model.parent / FILE).write_text(json.dumps(found, indent=1) + "\n")
     return found
 
 
 def read(model: Path) -> dict | None:
-    """What `try_int8` found out about this very model; None where it has not been asked."""
+    """The figures of `try_int8` for this very file; None where there are none."""
     path = model.parent / FILE
     if not path.exists():
         return None
@@ -67,27 +67,29 @@ def _sha256(path: Path) -> str:
 
 
 def measure(model: Path, data: Dataset, out: Path, rounds: int) -> dict:
-    """Try every variant; the fastest that loses little is `out` if it gains enough. Plain numbers for JSON.
+    """Try every variant; the best one is written as `out` where `keeps` says so. Plain numbers for JSON.
 
-    Accuracy is PublicTest's, speed that of one face at a time on one thread.
+    Accuracy is measured on the validation split, speed with one face at a time on one thread.
     """
-    test = data.public_test
+    validation = data.validation
     with tempfile.TemporaryDirectory() as name:
         files = {variant: Path(name) / f"{place}.onnx" for place, variant in enumerate(VARIANTS)}
         for variant, file in tqdm(files.items(), desc="quantising", unit="variant"):
-            quantise(model, data.training.faces, variant, file)
+            quantise(model, data.train.faces, variant, file)
         classifiers = {variant: EmotionClassifier(file) for variant, file in {"fp32": model, **files}.items()}
-        right = {
-            variant: int((evaluate.answer(classifier, test.faces, variant).argmax(1) == test.labels).sum())
+        correct = {
+            variant: int(
+                (evaluate.probabilities(classifier, validation.faces, variant).argmax(1) == validation.labels).sum()
+            )
             for variant, classifier in classifiers.items()
         }
         runs = {variant: classifier.classify for variant, classifier in classifiers.items()}
-        seconds = times(runs, test.faces[:1], rounds)
+        seconds = times(runs, validation.faces[:1], rounds)
         tried = {
             variant: {
-                "accuracy_int8": right[variant] / len(test),
-                # From whole numbers, so that equal accuracies are exactly equal.
-                "loss_points": 100 * (right["fp32"] - right[variant]) / len(test),
+                "accuracy_int8": correct[variant] / len(validation),
+                # Computed from whole numbers, so that equal accuracies give exactly 0.
+                "loss_points": 100 * (correct["fp32"] - correct[variant]) / len(validation),
                 "speedup_one_core": seconds["fp32"] / seconds[variant],
                 "bytes": file.stat().st_size,
             }
@@ -100,7 +102,7 @@ def measure(model: Path, data: Dataset, out: Path, rounds: int) -> dict:
             out.write_bytes(files[best].read_bytes())
     return {
         "sha256": _sha256(model),
-        "accuracy_fp32": right["fp32"] / len(test),
+        "accuracy_fp32": correct["fp32"] / len(validation),
         "milliseconds_fp32": 1000 * seconds["fp32"],
         "bytes_fp32": model.stat().st_size,
         "variant": best,
@@ -111,7 +113,7 @@ def measure(model: Path, data: Dataset, out: Path, rounds: int) -> dict:
 
 
 def choose(tried: dict[str, dict]) -> str:
-    """The fastest of those that lose little; the one that loses least where none does."""
+    """The fastest of those that lose under MAX_LOSS_POINTS; where there is none, the one that loses least."""
     faithful = [variant for variant, found in tried.items() if found["loss_points"] < MAX_LOSS_POINTS]
     if faithful:
         return max(faithful, key=lambda variant: tried[variant]["speedup_one_core"])
@@ -119,15 +121,15 @@ def choose(tried: dict[str, dict]) -> str:
 
 
 def keeps(found: dict) -> bool:
-    """Does a variant lose under MAX_LOSS_POINTS and gain over MIN_SPEEDUP times?"""
+    """Whether a variant loses under MAX_LOSS_POINTS and is over MIN_SPEEDUP times as fast."""
     return found["loss_points"] < MAX_LOSS_POINTS and found["speedup_one_core"] > MIN_SPEEDUP
 
 
 def times(runs: Mapping[str, Callable[[np.ndarray], object]], face: np.ndarray, rounds: int) -> dict[str, float]:
-    """Median seconds of a run by name, of the processor: other programs disturb the clock's more.
+    """Median processor seconds of each function for one face, by name.
 
-    They take turns, a few runs each, so that whatever else the machine does falls on all alike. What a run does on
-    other threads than the caller's is not seen.
+    The functions take turns, a few runs each, so that other work on the machine affects all alike. Processor time is
+    used because other programs disturb it less than the clock's; it counts the calling thread alone.
     """
     spent: dict[str, list[float]] = {name: [] for name in runs}
     for turn in tqdm(range(WARM_UP_ROUNDS + rounds), desc="timing", unit="round"):
@@ -140,10 +142,10 @@ def times(runs: Mapping[str, Callable[[np.ndarray], object]], face: np.ndarray, 
     return {name: float(np.median(seconds)) for name, seconds in spent.items()}
 
 
-def words(found: dict) -> str:
-    """What came of it, for the terminal."""
+def summary(found: dict) -> str:
+    """The figures for the terminal."""
     lines = [
-        f"{variant}: {one['accuracy_int8']:.2%} on PublicTest ({one['loss_points']:+.2f} points lost), "
+        f"{variant}: {one['accuracy_int8']:.2%} on validation ({one['loss_points']:+.2f} points lost), "
         f"{one['speedup_one_core']:.2f} times as fast on one core, {one['bytes']:,} bytes"
         for variant, one in found["tried"].items()
     ]
@@ -161,7 +163,7 @@ def words(found: dict) -> str:
 
 
 class Faces(CalibrationDataReader):
-    """Evenly spaced faces, in batches, for the ranges of activations."""
+    """Evenly spaced faces uint8 (n, h, w, 1), in batches, for the ranges of activations."""
 
     def __init__(self, faces: np.ndarray) -> None:
         rows = np.linspace(0, len(faces) - 1, min(CALIBRATION_FACES, len(faces))).astype(int)
@@ -176,7 +178,7 @@ def quantise(model: Path, faces: np.ndarray, variant: str, out: Path) -> None:
     """Write one variant of `model` as `out`, with the same outputs and metadata, calibrated on `faces`."""
     activations, weights, seven_bits = VARIANTS[variant]
     prepared = out.with_suffix(".prepared.onnx")
-    # Symbolic shapes would need SymPy; sizes are known but for the number of faces.
+    # Symbolic shapes would need SymPy; all sizes but the number of faces are known.
     quant_pre_process(model, prepared, skip_symbolic_shape=True)
     quantize_static(
         prepared,
@@ -198,14 +200,17 @@ def quantise(model: Path, faces: np.ndarray, variant: str, out: Path) -> None:
 
 
 def body(graph: onnx.ModelProto) -> list[str]:
-    """Names of the nodes from the first convolution to what is pooled last, the last first."""
-    # In a graph's order a node comes after all that it needs.
+    """Names of the nodes from the first convolution to the last pooled map, last node first.
+
+    Raises ValueError for a graph without pooling after a convolution.
+    """
+    # The nodes of a graph are in order: each comes after those whose outputs it reads.
     nodes = list(graph.graph.node)
     convolved: set[str] = set()
     for node in nodes:
         if node.op_type == "Conv" or convolved & {*node.input}:
             convolved.update(node.output)
-    # Blocks that weigh their channels pool as well; the last to pool is the one that the linear layer reads.
+    # Squeeze-and-excitation blocks pool as well; the last pooling is the one that the linear layer reads.
     pools = [n for n in nodes if n.op_type in ("ReduceMean", "GlobalAveragePool") and convolved & {*n.input}]
     if not pools:
         raise ValueError("the graph has no pooling after a convolution; quantise what `make export` wrote.")

@@ -1,1 +1,1 @@
-"""What the card says beyond accuracy: how the network fares on changed faces, and how much its data can be trusted."""
+"""What the card says beyond accuracy, one question about the model or its data in each file."""

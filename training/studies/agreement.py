@@ -1,8 +1,8 @@
-"""Noise of the labels: how FER-2013's label, ten FER+ voters and the model's answer agree on the same faces.
+"""Noise of the labels: how often FER-2013's label, ten FER+ voters and the model's answer agree on a face.
 
-The voters' *majority* is the word that most of them chose. Where two words lead with as many votes each, there is
-none. Voters could also say contempt, unknown or not a face, which FER-2013 has no label for: faces where one of these
-leads are counted apart and take no part in any agreement.
+The voters' *majority* is the emotion with the most votes; a tie has no majority. Voters could also choose contempt,
+unknown or not a face, for which FER-2013 has no label: faces with such a majority are counted separately and are left
+out of every agreement.
 """
 
 import numpy as np
@@ -23,16 +23,16 @@ NAMES = {
     "unknown": "unknown",
     "NF": "not a face",
 }
-"""FER+'s words in FER-2013's, where it has them."""
+"""FER-2013's name of each FER+ column, where it has one."""
 MAJORITIES = (*LABELS, "contempt", "unknown", "not a face", "no majority")
 NO_MAJORITY = len(MAJORITIES) - 1
-# Of ten; fewer than five rarely agree on one of the seven, so they share a bin.
+# Voters of ten in the majority. Majorities of under five are rare, so they share a bin.
 BINS = ((1, 4), (5, 5), (6, 6), (7, 7), (8, 8), (9, 9), (10, 10))
 CLEAR_VOTERS = 8
 
 
 def majority(votes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Votes (n, 10) in the order of VOTE_COLUMNS to the majority, an index into MAJORITIES, and who voted for it."""
+    """The majority of votes (n, 10), as index into MAJORITIES (n,), and the number of its voters (n,)."""
     of_column = np.array([MAJORITIES.index(NAMES[name]) for name in VOTE_COLUMNS])
     most = votes.max(1)
     lead = of_column[votes.argmax(1)]

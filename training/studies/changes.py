@@ -1,4 +1,8 @@
-"""Changes of pictures, as photos bring them."""
+"""Changes of faces that occur in photos: position, size, rotation, light, compression, resolution.
+
+Where a change needs pixels from outside the picture, the edge pixels are repeated, as in `service.images.crop` at the
+edge of a photo. Reflection is what augmentation does in training, so it would test what the network was trained on.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +31,10 @@ def move(
     scale: float | np.ndarray = 1.0,
     degrees: float | np.ndarray = 0.0,
 ) -> np.ndarray:
-    """Shift in shares of the side, scale and rotate (counter-clockwise) about the middle; one value or one per face."""
+    """Shift (in shares of the side), scale and rotate (counter-clockwise) about the centre; one value or one per face.
+
+    Faces uint8 (n, h, w, 1).
+    """
     height, width = faces.shape[1:3]
     amounts = (np.broadcast_to(value, len(faces)) for value in (across, down, scale, degrees))
     rows = zip(faces[..., 0], *amounts, strict=True)
@@ -40,28 +47,28 @@ def move(
 
 
 def shift_and_scale(faces: np.ndarray) -> np.ndarray:
-    """Each face by amounts of its own, up to SHIFT in both directions and up to SCALE."""
+    """Shift each face by up to SHIFT in both directions and scale it by up to SCALE, at random with a fixed seed."""
     across, down, scale = np.random.default_rng(SEED).uniform(-1, 1, (3, len(faces)))
     return move(faces, SHIFT * across, SHIFT * down, 1 + SCALE * scale)
 
 
 def rotate(faces: np.ndarray) -> np.ndarray:
-    """Each face by an angle of its own, up to ROTATION_DEG either way."""
+    """Rotate each face by up to ROTATION_DEG in either direction, at random with a fixed seed."""
     return move(faces, degrees=np.random.default_rng(SEED).uniform(-ROTATION_DEG, ROTATION_DEG, len(faces)))
 
 
 def light(faces: np.ndarray, factor: float) -> np.ndarray:
-    """Grey values times `factor`, clipped as a sensor clips."""
+    """Grey values times `factor`, clipped to 0..255 as a sensor does."""
     return np.rint(np.clip(faces * factor, 0, 255)).astype(np.uint8)
 
 
 def compress(faces: np.ndarray) -> np.ndarray:
-    """Through a JPEG file of JPEG_QUALITY. Harder than a photo of that quality, whose faces are larger when packed."""
+    """Encode and decode as JPEG of JPEG_QUALITY. A photo of that quality loses less: its faces are larger."""
     return _each(faces, _through_jpeg)
 
 
 def shrink(faces: np.ndarray) -> np.ndarray:
-    """Faces of SMALL_PX, by averaging, enlarged as the service enlarges a face that is small in its photo."""
+    """Reduce to SMALL_PX by averaging, and enlarge as the service enlarges a small face."""
     return _each(faces, _enlarge_small)
 
 
@@ -79,17 +86,17 @@ def _enlarge_small(face: np.ndarray) -> np.ndarray:
     return images.crop(small, Box(0, 0, SMALL_PX, SMALL_PX), (face.shape[1], face.shape[0]), 0.0)
 
 
-# As many faces as the service looks for unless told otherwise.
+# The service's default.
 MAX_FACES = 10
-# Intersection over union from which a box is of this face: the usual limit of detection benchmarks.
+# Intersection over union from which a box is this face: the usual limit in detection benchmarks.
 OVERLAP = 0.5
 
 
 def recut(faces: np.ndarray, crop_margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Faces as the service cuts them from a larger picture that they are in, and the rows (m,) of those it finds.
+    """Faces as the service detects and crops them in a larger picture: uint8 (m, h, w, 1), and their rows (m,).
 
-    Each is enlarged with its border repeated outwards (`framing.surrounded`), looked for with the service's own
-    settings, and cut with `crop_margin`. A box elsewhere is not this face.
+    Each face is enlarged with its border repeated outwards (`framing.surrounded`), detected with the service's own
+    settings, and cropped with `crop_margin`. A box with an overlap under OVERLAP is another face.
     """
     detector = HaarDetector()
     side = faces.shape[1] * framing.ENLARGED
@@ -108,7 +115,7 @@ def recut(faces: np.ndarray, crop_margin: float) -> tuple[np.ndarray, np.ndarray
 
 
 def overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
+    """Intersection over union of two boxes."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
     height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
     shared = max(width, 0) * max(height, 0)

@@ -1,12 +1,12 @@
-"""Are the explanations true? Curves of the answer's probability as pixels go or come, and shuffled weights.
+"""Are the heatmaps faithful? Probability of the answer while pixels are removed or added, and shuffled weights.
 
-Deletion and insertion are those of Petsiuk et al. 2018 (RISE), ROAD is that of Rong et al. 2022 (A Consistent and
-Efficient Evaluation Strategy for Attribution Methods), the shuffled weights are the model randomisation test of
-Adebayo et al. 2018 (Sanity Checks for Saliency Maps).
+Deletion and insertion are from Petsiuk et al. 2018 (RISE), ROAD is from Rong et al. 2022 (A Consistent and Efficient
+Evaluation Strategy for Attribution Methods), and the shuffled weights are the model randomisation test of Adebayo et
+al. 2018 (Sanity Checks for Saliency Maps).
 
-Pixels are put in order by the answer's map, enlarged as the service enlarges it, hottest first. Where a map says
-nothing (large parts of one are 0) a random map of its size decides, so that ties make whole patches as maps do, and
-not scattered pixels, which are filled in without loss.
+Pixels are sorted by the heatmap of the answer, enlarged as in the service, highest first. Where a map is constant
+(large parts are often 0) a random map of the same size decides. So ties form patches, as in heatmaps; single scattered
+pixels could be filled in without any loss.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.stats import bootstrap
 from tqdm import tqdm
 
 from service import images
@@ -25,25 +26,28 @@ Explain = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Faces uint8 (n, 48, 48, 1) to probabilities (n, classes) and heatmaps float32 (n, classes, h, w)."""
 
 BATCH = 256
-# Those of Rong et al.: ROAD needs pixels to fill in from, so not all may go. With all of them changed every order is
-# the same, so the other curves lose nothing by ending there too.
+# Shares of changed pixels, those of Rong et al.: ROAD needs some unchanged pixels to fill in from. The other curves end
+# there too; with all pixels changed every order gives the same.
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
-# Insertion starts from this: eyes and mouth are gone, light and dark halves are not.
+# Blur at the start of insertion: eyes and mouth are invisible, a light and a dark half are not.
 BLUR_PIXELS = 6.0
 RESAMPLES = 2000
 CURVES = {
     "deletion": "deletion",
     "insertion": "insertion",
-    "road": "ROAD, hottest first",
-    "road_coldest": "ROAD, coldest first",
+    "road": "ROAD, highest first",
+    "road_lowest": "ROAD, lowest first",
 }
-# Where a faithful map keeps the answer's probability low, and where high.
-_BETTER = {"deletion": -1, "insertion": 1, "road": -1, "road_coldest": 1}
+# -1 where a faithful map gives a low probability of the answer, 1 where it gives a high one.
+_BETTER = {"deletion": -1, "insertion": 1, "road": -1, "road_lowest": 1}
 _RIVALS = {"random": "random maps", "blob": "a centred blob"}
 
 
 def measure(explain: Explain, faces: np.ndarray, model: Path) -> dict:
-    """All curves and the shuffled weights of `model`, the file that `explain` runs; plain numbers for JSON."""
+    """All curves and the shuffled weights for faces uint8 (n, 48, 48, 1); plain numbers for JSON.
+
+    `model` is the file that `explain` runs.
+    """
     probabilities, heatmaps = in_batches(explain, faces, "faces")
     answers = probabilities.argmax(1)
     maps = heatmaps[np.arange(len(faces)), answers]
@@ -59,8 +63,8 @@ def measure(explain: Explain, faces: np.ndarray, model: Path) -> dict:
     }
 
 
-def passes(result: dict) -> list[str]:
-    """The promises that are not kept, in words; none is what there should be."""
+def failures(result: dict) -> list[str]:
+    """A sentence for each requirement that is not met."""
     broken = []
     for curve, leads in result["lead"].items():
         for rival, words in _RIVALS.items():
@@ -84,32 +88,32 @@ def passes(result: dict) -> list[str]:
 
 
 def orders(maps: np.ndarray) -> dict[str, np.ndarray]:
-    """Ours and its rivals as orders of pixels, from the answers' maps (n, h, w); see `hottest_first`.
+    """Orders of pixels (see `highest_first`) for our maps (n, h, w), and for the maps to compare them with.
 
-    A random map of the same size, a blob (whose width is of no account: the order is by distance from the centre),
-    and, where there is one, our map at half its size.
+    Those are a random map of the same size, a centred blob (pixels sorted by distance from the centre), and our map at
+    half its size where that is possible.
     """
     random = np.random.default_rng(0)
     from_centre = np.hypot(*np.meshgrid(*[np.arange(SIZE) - (SIZE - 1) / 2] * 2))
     blob = from_centre.ravel().argsort(kind="stable").argsort().astype(np.int16)
     made = {
-        "ours": hottest_first(maps),
-        "random": hottest_first(random.random(maps.shape, np.float32)),
+        "ours": highest_first(maps),
+        "random": highest_first(random.random(maps.shape, np.float32)),
         "blob": np.broadcast_to(blob, (len(maps), SIZE * SIZE)),
     }
     if all(side % 2 == 0 for side in maps.shape[1:]):
-        made["halved"] = hottest_first(halved(maps))
+        made["halved"] = highest_first(halved(maps))
     return made
 
 
 def halved(maps: np.ndarray) -> np.ndarray:
-    """Maps (n, h, w) with each two by two cells made one, their mean."""
+    """Maps (n, h / 2, w / 2): the mean of each two by two cells of maps (n, h, w)."""
     count, height, width = maps.shape
     return maps.reshape(count, height // 2, 2, width // 2, 2).mean((2, 4))
 
 
-def hottest_first(maps: np.ndarray) -> np.ndarray:
-    """Each pixel's place in its face's order, int16 (n, 48 * 48), 0 the hottest, of maps (n, h, w)."""
+def highest_first(maps: np.ndarray) -> np.ndarray:
+    """The rank of each pixel, int16 (n, 48 * 48), 0 for the highest, by maps (n, h, w)."""
     random = np.random.default_rng(1)
     ties = random.random(maps.shape, np.float32)
     places = np.empty((len(maps), SIZE * SIZE), np.int16)
@@ -123,10 +127,10 @@ def hottest_first(maps: np.ndarray) -> np.ndarray:
 
 
 def compare(explain: Explain, faces: np.ndarray, answers: np.ndarray, by_name: dict[str, np.ndarray]) -> dict:
-    """Every curve for every order of pixels, the area under it, and by how much `ours` leads each other order.
+    """Every curve for every order of pixels, its mean height, and by how much `ours` leads each other order.
 
-    Areas are means over the shares, so 0..1 like a probability; leads are differences of them, positive where ours is
-    the more faithful, with a bootstrap interval over faces.
+    The mean height (`area`, 0..1) is the area under the curve divided by its width. A lead is a difference of two,
+    positive where ours is more faithful, with a bootstrap interval over faces.
     """
     jobs = [(curve, name) for curve in CURVES for name in by_name]
     result: dict[str, dict[str, dict]] = {key: {curve: {} for curve in CURVES} for key in ("curves", "area", "lead")}
@@ -142,11 +146,11 @@ def compare(explain: Explain, faces: np.ndarray, answers: np.ndarray, by_name: d
 
 
 def _curve(explain: Explain, faces: np.ndarray, answers: np.ndarray, places: np.ndarray, curve: str) -> np.ndarray:
-    """Probability of the unchanged face's answer (shares, n) as the share of changed pixels grows."""
+    """Probability of the unchanged face's answer, (shares, n), for each share of changed pixels."""
     found = []
     for share in SHARES:
         count = round(share * SIZE * SIZE)
-        chosen = (places >= SIZE * SIZE - count if curve == "road_coldest" else places < count).reshape(-1, SIZE, SIZE)
+        chosen = (places >= SIZE * SIZE - count if curve == "road_lowest" else places < count).reshape(-1, SIZE, SIZE)
         if curve == "deletion":
             changed = greyed(faces, chosen)
         elif curve == "insertion":
@@ -163,15 +167,15 @@ def greyed(faces: np.ndarray, removed: np.ndarray) -> np.ndarray:
 
 
 def blurred(faces: np.ndarray) -> np.ndarray:
-    """Faces uint8 (n, 48, 48, 1) without what is finer than BLUR_PIXELS."""
+    """Faces uint8 (n, 48, 48, 1) after a Gaussian blur of BLUR_PIXELS."""
     smooth = gaussian_filter(faces.astype(np.float32), (0, BLUR_PIXELS, BLUR_PIXELS, 0))
     return np.rint(smooth).astype(np.uint8)
 
 
 def _lead(differences: np.ndarray) -> dict:
-    """Mean of paired differences (n,) and its 95 % interval from faces drawn again."""
-    drawn = np.random.default_rng(2).integers(0, len(differences), (RESAMPLES, len(differences)))
-    low, high = np.quantile(differences[drawn].mean(1), (0.025, 0.975))
+    """Mean of paired differences (n,) and its 95 % percentile bootstrap interval (Efron 1979)."""
+    found = bootstrap((differences,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(2))
+    low, high = found.confidence_interval
     return {"mean": float(differences.mean()), "interval_95": [float(low), float(high)]}
 
 

@@ -4,14 +4,14 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import solveh_banded
 
-# Rong et al. add noise of a hundredth of the grey scale, so that what was filled in cannot be told by its smoothness.
+# Rong et al. add noise of a hundredth of the grey scale, so that filled-in pixels are not recognisable by smoothness.
 NOISE = 2.55
 
 
 def imputed(faces: np.ndarray, removed: np.ndarray) -> np.ndarray:
-    """Faces uint8 (n, h, w, 1) with the pixels of a mask (n, h, w) filled in from around them, and noise on those.
+    """Faces uint8 (n, h, w, 1) with the pixels of a mask bool (n, h, w) filled in from their neighbours, with noise.
 
-    At least one pixel of each face has to be left.
+    At least one pixel of each face has to be outside the mask.
     """
     noise = NOISE * np.random.default_rng(3).standard_normal(removed.shape)
     filled = fill(faces[..., 0], removed) + np.where(removed, noise, 0)
@@ -21,9 +21,9 @@ def imputed(faces: np.ndarray, removed: np.ndarray) -> np.ndarray:
 def fill(grey: np.ndarray, removed: np.ndarray) -> np.ndarray:
     """Each removed pixel becomes the weighted mean of its eight neighbours, removed or not; float64 (n, h, w).
 
-    Neighbours beside a pixel weigh twice those across a corner (1/6 and 1/12, Rong et al. 2022), those outside the
-    picture nothing. The sparse linear system is symmetric positive definite, and its band no wider than a line of
-    pixels: a banded Cholesky solution takes a quarter of the time of the general sparse one.
+    Direct neighbours have the weight 1/6, diagonal ones 1/12 (Rong et al. 2022), those outside the picture none. The
+    linear system is symmetric positive definite with a band as wide as a line of pixels: banded Cholesky takes a
+    quarter of the time of a general sparse solver.
     """
     height, width = grey.shape[1:]
     weights = _neighbours(height, width)
@@ -33,7 +33,7 @@ def fill(grey: np.ndarray, removed: np.ndarray) -> np.ndarray:
     filled = []
     for face, mask in zip(grey.reshape(len(grey), -1), removed.reshape(len(grey), -1), strict=True):
         known = np.where(mask, 0.0, face)
-        # What is known is an equation too (x = known), so that every face has the same band.
+        # Known pixels have an equation too (x = known), so that the matrix of every face has the same band.
         matrix = np.zeros((width + 2, mask.size))
         matrix[0] = np.where(mask, total, 1)
         for k, band in bands.items():

@@ -14,15 +14,15 @@ from service.classifier import EmotionClassifier
 
 SHUFFLES = 5
 SHUFFLE_FACES = 200
-# Under a tenth (0.3 squared) of the order of a map's cells is then left of what the trained weights gave.
+# Then less than a tenth (0.3 squared) of the variance in rank is explained by the map of the trained weights.
 MAX_RANK_CORRELATION = 0.3
 
 
 def randomisation(model: Path, faces: np.ndarray, answers: np.ndarray, maps: np.ndarray) -> dict:
-    """How like their true selves the answers' maps (n, h, w) stay as ever more layers' weights are shuffled.
+    """Rank correlation of the answers' maps (n, h, w) with those after shuffling the weights of more and more layers.
 
-    From the linear layer down, each level on top of those before. `between_faces` is what two true maps of different
-    faces have in common.
+    The order is from the linear layer down to the stem, cumulative. `between_faces` is the correlation of the unchanged
+    maps of different faces. Plain numbers for JSON.
     """
     graph = onnx.load(model)
     alike: dict[str, list[float]] = {level: [] for level in layers(graph)}
@@ -38,20 +38,20 @@ def randomisation(model: Path, faces: np.ndarray, answers: np.ndarray, maps: np.
 
 
 def layers(graph: onnx.ModelProto) -> dict[str, list[onnx.TensorProto]]:
-    """Weights and biases that the heatmaps come from by part of the network, the last part first."""
+    """Weights and biases that the heatmaps depend on, by part of the network, last part first."""
     tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
     parts: dict[str, list[onnx.TensorProto]] = {"linear": []}
     for node in reversed(graph.graph.node):
         if node.op_type == "Conv":
             for tensor in (tensors[name] for name in node.input[1:]):
-                # The linear layer makes heatmaps as a convolution that has no block's name.
+                # The linear layer is in the graph as a convolution without the name of a block.
                 named = re.search(r"stem|stage\d+_block\d+", tensor.name)
                 parts.setdefault(named[0] if named else "linear", []).append(tensor)
     return parts
 
 
 def shuffled(graph: onnx.ModelProto, seed: int, faces: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Each level of the cascade with the heatmaps (n, classes, h, w) that the network gives then."""
+    """Each level of the cascade, with the heatmaps (n, classes, h, w) after it."""
     random = np.random.default_rng(seed)
     changed = onnx.ModelProto()
     changed.CopyFrom(graph)
@@ -67,7 +67,7 @@ def shuffled(graph: onnx.ModelProto, seed: int, faces: np.ndarray) -> Iterator[t
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's between the cells of two maps, mean over n pairs (n, h, w); 0 where a map is flat."""
+    """Spearman's rank correlation of two maps, mean over n pairs (n, h, w); 0 where a map is constant."""
     first, second = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (one, other))
     first, second = (ranks - ranks.mean(1, keepdims=True) for ranks in (first, second))
     below = np.sqrt((first**2).sum(1) * (second**2).sum(1))

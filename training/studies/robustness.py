@@ -1,10 +1,6 @@
-"""Faces as they come, not only as FER-2013 crops them: how much accuracy each change of the picture costs.
+"""How much accuracy each change of the picture costs: real faces are not all cropped and lit like the data's.
 
-Every condition is the same faces changed in one way, so a loss is a difference on the same faces.
-
-Where a change needs pixels from beyond the picture, the edge pixels go on, as `service.images.cut` does at the edge
-of a photo. A photo would have the rest of the head there, which the crops have lost. Reflecting is what the training's
-own augmentation does, so it would measure the network on pictures of a kind that it has practised.
+Every condition changes the same faces in one way, so each loss is a difference on the same faces.
 """
 
 import itertools
@@ -36,14 +32,14 @@ Answer = Callable[[np.ndarray], np.ndarray]
 """Faces uint8 (n, h, w, 1) to probabilities (n, classes)."""
 
 ALLOWED_POINTS, ALLOWED_POINTS_SMALL = 5.0, 10.0
-# Mean absolute difference of a probability between a face and its mirror image.
+# Largest mean absolute difference of a probability between a face and its mirror image.
 ALLOWED_MIRROR_DIFFERENCE = 0.02
 CUT = "cut by Haar from a larger picture"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A change, the accuracy that it may cost, and, where it is drawn at random, the ends of what is drawn."""
+    """A change, the accuracy that it may cost in points, and, for a random change, its extreme cases."""
 
     name: str
     change: Change
@@ -52,25 +48,25 @@ class Condition:
 
 
 def measure(answer: Answer, faces: np.ndarray, labels: np.ndarray, crop_margin: float) -> dict:
-    """Accuracy of the faces as they are and under every condition; plain numbers for JSON."""
+    """Accuracy of faces uint8 (n, h, w, 1) unchanged and under every condition; plain numbers for JSON."""
     probabilities = answer(faces)
-    right = probabilities.argmax(1) == labels
+    correct = probabilities.argmax(1) == labels
     mirrored = answer(np.ascontiguousarray(faces[:, :, ::-1]))
     cut, rows = recut(faces, crop_margin)
-    found = answer(cut).argmax(1) == labels[rows] if len(rows) else right[rows]
+    found = answer(cut).argmax(1) == labels[rows] if len(rows) else correct[rows]
     return {
         "faces": len(labels),
-        "clean": float(right.mean()),
+        "clean": float(correct.mean()),
         "mirror_difference": float(np.abs(mirrored - probabilities).mean()),
         "conditions": [
-            _compare(CUT, right[rows], found, ALLOWED_POINTS),
-            *(_under(condition, answer, faces, labels, right) for condition in CONDITIONS),
+            compare(CUT, correct[rows], found, ALLOWED_POINTS),
+            *(under(condition, answer, faces, labels, correct) for condition in CONDITIONS),
         ],
     }
 
 
-def passes(result: dict) -> list[str]:
-    """The promises that the figures break, a sentence each; none is a pass."""
+def failures(result: dict) -> list[str]:
+    """A sentence for each requirement that the figures do not meet."""
     broken = []
     for row in result["conditions"]:
         if row["faces"] == 0:
@@ -87,27 +83,28 @@ def passes(result: dict) -> list[str]:
     return broken
 
 
-def _under(condition: Condition, answer: Answer, faces: np.ndarray, labels: np.ndarray, right: np.ndarray) -> dict:
+def under(condition: Condition, answer: Answer, faces: np.ndarray, labels: np.ndarray, correct: np.ndarray) -> dict:
+    """One row of `conditions`; `correct` (n,) says which faces are answered correctly when unchanged."""
     changed = answer(condition.change(faces)).argmax(1) == labels
-    row = _compare(condition.name, right, changed, condition.allowed_points)
+    row = compare(condition.name, correct, changed, condition.allowed_points)
     if not condition.extremes:
         return row
     ends = [
-        _compare(name, right, answer(change(faces)).argmax(1) == labels, None) for name, change in condition.extremes
+        compare(name, correct, answer(change(faces)).argmax(1) == labels, None) for name, change in condition.extremes
     ]
     worst = max(ends, key=lambda end: end["loss_points"])
     return row | {"worst": {key: worst[key] for key in ("name", "accuracy", "loss_points")}}
 
 
-def _compare(name: str, before: np.ndarray, after: np.ndarray, allowed_points: float | None) -> dict:
-    """What is right before and after a change, of the same faces; no faces have no accuracy."""
+def compare(name: str, before: np.ndarray, after: np.ndarray, allowed_points: float | None) -> dict:
+    """Accuracy before and after a change, from whether each face is correct (n,); None where n is 0."""
     count = len(before)
     return {
         "name": name,
         "faces": count,
         "clean": float(before.mean()) if count else None,
         "accuracy": float(after.mean()) if count else None,
-        # From whole numbers, so that a loss of exactly what is allowed is allowed.
+        # Computed from whole numbers, so that a loss of exactly the limit is allowed.
         "loss_points": 100 * (int(before.sum()) - int(after.sum())) / count if count else None,
         "allowed_points": allowed_points,
     }

@@ -1,4 +1,4 @@
-"""How accuracy depends on the picture: by quarter of the faces' brightness and of their sharpness."""
+"""How accuracy depends on picture quality: by quarters of the faces sorted by brightness and by sharpness."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from service import images
 from training.release import metrics
 
 QUARTERS = 4
-# Measured on the crop that the network sees, as the service does.
+# Measured on the crop, as the service does.
 QUALITIES: dict[str, Callable[[np.ndarray], float]] = {
     "brightness": images.brightness,
     "sharpness": images.sharpness,
@@ -21,7 +21,7 @@ def measure(faces: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) ->
     Faces uint8 (n, h, w, 1), labels (n,), probabilities (n, classes). Raises ValueError for fewer faces than quarters.
     """
     if len(labels) < QUARTERS:
-        raise ValueError(f"{len(labels)} faces cannot be parted into quarters.")
+        raise ValueError(f"{len(labels)} faces cannot be divided into quarters.")
     right = probabilities.argmax(1) == labels
     parts = {}
     for name, quality in QUALITIES.items():

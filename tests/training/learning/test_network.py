@@ -51,7 +51,7 @@ def test_squeeze_and_excitation_is_two_linear_layers_for_each_block() -> None:
 
 
 def test_an_oriented_network_sees_the_brighter_half_on_the_left(splits: dict[str, Split]) -> None:
-    faces = splits["PublicTest"].faces.copy()
+    faces = splits["validation"].faces.copy()
     faces[::2, :, :24] //= 2
     faces[1::2, :, 24:] //= 2
     shape = replace(TINY, fine=True)
@@ -73,7 +73,7 @@ def test_an_oriented_network_sees_the_brighter_half_on_the_left(splits: dict[str
 @pytest.mark.parametrize(("fine", "squeeze"), [(False, 0), (True, 0), (True, 2)])
 def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split], fine: bool, squeeze: int) -> None:
     model = network.build(replace(TINY, fine=fine, squeeze=squeeze), oriented=True)
-    logits, features = model(splits["PublicTest"].faces)
+    logits, features = model(splits["validation"].faces)
     kernel, bias = model.get_layer("logits").get_weights()
     np.testing.assert_allclose(logits, features.numpy().mean((1, 2)) @ kernel + bias, atol=1e-5)
     np.testing.assert_allclose(network.head(model, features), logits, atol=1e-5)

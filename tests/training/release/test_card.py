@@ -1,23 +1,71 @@
-"""The shipped card is what its metrics.json makes, and it tells what was done to the answers."""
+"""The shipped card is what its metrics.json gives, and it says what applies to its data."""
 
 import json
 from pathlib import Path
+
+import pytest
 
 from training.release import card
 
 MODELS = Path(__file__).parents[3] / "models"
 
 
-def test_the_shipped_card_is_made_of_its_figures() -> None:
-    figures = json.loads((MODELS / "metrics.json").read_text())
+@pytest.fixture
+def figures() -> dict:
+    return json.loads((MODELS / "metrics.json").read_text())
+
+
+def test_the_shipped_card_is_made_of_its_figures(figures: dict) -> None:
     assert card.render(figures) == (MODELS / "MODEL_CARD.md").read_text()
 
 
-def test_what_became_of_the_logits_is_told() -> None:
-    figures = json.loads((MODELS / "metrics.json").read_text())
+def test_it_opens_with_what_the_model_does(figures: dict) -> None:
+    lines = card.render(figures).splitlines()
+    assert lines[2].startswith("This model looks at a grey picture of one face and says which of 7 facial expressions")
+    assert (
+        lines[3]
+        == "It gives a probability for each of them, and a heatmap of the parts of the picture that speak for it."
+    )
+
+
+def test_what_became_of_the_logits_is_told(figures: dict) -> None:
     figures["model"]["temperatures"] = [1.0, 2.0, 0.5, 1.25, 1.0, 1.0, 1.0]
     assert "temperatures (angry 1.00, disgust 2.00, fear 0.50, happy 1.25, sad 1.00," in card.render(figures)
     figures["model"]["offsets"] = [0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.26]
     assert "after adding to logits (disgust +0.50, neutral +0.26);" in card.render(figures)
     figures["model"]["offsets"] = [0.0] * 7
     assert "adding to logits" not in card.render(figures)
+
+
+def test_only_fer2013_has_fer2013_s_facts(figures: dict) -> None:
+    assert "FER-2013 (Goodfellow et al. 2013" in card.render(figures)
+    assert "fear, sad, angry and neutral" in card.render(figures)
+    assert "### Validation (PublicTest)" in card.render(figures)
+    # A folder may have FER-2013's name and other labels.
+    figures["model"] |= {"labels": ["a", "b"], "offsets": [0.0] * 2, "temperatures": [1.0] * 2}
+    figures["splits"] = {}
+    assert "Goodfellow" not in card.render(figures)
+
+
+def test_a_mean_of_runs_is_told(figures: dict) -> None:
+    figures["training"]["averaged_with"] = [{"share": 0.5, "seed": 9, "epoch": 1}]
+    text = " ".join(card.render(figures).split())
+    assert "averaged with that of other runs (50% seed 9 after epoch 1; model soup" in text
+    figures["training"]["averaged_with"] = []
+    assert "averaged with" not in card.render(figures)
+
+
+def test_parts_that_were_not_measured_are_left_out(figures: dict) -> None:
+    for name in ("robustness", "explanations", "int8", "duplicates"):
+        del figures[name]
+    for section in figures["splits"].values():
+        for name in ("slices", "without_copies", "voters"):
+            del section[name]
+    figures["training"] = None
+    text = card.render(figures)
+    titles = [line for line in text.splitlines() if line.startswith("#")]
+    assert titles[1:] == [
+        *("## Intended use", "## Not for", "## Figures", "### Validation (PublicTest)", "### Test (PrivateTest)"),
+        *("## Data", "## Limits", "## Origin"),
+    ]
+    assert "\n\n\n" not in text

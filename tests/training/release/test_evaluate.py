@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from service.classifier import EmotionClassifier
+from tests.training.onnx_files import metadata, with_metadata
 from training.data.dataset import Dataset
 from training.learning import checkpoints
 from training.release import evaluate
@@ -20,10 +20,10 @@ def model(model_path: Path, tmp_path: Path) -> Path:
 
 
 def test_figures_are_those_of_the_file(model: Path, data: Dataset) -> None:
-    figures = evaluate.evaluate(model, data, "PublicTest")
-    section = figures["splits"]["PublicTest"]
-    answers = EmotionClassifier(model).classify(data.public_test.faces).probabilities.argmax(1)
-    right = int((answers == data.public_test.labels).sum())
+    figures = evaluate.evaluate(model, data, "validation")
+    section = figures["splits"]["validation"]
+    answers = EmotionClassifier(model).classify(data.validation.faces).probabilities.argmax(1)
+    right = int((answers == data.validation.labels).sum())
     assert section["accuracy"] == right / 42
     assert np.trace(section["confusion"]) == right
     assert figures["model"]["bytes"] == model.stat().st_size
@@ -35,55 +35,73 @@ def test_figures_are_those_of_the_file(model: Path, data: Dataset) -> None:
     card = (model.parent / "MODEL_CARD.md").read_text()
     assert f"**{right / 42:.2%}**" in card
     assert "Article 5(1)(f)" in card
-    assert "PrivateTest, " not in card.split("## Figures")[1].split("## Data")[0]
+    assert "### Test" not in card
     assert "trained from random weights" in card
-    assert evaluate.words("PublicTest", figures).startswith(f"PublicTest: accuracy {right / 42:.2%}")
+    assert evaluate.summary("validation", figures).startswith(f"validation: accuracy {right / 42:.2%}")
 
 
 def test_splits_are_merged_and_another_file_begins_anew(model: Path, data: Dataset) -> None:
-    evaluate.evaluate(model, data, "PublicTest")
-    both = evaluate.evaluate(model, data, "PrivateTest")
-    assert set(both["splits"]) == {"PublicTest", "PrivateTest"}
-    assert both["splits"]["PrivateTest"]["faces"] == 21
+    evaluate.evaluate(model, data, "validation")
+    both = evaluate.evaluate(model, data, "test")
+    assert set(both["splits"]) == {"validation", "test"}
+    assert both["splits"]["test"]["faces"] == 21
 
-    graph = onnx.load(model)
-    onnx.helper.set_model_props(
-        graph, {entry.key: entry.value for entry in graph.metadata_props} | {"version": "another"}
-    )
-    onnx.save(graph, model)
-    assert set(evaluate.evaluate(model, data, "PrivateTest")["splits"]) == {"PrivateTest"}
+    with_metadata(model, model, metadata(model) | {"version": "another"})
+    assert set(evaluate.evaluate(model, data, "test")["splits"]) == {"test"}
 
 
 def test_a_file_tells_how_it_was_trained(model: Path, run: Path) -> None:
-    told = evaluate.story(model)
+    told = evaluate.training_record(model)
     assert told is not None
     assert told.pop("mirror_difference_unoriented") > 0
-    assert told == checkpoints.story(run)
+    assert told == checkpoints.training_record(run)
 
 
 def test_a_file_that_the_service_refuses_is_a_sentence(model: Path, data: Dataset) -> None:
     model.write_bytes(b"no model")
     with pytest.raises(ValueError, match="is not an ONNX file"):
-        evaluate.evaluate(model, data, "PublicTest")
+        evaluate.evaluate(model, data, "validation")
 
 
 def test_a_file_that_tells_nothing_of_its_training_is_measured(model: Path, data: Dataset) -> None:
-    graph = onnx.load(model)
     unsaid = ("training", "offsets", "temperatures")
-    words = {entry.key: entry.value for entry in graph.metadata_props if entry.key not in unsaid}
-    del graph.metadata_props[:]
-    onnx.helper.set_model_props(graph, words)
-    onnx.save(graph, model)
-    found = evaluate.evaluate(model, data, "PublicTest")
+    with_metadata(model, model, {key: value for key, value in metadata(model).items() if key not in unsaid})
+    found = evaluate.evaluate(model, data, "validation")
     assert found["training"] is None
     assert found["model"]["offsets"] == [0.0] * 7
     assert found["model"]["temperatures"] == [found["model"]["temperature"]] * 7
     assert "## Recipe" not in (model.parent / "MODEL_CARD.md").read_text()
 
 
+def test_an_older_file_is_read(model: Path, run: Path) -> None:
+    """It has another name for the threshold, and FER-2013's names of the splits."""
+    found, today = metadata(model), evaluate.describe(model)
+    record, data = json.loads(found["training"]), json.loads(found["data"])
+    for epoch in record["history"]:
+        for name in ("loss", "accuracy"):
+            epoch[f"public_{name}"] = epoch.pop(f"validation_{name}")
+    data["faces"] = dict(zip(("Training", "PublicTest", "PrivateTest"), data["faces"].values(), strict=True))
+    found["plausible_threshold"] = found.pop("prediction_set_threshold")
+    with_metadata(model, model, found | {"training": json.dumps(record), "data": json.dumps(data)})
+    told = evaluate.describe(model)
+    assert {key for key in told if told[key] != today[key]} == {"sha256", "bytes"}
+    record_now = evaluate.training_record(model)
+    assert record_now is not None
+    assert record_now["history"] == checkpoints.training_record(run)["history"]
+
+
+def test_seconds_are_those_of_all_runs_of_a_mean(model: Path, run: Path) -> None:
+    found = metadata(model)
+    record = json.loads(found["training"]) | {"averaged_with": [{"seconds": 5.0}]}
+    alone = sum(epoch["seconds"] for epoch in record["history"])
+    with_metadata(model, model, found | {"training": json.dumps(record)})
+    summary = evaluate.training_summary(model)
+    assert summary is not None
+    assert summary["seconds"] == pytest.approx(alone + 5)
+    assert summary["epochs"] == 4
+
+
 def test_a_file_without_its_size_is_named(model: Path) -> None:
-    graph = onnx.load(model)
-    del graph.metadata_props[:]
-    onnx.save(graph, model)
+    with_metadata(model, model, {})
     with pytest.raises(ValueError, match="carries no 'parameters' metadata"):
         evaluate.describe(model)

@@ -48,29 +48,29 @@ def test_threshold_is_the_conformal_rank() -> None:
     own = np.linspace(0.1, 0.9, 9)
     probabilities, labels = np.stack([own, 1 - own], axis=1), np.zeros(9, int)
     # ceil(10 x 0.9) = 9th largest of nine; ceil(10 x 0.5) = 5th.
-    assert metrics.plausible_threshold(probabilities, labels, 0.9) == pytest.approx(0.1)
-    assert metrics.plausible_threshold(probabilities, labels, 0.5) == pytest.approx(0.5)
-    # Eight faces cannot promise 90 %: every label is plausible then.
-    assert metrics.plausible_threshold(probabilities[:8], labels[:8], 0.9) == 0
+    assert metrics.prediction_set_threshold(probabilities, labels, 0.9) == pytest.approx(0.1)
+    assert metrics.prediction_set_threshold(probabilities, labels, 0.5) == pytest.approx(0.5)
+    # Eight faces are too few for 90 %: then every label is in the set.
+    assert metrics.prediction_set_threshold(probabilities[:8], labels[:8], 0.9) == 0
 
 
 def test_threshold_covers_new_faces_as_promised() -> None:
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(7), 8000)
     labels = (probabilities.cumsum(1) > random.random((8000, 1))).argmax(1)
-    threshold = metrics.plausible_threshold(probabilities[:4000], labels[:4000], 0.9)
-    assert metrics.label_sets(probabilities[4000:], labels[4000:], threshold)["coverage"] == pytest.approx(
+    threshold = metrics.prediction_set_threshold(probabilities[:4000], labels[:4000], 0.9)
+    assert metrics.prediction_sets(probabilities[4000:], labels[4000:], threshold)["coverage"] == pytest.approx(
         0.9, abs=0.015
     )
 
 
-def test_label_sets() -> None:
-    assert metrics.label_sets(PROBABILITIES, LABELS, 0.3) == {
+def test_prediction_sets() -> None:
+    assert metrics.prediction_sets(PROBABILITIES, LABELS, 0.3) == {
         "coverage": 1.0,
         "mean_size": 1.25,
         "single": 0.75,
         "accuracy_where_single": 1.0,
     }
     # The answer is always in its set; with no threshold everything is.
-    assert metrics.label_sets(PROBABILITIES, LABELS, 1.1)["single"] == 1
-    assert metrics.label_sets(PROBABILITIES, LABELS, 0.0)["accuracy_where_single"] is None
+    assert metrics.prediction_sets(PROBABILITIES, LABELS, 1.1)["single"] == 1
+    assert metrics.prediction_sets(PROBABILITIES, LABELS, 0.0)["accuracy_where_single"] is None

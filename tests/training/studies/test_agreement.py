@@ -5,16 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from tests.training.csv_files import votes_of
 from training.data.dataset import LABELS
-from training.data.votes import VOTE_COLUMNS
 from training.release import metrics
 from training.studies import agreement
 from training.studies.figures.agreement import draw_agreement
-
-
-def votes_of(**counts: int) -> list[int]:
-    return [counts.get(name, 0) for name in VOTE_COLUMNS]
-
 
 # label, votes, answer
 FACES = (

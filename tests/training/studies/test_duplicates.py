@@ -69,32 +69,32 @@ def test_finds_each_kind_of_copy_and_no_more(pairs: duplicates.Pairs) -> None:
         (TRAINING + 3, TRAINING + PUBLIC + 0): "exact",
         (4, TRAINING + PUBLIC + 1): "exact",
     }
-    assert pairs.likeness.min() >= duplicates.ALIKE
+    assert pairs.similarity.min() >= duplicates.SIMILAR
 
 
 def test_counts_by_splits(pairs: duplicates.Pairs, data: Dataset) -> None:
     counted = duplicates.count(pairs, data)
     assert json.loads(json.dumps(counted)) == counted
-    assert counted["splits"]["Training x PublicTest"] == {
+    assert counted["splits"]["train x validation"] == {
         "pairs": 4,
         "exact": 1,
         "near": 2,
         "mirrored": 1,
         "other_label": 1,
         "other_label_exact": 0,
-        "faces": {"Training": 4, "PublicTest": 4},
+        "faces": {"train": 4, "validation": 4},
     }
-    across = counted["splits"]["PublicTest x PrivateTest"]
+    across = counted["splits"]["validation x test"]
     assert (across["pairs"], across["other_label"], across["other_label_exact"]) == (1, 1, 1)
-    assert counted["splits"]["Training x PrivateTest"]["exact"] == 1
-    assert counted["splits"]["Training"] == {
+    assert counted["splits"]["train x test"]["exact"] == 1
+    assert counted["splits"]["train"] == {
         "pairs": 0,
         "exact": 0,
         "near": 0,
         "mirrored": 0,
         "other_label": 0,
         "other_label_exact": 0,
-        "faces": {"Training": 0},
+        "faces": {"train": 0},
     }
 
 
@@ -102,10 +102,10 @@ def test_faces_without_a_copy_elsewhere(pairs: duplicates.Pairs, data: Dataset) 
     def kept(split: str, *others: str) -> list[int]:
         return np.flatnonzero(duplicates.unseen(pairs, data, split, others)).tolist()
 
-    assert kept("PublicTest", "Training") == [3]
-    assert kept("PublicTest", "Training", "PrivateTest") == []
-    assert kept("PrivateTest", "Training") == [0, 2]
-    assert kept("Training", "PublicTest") == [3, 4]
+    assert kept("validation", "train") == [3]
+    assert kept("validation", "train", "test") == []
+    assert kept("test", "train") == [0, 2]
+    assert kept("train", "validation") == [3, 4]
 
 
 def test_within_a_split_the_first_of_each_stays() -> None:
@@ -114,9 +114,9 @@ def test_within_a_split_the_first_of_each_stays() -> None:
     data = Dataset(Split(faces, np.zeros(4, int)), other, other, sha256="", name="faces", labels=LABELS)
     pairs = duplicates.find(data)
     counted = duplicates.count(pairs, data)["splits"]
-    assert (counted["Training"]["pairs"], counted["Training"]["exact"]) == (3, 1)
-    assert counted["Training"]["faces"] == {"Training": 3}
-    assert duplicates.unseen(pairs, data, "Training", ("Training",)).tolist() == [True, True, False, False]
+    assert (counted["train"]["pairs"], counted["train"]["exact"]) == (3, 1)
+    assert counted["train"]["faces"] == {"train": 3}
+    assert duplicates.unseen(pairs, data, "train", ("train",)).tolist() == [True, True, False, False]
 
 
 def test_blocks_do_not_part_pairs(data: Dataset, pairs: duplicates.Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,4 +135,4 @@ def test_figure_shows_training_beside_public_test_only(pairs: duplicates.Pairs, 
     assert len(shown) == 3
     assert [title.split("\n")[1] for title in shown] == ["surprise", "disgust | fear", "fear"]
     left = drawn.axes[0].images[0].get_array()[:, :48]
-    np.testing.assert_array_equal(left, data.training.faces[5, :, :, 0])
+    np.testing.assert_array_equal(left, data.train.faces[5, :, :, 0])

@@ -3,13 +3,12 @@
 import json
 import math
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from service.images import Box
-from training.data.load import load
+from training.data.dataset import Dataset
 from training.studies import changes, robustness
 from training.studies.figures.robustness import draw_robustness
 
@@ -61,7 +60,7 @@ def test_losses_by_hand(faces: np.ndarray) -> None:
         "loss_points": None,
         "allowed_points": 5,
     }
-    assert robustness.passes(result) == [
+    assert robustness.failures(result) == [
         f"{robustness.CUT}: no face was found",
         "darker by half: 50.0 points are lost, 5 are allowed",
         "brighter by half: 50.0 points are lost, 5 are allowed",
@@ -86,7 +85,7 @@ def test_the_worst_extreme_is_the_one_that_costs_most() -> None:
             ("up", partial(changes.move, down=-0.15)),
         ),
     )
-    row = robustness._under(ends, strip, faces, np.zeros(2, int), np.ones(2, bool))
+    row = robustness.under(ends, strip, faces, np.zeros(2, int), np.ones(2, bool))
     assert row["loss_points"] == 0
     assert row["worst"] == {"name": "up", "accuracy": 0.0, "loss_points": 100.0}
 
@@ -98,18 +97,18 @@ def test_mirror_difference_is_the_mean_over_faces_and_labels() -> None:
     # The first face turns from (1, 0) to (0, 1), the second stays at (0.5, 0.5).
     result = robustness.measure(left_or_right, faces, np.array([0, 0]), MARGIN)
     assert result["mirror_difference"] == 0.5
-    assert "mirrored: probabilities differ by 0.5000, less than 0.02 is allowed" in robustness.passes(result)
+    assert "mirrored: probabilities differ by 0.5000, less than 0.02 is allowed" in robustness.failures(result)
 
 
 @pytest.mark.parametrize(("loss", "broken"), [(5.0, 0), (5.01, 1), (-2.0, 0)])
 def test_a_loss_of_what_is_allowed_passes(loss: float, broken: int) -> None:
     row = {"name": "a", "faces": 100, "clean": 0.7, "accuracy": 0.65, "loss_points": loss, "allowed_points": 5.0}
-    assert len(robustness.passes({"mirror_difference": 0.01, "conditions": [row]})) == broken
+    assert len(robustness.failures({"mirror_difference": 0.01, "conditions": [row]})) == broken
 
 
 def test_a_loss_of_exactly_the_limit_is_no_rounding_error() -> None:
     before, after = np.arange(100) < 70, np.arange(100) < 65
-    assert robustness._compare("a", before, after, 5.0)["loss_points"] == 5.0
+    assert robustness.compare("a", before, after, 5.0)["loss_points"] == 5.0
 
 
 # --- changes -----------------------------------------------------------------------------------
@@ -184,8 +183,8 @@ def test_overlap() -> None:
     assert changes.overlap(Box(0, 0, 4, 4), Box(0, 0, 4, 4)) == 1
 
 
-def test_real_faces_are_found_and_cut_much_as_they_were(fer2013: Path) -> None:
-    faces = load(fer2013, cache_dir=Path(__file__).parents[3] / ".cache").training.faces[:40]
+def test_real_faces_are_found_and_cut_much_as_they_were(real_data: Dataset) -> None:
+    faces = real_data.train.faces[:40]
     cut, rows = changes.recut(faces, MARGIN)
     assert 20 <= len(rows) == len(cut)
     assert cut.dtype == np.uint8

@@ -44,7 +44,7 @@ def test_equal_faces_still_fill_every_quarter() -> None:
 
 
 def test_too_few_faces_is_a_sentence() -> None:
-    with pytest.raises(ValueError, match="3 faces cannot be parted"):
+    with pytest.raises(ValueError, match="3 faces cannot be divided"):
         slices.measure(faces_of([1, 2, 3]), np.zeros(3, int), np.tile([0.9, 0.1], (3, 1)))
 
 

@@ -13,19 +13,22 @@ from sklearn.metrics import classification_report
 from tqdm import tqdm
 
 from training.data.dataset import SIZE, Dataset, Split
+from training.release import evaluate
 from training.release.figures.style import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL, bars_size, save, show_face
 
 GALLERY_PAIRS = 4
 
 
 def draw_model(path: Path, data: Dataset, folder: Path) -> list[Path]:
-    """Confusion matrix, classification report and a Grad-CAM gallery per class; PublicTest, as the service runs it."""
-    from training.release.evaluate import answer, check_labels, open_model
+    """Write confusion matrix, classification report and a Grad-CAM gallery per class, of the validation split.
 
-    classifier = open_model(path)
-    check_labels(classifier, data)
-    labels, split = classifier.contract.labels, data.public_test
-    probabilities = answer(classifier, split.faces, "PublicTest")
+    The file runs through the service's classifier. Returns the paths. Raises ValueError for a file that the service
+    refuses or whose labels are not the data's.
+    """
+    classifier = evaluate.open_model(path)
+    evaluate.check_labels(classifier, data)
+    labels, split = classifier.contract.labels, data.validation
+    probabilities = evaluate.probabilities(classifier, split.faces, "validation")
     answers = probabilities.argmax(1)
     folder.mkdir(parents=True, exist_ok=True)
     reports = report(split.labels, answers, labels)
@@ -48,7 +51,7 @@ def draw_model(path: Path, data: Dataset, folder: Path) -> list[Path]:
 
 
 def confusion(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> Figure:
-    """Rows are the given labels: share of the row in colour and per cent, faces below it."""
+    """A row for each label: share of the row by colour and in per cent, with the number of faces below."""
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (truth, answers), 1)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -57,19 +60,22 @@ def confusion(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     for row, column in np.ndindex(*counts.shape):
         colour = "white" if shares[row, column] > 55 else INK
-        axis.text(column, row - 0.08, f"{shares[row, column]:.0f} %", ha="center", va="center", color=colour)
-        axis.text(column, row + 0.25, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7.5)
-    # Longer ones would run into each other.
+        share, number = f"{shares[row, column]:.0f} %", f"{counts[row, column]:,}"
+        # Outside the layout: they lie within the axes, and measuring hundreds of texts takes seconds.
+        inside = {"ha": "center", "va": "center", "color": colour, "in_layout": False}
+        axis.text(column, row - 0.08, share, **inside)
+        axis.text(column, row + 0.25, number, fontsize=7.5, **inside)
+    # Long labels would overlap.
     slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) > 8 else {}
     axis.set_xticks(range(len(labels)), labels, **slant)
     axis.set_yticks(
         range(len(labels)), [f"{name}\n({total:,})" for name, total in zip(labels, counts.sum(1), strict=True)]
     )
-    axis.set_xlabel("answered")
+    axis.set_xlabel("answer")
     axis.set_ylabel("label")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
-    axis.set_title(f"PublicTest: {100 * np.trace(counts) / counts.sum():.1f} % of {counts.sum():,} faces right")
+    axis.set_title(f"Validation: {100 * np.trace(counts) / counts.sum():.1f} % of {counts.sum():,} faces correct")
     figure.colorbar(image, ax=axis, shrink=0.8, label="% of the row").outline.set_visible(False)
     return figure
 
@@ -82,7 +88,7 @@ def report(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> t
 
 
 def report_picture(numbers: dict, labels: tuple[str, ...]) -> Figure:
-    """Precision, recall and F1 of each class side by side."""
+    """Precision, recall and F1 of each class as bars."""
     figure, axis = plt.subplots(figsize=bars_size(labels))
     height = 0.27
     for place, (key, colour) in enumerate((("precision", SOFT), ("recall", BLUE), ("f1-score", ORANGE))):
@@ -96,15 +102,15 @@ def report_picture(numbers: dict, labels: tuple[str, ...]) -> Figure:
     axis.xaxis.grid(True)
     axis.set_axisbelow(True)
     macro = numbers["macro avg"]["f1-score"]
-    axis.set_title(f"PublicTest by class (faces); macro-F1 {macro:.1%}")
+    axis.set_title(f"Validation by class (faces); macro-F1 {macro:.1%}")
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
 def gallery_rows(truth: np.ndarray, answers: np.ndarray, target: int) -> list[tuple[str, np.ndarray]]:
-    """Up to GALLERY_PAIRS faces each: right, missed, and wrongly given this label; drawn with a fixed seed."""
+    """Rows of up to GALLERY_PAIRS faces each: correct, missed, and wrongly given this label; fixed seed."""
     kinds = (
-        ("right", (truth == target) & (answers == target)),
+        ("correct", (truth == target) & (answers == target)),
         ("missed", (truth == target) & (answers != target)),
         ("wrong", (truth != target) & (answers == target)),
     )
@@ -120,11 +126,11 @@ def gallery(
     labels: tuple[str, ...],
     label: str,
 ) -> Figure:
-    """One line per group: each face beside the heatmap of the answer on it. `heatmaps` by row, (classes, h, w)."""
+    """A line for each group: faces beside the heatmaps of their answers. `heatmaps` (classes, h, w) by row of split."""
     # Face, map, and a gap to the next pair.
     widths = (1, 1, 0.12) * GALLERY_PAIRS
     figure, axes = plt.subplots(len(groups), len(widths), figsize=(10, 5.4), width_ratios=widths)
-    titles = {"right": f"{label},\nanswered so", "missed": f"{label},\nmissed", "wrong": f"other,\nanswered\n{label}"}
+    titles = {"correct": f"{label},\ncorrect", "missed": f"{label},\nmissed", "wrong": f"other,\nanswered\n{label}"}
     for line, (name, rows) in zip(axes, groups, strict=True):
         for axis in line:
             axis.axis("off")
@@ -146,12 +152,12 @@ def gallery(
                 loc="center",
                 color=TEAL if answer == truth else RED,
             )
-    figure.suptitle(f"Grad-CAM: {label} (PublicTest, the map is of the answer)", fontweight="bold")
+    figure.suptitle(f"Grad-CAM: {label} (validation; the map is of the answer)", fontweight="bold")
     return figure
 
 
 def _heat(axis: Axes, heatmap: np.ndarray) -> None:
-    """A map (h, w) scaled to its maximum, smooth, hiding the face only where it is hot."""
+    """Draw a map (h, w) over a face, scaled to its maximum, smooth, and transparent where it is low."""
     peak = float(heatmap.max())
     scaled = heatmap / peak if peak > 0 and math.isfinite(peak) else np.zeros_like(heatmap)
     axis.imshow(

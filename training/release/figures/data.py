@@ -15,7 +15,7 @@ SPLIT_COLOURS = dict(zip(SPLITS, (BLUE, TEAL, ORANGE), strict=True))
 
 
 def draw_data(data: Dataset, folder: Path) -> list[Path]:
-    """samples.png and balance.png."""
+    """Write samples.png and balance.png; returns their paths."""
     with mpl.rc_context(STYLE):
         return [
             save(samples(data), folder / "samples.png"),
@@ -24,8 +24,8 @@ def draw_data(data: Dataset, folder: Path) -> list[Path]:
 
 
 def samples(data: Dataset) -> Figure:
-    """Training faces of each class, drawn with a fixed seed."""
-    split, labels = data.training, data.labels
+    """Train faces of each class, chosen with a fixed seed."""
+    split, labels = data.train, data.labels
     figure, axes = plt.subplots(len(labels), SAMPLES, figsize=(SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4))
     random = np.random.default_rng(0)
     for label, row in zip(range(len(labels)), axes, strict=True):
@@ -36,12 +36,12 @@ def samples(data: Dataset) -> Figure:
         for axis, face in zip(row, drawn, strict=False):
             show_face(axis, split.faces[face])
         row[0].text(-0.15, 0.5, labels[label], transform=row[0].transAxes, ha="right", va="center", fontsize=11)
-    figure.suptitle(f"{data.name}, training faces by label", fontweight="bold")
+    figure.suptitle(f"{data.name}, train faces by label", fontweight="bold")
     return figure
 
 
 def balance(data: Dataset) -> Figure:
-    """Faces per class in each split: counts, and the share of the split on the axis."""
+    """Faces per class in each split: bars are shares of the split, with the number of faces beside each."""
     figure, axis = plt.subplots(figsize=bars_size(data.labels))
     height = 0.27
     for place, (name, counts) in enumerate(data.counts().items()):
@@ -51,7 +51,7 @@ def balance(data: Dataset) -> Figure:
             shares,
             height * 0.92,
             color=SPLIT_COLOURS[name],
-            label=f"{name} ({sum(counts):,})",
+            label=f"{data.title(name)}: {sum(counts):,}",
         )
         axis.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=8, color=SOFT)
     axis.set_yticks(range(len(data.labels)), data.labels)
@@ -60,7 +60,7 @@ def balance(data: Dataset) -> Figure:
     axis.set_xlabel("share of the split's faces (%); number of faces beside each bar")
     axis.xaxis.grid(True)
     axis.set_axisbelow(True)
-    # Outside: where classes are even, bars fill the axis.
+    # Outside the axes: where classes are balanced, bars fill them.
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     axis.set_title("Class balance")
     return figure

@@ -1,11 +1,11 @@
-"""Colours, fonts and the file form of every figure."""
+"""Colours, fonts and file format of all figures."""
 
 import io
 from pathlib import Path
 
 import matplotlib as mpl
 
-mpl.use("Agg")  # no window, so no display is needed
+mpl.use("Agg")  # draws into memory, so no display is needed
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,19 +39,19 @@ STYLE: dict = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
-    # A label is a name, whatever dollar signs are in it.
+    # Dollar signs in a label are no formula.
     "text.parse_math": False,
 }
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """As PNG with a palette: a third of the size, for files that are committed."""
+    """Write a PNG with a palette, a third of the size, since figures are committed. Returns the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn = io.BytesIO()
     figure.savefig(drawn)
     plt.close(figure)
     with Image.open(drawn) as picture:
-        # Pillow dithers only towards a palette that it is given, so text and white stay clean.
+        # Without a given palette Pillow does not dither, so text and white areas stay clean.
         picture.convert("RGB").quantize(256).save(path, optimize=True)
     return path
 

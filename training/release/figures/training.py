@@ -5,26 +5,24 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from training.data.dataset import SIZE
+from training.learning import network
+from training.learning.recipe import Recipe
 from training.release.figures.style import BLUE, ORANGE, SOFT, STYLE, save
 
 
-def draw_training(story: dict, folder: Path) -> list[Path]:
-    """summary.txt, network.png and curves.png of a run's or a file's story (`checkpoints.story`)."""
-    import keras
-
-    from training.learning import network
-    from training.learning.recipe import Recipe
-
-    shape = Recipe.from_json(json.dumps(story["recipe"])).shape(story["classes"])
+def draw_training(record: dict, folder: Path) -> list[Path]:
+    """Write summary.txt, network.png and curves.png of a training record (`checkpoints.training_record`)."""
+    shape = Recipe.from_json(json.dumps(record["recipe"])).shape(record["classes"])
     model = network.build(shape)
     lines: list[str] = []
-    # The network takes any size while it is trained; at the size it is used, the summary says sizes.
+    # Built for one input size, so that the summary shows sizes: in training the network accepts any.
     keras.models.clone_model(model, keras.Input((SIZE, SIZE, 1), name="faces")).summary(print_fn=lines.append)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.txt").write_text("\n".join(lines) + "\n")
@@ -33,12 +31,12 @@ def draw_training(story: dict, folder: Path) -> list[Path]:
         return [
             folder / "summary.txt",
             save(blocks(network.outline(shape), model.count_params(), work), folder / "network.png"),
-            save(curves(story["history"], story["exported_epoch"]), folder / "curves.png"),
+            save(curves(record["history"], record["exported_epoch"]), folder / "curves.png"),
         ]
 
 
 def blocks(outline: Sequence[tuple[str, tuple[int, ...], int]], parameters: int, work: int) -> Figure:
-    """The network from left to right: tall is large in pixels, wide is many channels."""
+    """The network from left to right: height shows the size in pixels, width the number of channels."""
     figure, axis = plt.subplots(figsize=(11, 3.9))
     axis.plot((0, 1.2 * (len(outline) - 1)), (0, 0), color=SOFT, lw=1, zorder=0)
     x = 0.0
@@ -60,7 +58,7 @@ def blocks(outline: Sequence[tuple[str, tuple[int, ...], int]], parameters: int,
     axis.text(
         0.0,
         1.0,
-        "under each block: the size of what it gives (height x width x channels) and its parameters",
+        "under each block: its output size (height x width x channels) and its number of parameters",
         transform=axis.transAxes,
         fontsize=9,
         color=SOFT,
@@ -74,11 +72,11 @@ def curves(history: list[dict], best_epoch: int) -> Figure:
     epochs = [row["epoch"] for row in history]
     panels = ((left, "loss", "Cross-entropy", 1.0, "{:.3f}"), (right, "accuracy", "Accuracy (%)", 100.0, "{:.1f} %"))
     for axis, key, title, scale, form in panels:
-        public = [scale * row[f"public_{key}"] for row in history]
-        axis.plot(epochs, [scale * row[key] for row in history], color=SOFT, label="Training, augmented", marker=".")
-        axis.plot(epochs, public, color=BLUE, label="PublicTest, averaged weights", lw=2, marker=".")
+        validation = [scale * row[f"validation_{key}"] for row in history]
+        axis.plot(epochs, [scale * row[key] for row in history], color=SOFT, label="train, augmented", marker=".")
+        axis.plot(epochs, validation, color=BLUE, label="validation, averaged weights", lw=2, marker=".")
         if best_epoch in epochs:
-            at = public[epochs.index(best_epoch)]
+            at = validation[epochs.index(best_epoch)]
             axis.plot(best_epoch, at, "o", color=ORANGE, ms=8, label=f"kept: epoch {best_epoch}, {form.format(at)}")
         for before, after in itertools.pairwise(history):
             if before["size"] != after["size"]:

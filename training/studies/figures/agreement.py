@@ -11,7 +11,7 @@ from training.studies.agreement import MAJORITIES
 
 
 def draw_agreement(result: dict) -> Figure:
-    """What the voters say of the faces of each label, and agreement by how many voters agree with each other."""
+    """The voters' majority for the faces of each label, and agreement by the number of voters in the majority."""
     with mpl.rc_context(STYLE):
         drawn, (left, right) = plt.subplots(1, 2, figsize=(14, 5.4), width_ratios=(1.35, 1))
         counts = np.array(result["confusion"])

@@ -7,16 +7,16 @@ from matplotlib.figure import Figure
 
 from training.data.dataset import Dataset
 from training.release.figures.style import SOFT, STYLE, TEAL
-from training.studies.duplicates import Pairs, _split_of
+from training.studies.duplicates import Pairs, split_of
 
 SAMPLES = 6
 
 
 def draw_duplicates(pairs: Pairs, data: Dataset) -> Figure:
-    """Pairs of Training and PublicTest, from the least alike to the most: near ones, with two labels, mirrored."""
-    faces = np.concatenate([data.training.faces, data.public_test.faces])[..., 0]
-    labels = np.concatenate([data.training.labels, data.public_test.labels])
-    first, second = _split_of(pairs.first, data), _split_of(pairs.second, data)
+    """Pairs across train and validation, sorted by similarity: with one label, with two labels, mirrored."""
+    faces = np.concatenate([data.train.faces, data.validation.faces])[..., 0]
+    labels = np.concatenate([data.train.labels, data.validation.labels])
+    first, second = split_of(pairs.first, data), split_of(pairs.second, data)
     near = (first == 0) & (second == 1) & ~pairs.exact
     across = np.flatnonzero(near)
     differ = labels[pairs.first[across]] != labels[pairs.second[across]]
@@ -29,8 +29,8 @@ def draw_duplicates(pairs: Pairs, data: Dataset) -> Figure:
     with mpl.rc_context(STYLE):
         drawn, axes = plt.subplots(len(groups), SAMPLES, figsize=(SAMPLES * 1.75 + 1, len(groups) * 1.35 + 0.5))
         for (name, members), line in zip(groups, axes, strict=True):
-            by_likeness = members[np.argsort(pairs.likeness[members])]
-            shown = by_likeness[np.linspace(0, len(by_likeness) - 1, min(SAMPLES, len(by_likeness))).astype(int)]
+            by_similarity = members[np.argsort(pairs.similarity[members])]
+            shown = by_similarity[np.linspace(0, len(by_similarity) - 1, min(SAMPLES, len(by_similarity))).astype(int)]
             for axis in line:
                 axis.axis("off")
             line[0].text(-0.1, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=10)
@@ -42,14 +42,16 @@ def draw_duplicates(pairs: Pairs, data: Dataset) -> Figure:
                 axis.imshow(
                     np.concatenate([faces[rows[0]], gap, faces[rows[1]]], axis=1), cmap="gray", vmin=0, vmax=255
                 )
-                said = [data.labels[labels[row]] for row in rows]
-                words = said[0] if said[0] == said[1] else " | ".join(said)
+                shown_labels = [data.labels[labels[row]] for row in rows]
+                text = shown_labels[0] if shown_labels[0] == shown_labels[1] else " | ".join(shown_labels)
                 axis.set_title(
-                    f"{pairs.likeness[pair]:.2f}\n{words}",
+                    f"{pairs.similarity[pair]:.2f}\n{text}",
                     fontsize=8.5,
                     fontweight="normal",
                     loc="center",
-                    color=TEAL if said[0] == said[1] else STYLE["text.color"],
+                    color=TEAL if shown_labels[0] == shown_labels[1] else STYLE["text.color"],
                 )
-        drawn.suptitle("One photo in Training (left) and in PublicTest (right), and the likeness", fontweight="bold")
+        drawn.suptitle(
+            "The same photo in train (left) and in validation (right), and the similarity", fontweight="bold"
+        )
     return drawn

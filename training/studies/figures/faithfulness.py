@@ -1,4 +1,4 @@
-"""Curves of faithfulness, and what shuffled weights leave of the heatmaps."""
+"""Curves of faithfulness, and heatmaps after shuffling weights."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,7 +15,7 @@ _DELETION = "share of pixels in the face's mean grey (%)\nfaithful maps keep the
 _INSERTION = "share of pixels back in the blurred face (%)\nfaithful maps lift the curve"
 _ROAD = (
     "share of pixels filled in (%); faithful maps keep the curve low with\n"
-    "the hottest first (full line), high with the coldest first (dashed)"
+    "the highest first (full line), high with the lowest first (dashed)"
 )
 
 
@@ -24,9 +24,9 @@ def draw_faithfulness(result: dict) -> Figure:
     with mpl.rc_context(STYLE):
         drawn, axes = plt.subplots(2, 2, figsize=(11, 8.6))
         panels = (
-            ({"deletion": "-"}, "Deletion: the hottest pixels greyed first", _DELETION),
-            ({"insertion": "-"}, "Insertion: the hottest pixels back first", _INSERTION),
-            ({"road": "-", "road_coldest": "--"}, "ROAD: pixels filled in from around them", _ROAD),
+            ({"deletion": "-"}, "Deletion: the highest pixels greyed first", _DELETION),
+            ({"insertion": "-"}, "Insertion: the highest pixels added first", _INSERTION),
+            ({"road": "-", "road_lowest": "--"}, "ROAD: pixels filled in from their neighbours", _ROAD),
         )
         for axis, (curves, title, across) in zip(axes.flat, panels, strict=False):
             _panel(axis, result, curves)
@@ -37,7 +37,7 @@ def draw_faithfulness(result: dict) -> Figure:
 
 
 def _panel(axis: Axes, result: dict, curves: dict[str, str]) -> None:
-    """Curves, each in its own kind of line, for every order; the legend gives their mean heights."""
+    """Curves with the given line styles for every order of pixels; the legend has their mean heights."""
     heights: dict[str, list[str]] = {}
     shares = 100 * np.array(result["shares"])
     for curve, line in curves.items():
@@ -67,10 +67,10 @@ def _levels(axis: Axes, found: dict) -> None:
     bars = axis.barh([names[0], *(f"down to {name}" for name in names[1:])], values, 0.6, color=BLUE)
     axis.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
     axis.axvline(0, color=INK, lw=0.8)
-    axis.axvline(found["between_faces"], color=INK, lw=1.2, ls=":", label="two different faces' true maps")
+    axis.axvline(found["between_faces"], color=INK, lw=1.2, ls=":", label="unchanged maps of two faces")
     axis.axvline(MAX_RANK_CORRELATION, color=RED, lw=1.2, label=f"most allowed at the end: {MAX_RANK_CORRELATION}")
     axis.invert_yaxis()
     axis.set_xlim(min(-0.15, *(value - 0.15 for value in values)), 1)
     axis.set_xlabel(f"rank correlation with the true maps;\n{found['faces']} faces, {found['seeds']} shuffles")
     axis.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="white")
-    axis.set_title("Weights shuffled from the top")
+    axis.set_title("Weights shuffled from the linear layer down")

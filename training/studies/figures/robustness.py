@@ -8,7 +8,7 @@ from training.release.figures.style import BLUE, INK, ORANGE, RED, SOFT, STYLE, 
 
 
 def draw_robustness(result: dict) -> Figure:
-    """Accuracy under each condition, beside that of the same faces unchanged and what may be lost of it."""
+    """Accuracy under each condition, of the same faces unchanged, and the least that is allowed."""
     rows = [row for row in result["conditions"] if row["faces"]]
     with mpl.rc_context(STYLE):
         drawn, axis = plt.subplots(figsize=(9, 0.55 * len(rows) + 1.6))
@@ -25,7 +25,7 @@ def draw_robustness(result: dict) -> Figure:
         axis.set_yticks(range(len(rows)), names, fontsize=9)
         axis.invert_yaxis()
         axis.set_xlim(0, 100)
-        axis.set_xlabel("right answers (%); points against the same faces unchanged in brackets")
+        axis.set_xlabel("accuracy (%); in brackets the difference in points from the same faces unchanged")
         axis.xaxis.grid(True)
         axis.set_axisbelow(True)
         axis.plot([], [], color=TEAL, label=f"unchanged: {result['clean']:.1%}")

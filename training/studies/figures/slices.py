@@ -13,7 +13,7 @@ DIGITS = {"brightness": ".2f", "sharpness": ",.0f"}
 
 
 def draw_slices(result: dict) -> Figure:
-    """A panel for each quality: accuracy by quarter with its interval, and the accuracy of all faces as a line."""
+    """A panel for each quality: accuracy of each quarter with its interval, and of all faces as a line."""
     with mpl.rc_context(STYLE):
         drawn, axes = plt.subplots(1, len(QUALITIES), figsize=(9, 3.8), sharey=True)
         for axis, name in zip(axes, QUALITIES, strict=True):
