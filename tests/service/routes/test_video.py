@@ -72,7 +72,7 @@ def test_nothing_is_spooled_to_disk(client: TestClient, monkeypatch: pytest.Monk
         raise AssertionError("a temporary file")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    large = clip(steady(4), size_wh=(320, 240), grain=200, codec="mjpeg", container="avi")
+    large = clip(steady(6), size_wh=(320, 240), grain=200, codec="mjpeg", container="avi")
     assert len(large) > 3 * MultiPartParser.spool_max_size // 2
     answer = client.post(URL, files={"file": large}, params={"crop": "whole", "fps": 1})
     assert lines(answer)[-1]["type"] == "summary"
