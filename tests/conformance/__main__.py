@@ -36,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="such as ws://127.0.0.1:8000/v1/stream")
     parser.add_argument("--only", default="", help="rules with these words")
+    parser.add_argument("--without", help="not the rules with these words")
     given = parser.parse_args()
     try:
         service = Service(given.url)
@@ -44,7 +45,7 @@ def main() -> int:
         return 1
     failed = False
     for rule in RULES:
-        if given.only in rule.says:
+        if given.only in rule.says and (given.without is None or given.without not in rule.says):
             verdict = judge(rule, service)
             failed |= verdict.startswith("FAIL")
             print(verdict, flush=True)

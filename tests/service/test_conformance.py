@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conformance.__main__ import RULES
 from tests.service.conftest import ROOT
 from tests.service.processes import serving
 
@@ -32,21 +33,30 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_service_keeps_every_rule(model_path: Path) -> None:
-    """Two services at once, as the rules mostly wait: one with wide limits, one whose limits can be reached."""
-    with serving(model_path, **WIDE) as (process, address), serving(model_path, **TIGHT) as (_, tight_address):
-        begun = begin(tight_address, "--only", "closed with 44")
-        wide, tight = conformance(address), ended(begun)
-        process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
-    assert (wide.returncode, tight.returncode) == (0, 0), wide.stdout + wide.stderr + tight.stdout + tight.stderr
+    """Three services at once, as the rules mostly wait: two with wide limits, one whose limits can be reached."""
+    with (
+        serving(model_path, **WIDE) as (process, address),
+        serving(model_path, **WIDE) as (unread, unread_address),
+        serving(model_path, **TIGHT) as (_, tight_address),
+    ):
+        begun = begin(unread_address, "--only", "never reads"), begin(tight_address, "--only", "closed with 44")
+        most = conformance(address, "--without", "never reads")
+        slow, tight = map(ended, begun)
+        for served in (process, unread):
+            served.send_signal(signal.SIGTERM)
+        logs = [served.communicate(timeout=30)[1] for served in (process, unread)]
+    for done in (most, slow, tight):
+        assert done.returncode == 0, done.stdout + done.stderr
+    wide = (most.stdout + slow.stdout).splitlines()
     passed, skipped = (
-        {line[6:].split(":")[0] for line in wide.stdout.splitlines() if line.startswith(verdict)}
-        for verdict in ("pass  ", "skip  ")
+        {line[6:].split(":")[0] for line in wide if line.startswith(verdict)} for verdict in ("pass  ", "skip  ")
     )
+    assert len(wide) == len(RULES)
     assert len(passed) >= 30
     assert {f"pass  {rule}" for rule in skipped} == set(tight.stdout.splitlines())
-    assert "Exception in ASGI application" not in log
-    assert " failed" not in log
+    for log in logs:
+        assert "Exception in ASGI application" not in log
+        assert " failed" not in log
 
 
 def test_a_broken_rule_fails(model_path: Path) -> None:
