@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -10,8 +10,11 @@ from starlette.requests import HTTPConnection
 from .analysis import Analyzer
 from .classifier import Contract
 from .problems import InvalidOption
+from .schemas import PredictOptions
 from .settings import Settings
 from .workers import Places, WorkerPool
+
+AnyOptions = TypeVar("AnyOptions", bound=PredictOptions)
 
 
 @dataclass
@@ -30,6 +33,13 @@ class State:
     videos: Places
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""
+
+    def allowed(self, options: AnyOptions) -> AnyOptions:
+        """The options of a request; a default above the settings' limit is lowered to it. Raises InvalidOption."""
+        if "max_faces" not in options.model_fields_set:
+            return options.model_copy(update={"max_faces": min(options.max_faces, self.settings.max_faces)})
+        self.check_max_faces(options.max_faces)
+        return options
 
     def check_max_faces(self, asked: int) -> None:
         """Raises InvalidOption for more faces than the settings allow."""

@@ -40,7 +40,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     openapi_extra=_BODY,
 )
 async def predict(request: Request, options: Annotated[PredictOptions, Query()], state: StateDep) -> Result:
-    state.check_max_faces(options.max_faces)
+    options = state.allowed(options)
     body = await read_image(request, state.settings)
     started = time.perf_counter()
     done = await state.pool.run(partial(state.analyzer.analyse, body, options.options()))

@@ -68,7 +68,7 @@ async def predict_video(
     place: Annotated[ExitStack, Depends(_place)],
 ) -> StreamingResponse:
     """Answers while it decodes. An error after the first line is the last line; all lines before it stay valid."""
-    state.check_max_faces(options.max_faces)
+    options = state.allowed(options)
     state.analyzer.check_target(options.target)
     video = VideoAnalysis(await read_video(request, state.settings), options, state)
     place.callback(video.close)

@@ -108,6 +108,13 @@ def test_a_bad_option_is_refused_by_name(client: TestClient, white: bytes, name:
     assert name in document["detail"]
 
 
+def test_the_default_is_never_more_than_is_allowed(model_path: Path, photo: bytes) -> None:
+    with TestClient(create_app(Settings(model=model_path, max_faces=3))) as client:
+        assert len(stable(client.post(URL, content=photo))["faces"]) == 1
+        document = assert_problem(client.post(URL, content=photo, params={"max_faces": 10}), 422, "invalid_option")
+    assert document["limit"] == 3
+
+
 # --- bodies ------------------------------------------------------------------------------------
 
 

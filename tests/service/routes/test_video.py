@@ -148,6 +148,11 @@ def test_a_bad_option_is_refused_by_name(client: TestClient, options: dict[str, 
     assert named in document["detail"]
 
 
+def test_the_default_is_never_more_than_is_allowed(settings: Settings, body: bytes) -> None:
+    with limited(settings, max_faces=3) as client:
+        assert ask(client, body)[-1]["type"] == "summary"
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
