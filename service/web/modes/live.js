@@ -153,11 +153,9 @@ export class LiveMode {
     while (!this.#isOver) {
       const capturedAt = await camera.nextFrame();
       if (this.#isOver || document.hidden || !reader.hasCredit) continue;
-      try {
-        await reader.send(await camera.grab(capturedAt));
-      } catch {
-        // A camera that is being disconnected gives no frame; `onended` is called next.
-      }
+      // A camera that is being disconnected gives no frame; `onended` is called next.
+      const frame = await camera.grab(capturedAt).catch(() => null);
+      if (frame) await reader.send(frame).catch(() => frame.bitmap.close());
     }
   }
 

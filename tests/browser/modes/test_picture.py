@@ -124,7 +124,7 @@ def test_a_bad_file_is_explained_and_the_page_goes_on(visit: Visit, photo: Path)
     page = visit(news=True)
     for body, message in {
         b"this is no picture": "text; send one of",
-        b"": "it is empty",
+        b"": "The body is empty",
         photo.read_bytes()[:20_000]: "damaged or cut short",
     }.items():
         choose(page, "photo.jpg", body)
