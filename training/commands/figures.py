@@ -36,6 +36,9 @@ def run(options: argparse.Namespace) -> None:
     if options.data_only:
         draw_data(data or shared.load_data(options), options.out)
         return
+    if data and options.model.exists():
+        # Before anything is drawn.
+        evaluate.check_labels(evaluate.open_model(options.model), data)
     made, skipped = [], []
     if data:
         made += draw_data(data, options.out)

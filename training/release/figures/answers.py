@@ -12,9 +12,21 @@ from matplotlib.figure import Figure
 from sklearn.metrics import classification_report
 from tqdm import tqdm
 
-from training.data.dataset import SIZE, Dataset, Split
+from training.data.dataset import Dataset, Split
 from training.release import evaluate
-from training.release.figures.style import BLUE, INK, ORANGE, RED, SOFT, STYLE, TEAL, bars_size, save, show_face
+from training.release.figures.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    RED,
+    SOFT,
+    STYLE,
+    TEAL,
+    bars_size,
+    picture_axes,
+    save,
+    show_face,
+)
 
 GALLERY_PAIRS = 4
 
@@ -127,37 +139,33 @@ def gallery(
     label: str,
 ) -> Figure:
     """A line for each group: faces beside the heatmaps of their answers. `heatmaps` (classes, h, w) by row of split."""
-    # Face, map, and a gap to the next pair.
-    widths = (1, 1, 0.12) * GALLERY_PAIRS
-    figure, axes = plt.subplots(len(groups), len(widths), figsize=(10, 5.4), width_ratios=widths)
+    # In sides of a face: a pair is a face, a gap and its map; above each line there is room for two lines of text.
+    pair, map_left, line = 2.4, 1.08, 1.55
+    figure, axis = picture_axes(GALLERY_PAIRS * pair, len(groups) * line, (10, 5.2))
     titles = {"correct": f"{label},\ncorrect", "missed": f"{label},\nmissed", "wrong": f"other,\nanswered\n{label}"}
-    for line, (name, rows) in zip(axes, groups, strict=True):
-        for axis in line:
-            axis.axis("off")
-        line[0].text(-0.12, 0.5, titles[name], transform=line[0].transAxes, ha="right", va="center", fontsize=10)
+    for place, (name, rows) in enumerate(groups):
+        top = place * line + line - 1
+        axis.text(-0.12, top + 0.5, titles[name], ha="right", va="center", fontsize=10)
         if len(rows) == 0:
-            line[0].text(0, 0.5, "none", transform=line[0].transAxes, va="center", color=SOFT)
-        for place, row in enumerate(rows):
-            plain, mapped = line[3 * place], line[3 * place + 1]
+            axis.text(0, top + 0.5, "none", va="center", color=SOFT)
+        for column, row in enumerate(rows):
+            left = column * pair
             answer = int(probabilities[row].argmax())
             truth = int(split.labels[row])
-            show_face(plain, split.faces[row])
-            show_face(mapped, split.faces[row])
-            _heat(mapped, heatmaps[int(row)][answer])
-            plain.set_title(f"label\n{labels[truth]}", fontsize=8.5, fontweight="normal", loc="center")
-            mapped.set_title(
-                f"answer {probabilities[row, answer]:.0%}\n{labels[answer]}",
-                fontsize=8.5,
-                fontweight="normal",
-                loc="center",
-                color=TEAL if answer == truth else RED,
-            )
+            show_face(axis, split.faces[row], left, top)
+            show_face(axis, split.faces[row], left + map_left, top)
+            _heat(axis, heatmaps[int(row)][answer], left + map_left, top)
+            text = {"ha": "center", "va": "bottom", "fontsize": 8.5}
+            axis.text(left + 0.5, top - 0.05, f"label\n{labels[truth]}", **text)
+            answered = f"answer {probabilities[row, answer]:.0%}\n{labels[answer]}"
+            colour = TEAL if answer == truth else RED
+            axis.text(left + map_left + 0.5, top - 0.05, answered, color=colour, **text)
     figure.suptitle(f"Grad-CAM: {label} (validation; the map is of the answer)", fontweight="bold")
     return figure
 
 
-def _heat(axis: Axes, heatmap: np.ndarray) -> None:
-    """Draw a map (h, w) over a face, scaled to its maximum, smooth, and transparent where it is low."""
+def _heat(axis: Axes, heatmap: np.ndarray, left: float, top: float) -> None:
+    """Draw a map (h, w) over the face at (left, top), scaled to its maximum, smooth, transparent where it is low."""
     peak = float(heatmap.max())
     scaled = heatmap / peak if peak > 0 and math.isfinite(peak) else np.zeros_like(heatmap)
     axis.imshow(
@@ -167,5 +175,5 @@ def _heat(axis: Axes, heatmap: np.ndarray) -> None:
         vmax=1,
         alpha=0.65 * scaled,
         interpolation="bilinear",
-        extent=(0, SIZE, SIZE, 0),
+        extent=(left, left + 1, top + 1, top),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from training.data.dataset import SPLITS, Dataset
-from training.release.figures.style import BLUE, ORANGE, SOFT, STYLE, TEAL, bars_size, save, show_face
+from training.release.figures.style import BLUE, ORANGE, SOFT, STYLE, TEAL, bars_size, picture_axes, save, show_face
 
 SAMPLES = 8
 SPLIT_COLOURS = dict(zip(SPLITS, (BLUE, TEAL, ORANGE), strict=True))
@@ -26,16 +26,15 @@ def draw_data(data: Dataset, folder: Path) -> list[Path]:
 def samples(data: Dataset) -> Figure:
     """Train faces of each class, chosen with a fixed seed."""
     split, labels = data.train, data.labels
-    figure, axes = plt.subplots(len(labels), SAMPLES, figsize=(SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4))
+    step = 1.06
+    size = (SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4)
+    figure, axis = picture_axes(SAMPLES * step, len(labels) * step, size)
     random = np.random.default_rng(0)
-    for label, row in zip(range(len(labels)), axes, strict=True):
+    for label, name in enumerate(labels):
         of_label = np.flatnonzero(split.labels == label)
-        drawn = random.permutation(of_label)[:SAMPLES]
-        for axis in row:
-            axis.axis("off")
-        for axis, face in zip(row, drawn, strict=False):
-            show_face(axis, split.faces[face])
-        row[0].text(-0.15, 0.5, labels[label], transform=row[0].transAxes, ha="right", va="center", fontsize=11)
+        for column, row in enumerate(random.permutation(of_label)[:SAMPLES]):
+            show_face(axis, split.faces[row], column * step, label * step)
+        axis.text(-0.15, label * step + 0.5, name, ha="right", va="center", fontsize=11)
     figure.suptitle(f"{data.name}, train faces by label", fontweight="bold")
     return figure
 

@@ -13,8 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from training.data.dataset import SIZE
-
 INK, SOFT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, TEAL = "#2f6fbb", "#e07a2f", "#3a9d8f"
 RED = "#c0392b"
@@ -61,5 +59,17 @@ def bars_size(labels: tuple[str, ...]) -> tuple[float, float]:
     return 8, max(3.0, 0.6 * len(labels) + 0.6)
 
 
-def show_face(axis: Axes, face: np.ndarray) -> None:
-    axis.imshow(face[..., 0], cmap="gray", vmin=0, vmax=255, extent=(0, SIZE, SIZE, 0))
+def picture_axes(width: float, height: float, figsize: tuple[float, float]) -> tuple[Figure, Axes]:
+    """One pair of axes for many pictures, in units of a picture's side, y downwards.
+
+    Axes for each picture would take several times as long to lay out.
+    """
+    figure, axis = plt.subplots(figsize=figsize)
+    axis.axis("off")
+    axis.set(xlim=(0, width), ylim=(height, 0), aspect="equal", autoscale_on=False)
+    return figure, axis
+
+
+def show_face(axis: Axes, face: np.ndarray, left: float, top: float) -> None:
+    """Draw a face uint8 (h, w, 1) on `picture_axes` with its upper left corner at (left, top)."""
+    axis.imshow(face[..., 0], cmap="gray", vmin=0, vmax=255, extent=(left, left + 1, top + 1, top))
