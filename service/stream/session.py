@@ -105,6 +105,9 @@ class Session:
         self._arrived.set()
         if superseded is not None:
             await self._send_dropped(superseded, "superseded")
+        # The analysis takes its frame before the next one is read. Otherwise a burst that waited in the socket would
+        # replace its own frames, with never more of them under way than there are credits.
+        await asyncio.sleep(0)
 
     async def _on_command(self, text: str) -> None:
         self._count_abuse()

@@ -1,13 +1,18 @@
 """Credits: the newest frame wins, and a client that keeps ignoring them is closed."""
 
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from service.settings import Settings
 from service.stream import session as service_session
+from tests.service.processes import serving
 from tests.service.streams import Gate, closed_with, limited, numbered, session
 
 
@@ -91,6 +96,23 @@ def test_a_client_that_goes_on_with_errors_or_text_is_closed(
             assert socket.receive_json()["type"] == answer
         socket.send({"type": "websocket.receive", **message})
         assert closed_with(socket) == 4429
+
+
+def test_a_burst_that_waited_in_the_socket_counts_as_abuse(model_path: Path) -> None:
+    limits = {"FER_STREAM_ABUSE": "40", "FER_STREAM_IDLE_S": "5"}
+    with serving(model_path, **limits) as (process, address), connect(f"ws://{address}/v1/stream") as stream:
+        stream.recv()
+        # As on a machine where the service gets no time to run.
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(85):
+            stream.send(b"junk")
+        # Until all of it lies in the socket.
+        time.sleep(0.5)
+        process.send_signal(signal.SIGCONT)
+        with pytest.raises(ConnectionClosed) as closed:
+            list(stream)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4429
 
 
 def test_abuse_is_forgotten_and_good_frames_are_none(
