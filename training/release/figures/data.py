@@ -27,7 +27,7 @@ def samples(data: Dataset) -> Figure:
     """Train faces of each class, chosen with a fixed seed."""
     split, labels = data.train, data.labels
     step = 1.06
-    size = (SAMPLES * 0.7 + 1, len(labels) * 0.72 + 0.4)
+    size = (SAMPLES * 0.62 + 1, len(labels) * 0.62 + 0.4)
     figure, axis = picture_axes(SAMPLES * step, len(labels) * step, size)
     random = np.random.default_rng(0)
     for label, name in enumerate(labels):
