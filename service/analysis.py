@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import images
-from .classifier import EmotionClassifier
+from .classifier import Contract, EmotionClassifier
 from .detectors.base import Detection, FaceDetector
 from .detectors.haar import HaarDetector
 from .images import Box, Grey
@@ -127,16 +127,19 @@ class Analyzer:
         """The faces of an image that is decoded already, such as a video's frame. The target was checked before."""
         return self._analyse(image, options, _Stopwatch())
 
+    @property
+    def contract(self) -> Contract:
+        """The contract of the classifier's model file."""
+        return self._classifier.contract
+
     def check_target(self, target: str) -> None:
         """Raises InvalidOption for a label that the model does not have."""
-        labels = self._classifier.contract.labels
-        if target not in ("top", "all", *labels):
-            raise InvalidOption(f"target is {target!r}; it can be top, all, {', '.join(labels)}.")
+        check_target(target, self.contract.labels)
 
     def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch) -> Analysis:
         found = self._detect(image, options)
         watch.lap("detect")
-        contract = self._classifier.contract
+        contract = self.contract
         margin = 0.0 if options.crop == "whole" else contract.crop_margin
         crops = [images.crop(image.grey, each.box, contract.size_wh, margin) for each in found]
         batch = np.stack(crops)[..., None] if crops else np.zeros((0, *contract.size_wh[::-1], 1), np.uint8)
@@ -156,7 +159,7 @@ class Analyzer:
         return self._detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
 
     def _face(self, detection: Detection, crop: Grey, probabilities: NDArray[np.float64], options: Options) -> Face:
-        contract = self._classifier.contract
+        contract = self.contract
         sharpness, brightness = images.sharpness(crop), images.brightness(crop)
         return Face(
             labels=contract.labels,
@@ -182,7 +185,7 @@ class Analyzer:
                 media_type, size_wh = "image/jpeg", (images.OVERLAY_SIDE, images.OVERLAY_SIDE)
                 data = images.encode_overlay(images.cut(grey, face.box, margin), heatmap)
             else:
-                media_type, size_wh = "image/png", self._classifier.contract.size_wh
+                media_type, size_wh = "image/png", self.contract.size_wh
                 data = images.encode_map(heatmap, size_wh)
             explanations.append(Explanation(label, media_type, size_wh, Box(x, y, side, side), data))
         return tuple(explanations)
@@ -218,6 +221,12 @@ def _targets(face: Face, options: Options) -> tuple[str, ...]:
     if options.explain == "none":
         return ()
     return {"all": face.labels, "top": (face.emotion,)}.get(options.target, (options.target,))
+
+
+def check_target(target: str, labels: tuple[str, ...]) -> None:
+    """Raises InvalidOption for a target that is neither `top` nor `all` nor one of the model's labels."""
+    if target not in ("top", "all", *labels):
+        raise InvalidOption(f"target is {target!r}; it can be top, all, {', '.join(labels)}.")
 
 
 def _warnings(box: Box, size_wh: tuple[int, int], sharpness: float, brightness: float) -> tuple[str, ...]:

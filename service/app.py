@@ -17,8 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__
-from .analysis import Analyzer
-from .classifier import EmotionClassifier
+from .classifier import read_model
 from .detectors import haar
 from .middleware import AnswerMiddleware, render, security_headers
 from .problems import Problem
@@ -26,8 +25,12 @@ from .routes import operations, predict, stream, video
 from .schemas import ProblemDocument
 from .settings import Settings
 from .state import State
+from .tasks import contract_of, plan_images
+from .video.analysis import plan_videos
 from .video.messages import VideoError, VideoFrame, VideoSummary
-from .workers import Places, WorkerPool
+from .workers.places import Places
+from .workers.pool import WorkerPool
+from .workers.worker import start_fork_server
 
 log = logging.getLogger("service")
 
@@ -60,24 +63,32 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_Lifespan]:
-        detector = haar.HaarDetector(threads=settings.threads)
-        classifier = EmotionClassifier(settings.model, threads=settings.threads)
+        # Read once: a worker that is started later must not meet another file under the same name.
+        model = read_model(settings.model)
+        pool = WorkerPool(
+            plan_images(settings, model),
+            workers=settings.workers,
+            queue=settings.queue,
+            inbox_bytes=max(settings.max_body_bytes, settings.max_frame_bytes),
+        )
+        start_fork_server()
+        await pool.start()
         state = State(
             settings=settings,
-            contract=classifier.contract,
-            model_file=classifier.file,
-            detector=detector.search(),
-            analyzer=Analyzer(detector, classifier, max_pixels=settings.max_pixels),
-            pool=WorkerPool(threads=settings.threads, queue=settings.queue, deadline_s=settings.deadline_s),
+            contract=contract_of(pool.about),
+            model_file=model,
+            detector=pool.about["detector"],
+            pool=pool,
+            video_plan=plan_videos(settings, model),
             streams=Places(settings.max_streams, name="streams", retry_after_s=10),
             videos=Places(settings.max_videos, name="videos", retry_after_s=10),
         )
         # For `python -m service`, whose signal handler has no request.
         app.state.service = state
-        log.info("serving %s %s, %d threads", settings.model, classifier.contract.version, settings.threads)
+        log.info("serving %s %s, %d workers", settings.model, state.contract.version, settings.workers)
         yield {"service": state}
         state.draining.set()
-        state.pool.close()
+        await pool.close()
 
     app = _Application(
         title="Facial expression recognition",

@@ -63,12 +63,9 @@ class EmotionClassifier:
     Raises ModelError at construction for a file that is missing, is not ONNX, or lacks what is needed.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist; train a model with `make train` or set FER_MODEL.")
-        content = path.read_bytes()
-        # The bytes that run are the bytes that GET /v1/model/file sends, even if the file is replaced meanwhile.
-        self.file = content
+    def __init__(self, path: Path, *, threads: int = 1, content: bytes | None = None) -> None:
+        """`content` are the file's bytes where they were read before; else they are read from `path`."""
+        content = read_model(path) if content is None else content
         self._session = _open(content, path, threads)
         self.contract = _read_contract(self._session, content, path)
         self.warm_up_ms = self._warm_up(path)
@@ -95,6 +92,13 @@ class EmotionClassifier:
                 f"{path} names {', '.join(self.contract.labels)} and answers with {answers} probabilities."
             )
         return elapsed_ms
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model file. Raises ModelError where there is none."""
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist; train a model with `make train` or set FER_MODEL.")
+    return path.read_bytes()
 
 
 def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -67,7 +67,7 @@ class Limits(Outgoing):
     max_faces: int
     media_types: list[str]
     queue: int
-    threads: int
+    workers: int
     deadline_s: float
     body_timeout_s: float
     max_videos: int

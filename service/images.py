@@ -139,7 +139,7 @@ def _grey_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> Grey:
 
 def encode_map(heatmap: NDArray[np.float32], size_wh: tuple[int, int]) -> bytes:
     """The bare heatmap as an 8-bit grey PNG of `size_wh`; the client colours it."""
-    return _encode(".png", _grey_map(heatmap, size_wh))
+    return encode(".png", _grey_map(heatmap, size_wh))
 
 
 def encode_overlay(face: Grey, heatmap: NDArray[np.float32]) -> bytes:
@@ -150,9 +150,10 @@ def encode_overlay(face: Grey, heatmap: NDArray[np.float32]) -> bytes:
     # The higher a value of the map, the less of the face shows through.
     opacity = OVERLAY_OPACITY * grey[..., None].astype(np.float32) / np.iinfo(np.uint8).max
     blended = picture * (1 - opacity) + cv2.applyColorMap(grey, cv2.COLORMAP_TURBO) * opacity
-    return _encode(".jpg", np.rint(blended).astype(np.uint8))
+    return encode(".jpg", np.rint(blended).astype(np.uint8))
 
 
-def _encode(extension: str, pixels: NDArray[np.uint8]) -> bytes:
+def encode(extension: str, pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels, grey or blue-green-red, as a file of the kind that `extension` names, such as `.png`."""
     _, encoded = cv2.imencode(extension, pixels)
     return encoded.tobytes()

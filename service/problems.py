@@ -39,6 +39,10 @@ class Problem(Exception):
         }
         return document if self.limit is None else {**document, "limit": self.limit}
 
+    def to_wire(self) -> dict[str, Any]:
+        """What `problem_from_wire` makes the same problem of, in another process."""
+        return {"code": self.code, "detail": self.detail, "limit": self.limit, "retry_after_s": self.retry_after_s}
+
     @property
     def headers(self) -> dict[str, str]:
         """Response headers that belong to the problem."""
@@ -127,3 +131,17 @@ def report(error: Exception, *, instance: str, request_id: str) -> tuple[Problem
         log.error("request %s failed", request_id, exc_info=error)
         problem = Internal("The error has been logged under this request_id.")
     return problem, problem.document(instance, request_id)
+
+
+class OutOfMemory(Problem):
+    status, code, title = 503, "out_of_memory", "There is not enough memory for this"
+
+
+class WorkerDied(Problem):
+    status, code, title = 500, "worker_died", "The worker ended before it had an answer"
+
+
+def problem_from_wire(wire: dict[str, Any]) -> Problem:
+    """The problem that `Problem.to_wire` described."""
+    kinds = {kind.code: kind for kind in Problem.__subclasses__()}
+    return kinds[wire["code"]](wire["detail"], limit=wire["limit"], retry_after_s=wire["retry_after_s"])

@@ -1,13 +1,16 @@
 """What every transport shares on the wire: the options of an image, a result, a problem."""
 
 import base64
-from typing import Annotated, Literal
+import binascii
+import json
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from . import analysis, images
-from .analysis import Analysis, Options
+from .analysis import Options
 from .classifier import Contract
+from .problems import MalformedBody
 
 
 class Incoming(BaseModel):
@@ -70,6 +73,25 @@ class PredictBody(Incoming):
     """The JSON form of an image."""
 
     image: str = Field(description="base64 of a JPEG, PNG or WebP file, or a data URI of it", examples=["/9j/4AAQ…"])
+
+    @classmethod
+    def file_of(cls, body: bytes) -> bytes:
+        """The file in a JSON body. Raises MalformedBody."""
+        try:
+            text = cls.model_validate_json(body).image
+        except ValidationError as error:
+            raise MalformedBody('The JSON body must be {"image": "<base64 or data URI>"} and nothing else.') from error
+        if text.startswith("data:"):
+            header, comma, text = text.partition(",")
+            if not comma or not header.endswith(";base64"):
+                raise MalformedBody("The data URI must be base64: data:image/jpeg;base64,…")
+        try:
+            file = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise MalformedBody("The image is not valid base64.") from error
+        if not file:
+            raise MalformedBody("The body is empty; it should be an image.")
+        return file
 
 
 # --- results -----------------------------------------------------------------------------------
@@ -152,16 +174,25 @@ def model_name(contract: Contract) -> ModelName:
     return ModelName(name=contract.name, version=contract.version, sha256=contract.sha256)
 
 
-def result(found: Analysis, contract: Contract, request_id: str, queue_ms: float, total_ms: float) -> Result:
-    """An analysis as it is sent; `total_ms` runs from the body's arrival."""
-    timing_ms = {"queue": queue_ms, **found.timing_ms, "total": total_ms}
-    return Result(
-        request_id=request_id,
-        model=model_name(contract),
-        image=ImageSize(width=found.size_wh[0], height=found.size_wh[1]),
-        faces=[face(each) for each in found.faces],
-        timing_ms={name: round(value, 3) for name, value in timing_ms.items()},
-    )
+class Found(Outgoing):
+    """What of a Result a worker knows; see `result_json`."""
+
+    image: ImageSize
+    faces: list[Face]
+
+
+def found_json(size_wh: tuple[int, int], faces: tuple[analysis.Face, ...]) -> bytes:
+    """A Found as JSON."""
+    image = ImageSize(width=size_wh[0], height=size_wh[1])
+    return Found(image=image, faces=[face(each) for each in faces]).model_dump_json().encode()
+
+
+def result_json(found: bytes, request_id: str, model: ModelName, timing_ms: dict[str, float], **more: Any) -> bytes:
+    """A Result as JSON around a worker's Found, which is not parsed: it may hold megabytes of heatmaps."""
+    timing = {name: round(value, 3) for name, value in timing_ms.items()}
+    before = json.dumps({"request_id": request_id, "model": model.model_dump()}).encode()
+    after = json.dumps({"timing_ms": timing, **more}).encode()
+    return b",".join((before[:-1], found[1:-1], after[1:]))
 
 
 def face(found: analysis.Face) -> Face:

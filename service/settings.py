@@ -58,10 +58,10 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, validation_alias=AliasChoices("FER_PORT", "PORT"), description="port to listen on"
     )
     model: Path = Field(default_factory=default_model, description="the ONNX file to serve")
-    threads: PositiveInt = Field(
+    workers: PositiveInt = Field(
         default_factory=available_cpus,
         le=256,
-        description="worker threads, and threads of ONNX Runtime and OpenCV (default: the cores of this process)",
+        description="worker processes, and threads of a task that is alone (default: the cores of this process)",
     )
     queue: int = Field(32, ge=0, le=10_000, description="requests that may wait for a worker; one more is answered 503")
     deadline_s: float = Field(15.0, gt=0, le=600, description="longest time from the queue to the answer, seconds")

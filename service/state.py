@@ -7,12 +7,13 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from .analysis import Analyzer
 from .classifier import Contract
 from .problems import InvalidOption
-from .schemas import PredictOptions
+from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
-from .workers import Places, WorkerPool
+from .workers.places import Places
+from .workers.pool import WorkerPool
+from .workers.process import Plan
 
 AnyOptions = TypeVar("AnyOptions", bound=PredictOptions)
 
@@ -27,8 +28,10 @@ class State:
     """The ONNX file as it was read."""
     detector: dict[str, Any]
     """How the detector searches."""
-    analyzer: Analyzer
     pool: WorkerPool
+    """The workers of images and of the frames of streams."""
+    video_plan: Plan
+    """What the worker of a video is made of."""
     streams: Places
     videos: Places
     draining: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,6 +43,10 @@ class State:
             return options.model_copy(update={"max_faces": min(options.max_faces, self.settings.max_faces)})
         self.check_max_faces(options.max_faces)
         return options
+
+    @property
+    def model_name(self) -> ModelName:
+        return model_name(self.contract)
 
     def check_max_faces(self, asked: int) -> None:
         """Raises InvalidOption for more faces than the settings allow."""

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,10 @@ class _Track:
         self.misses = 0
 
 
+# What of a track is an array.
+_VECTORS = ("centre", "weighted", "velocity")
+
+
 class Tracker:
     """Follows the faces of one stream or video.
 
@@ -74,6 +79,24 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._begun = 0
         self._latest_s = -math.inf
+
+    def state(self) -> dict[str, Any]:
+        """All it knows, as JSON can carry it to the process that sees the next frame; see `restored`."""
+        tracks = [
+            {**asdict(track), **{key: getattr(track, key).tolist() for key in _VECTORS}} for track in self._tracks
+        ]
+        latest_s = None if self._latest_s == -math.inf else self._latest_s
+        return {"smoothing": self.smoothing, "begun": self._begun, "latest_s": latest_s, "tracks": tracks}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any], *, prediction_set_threshold: float) -> "Tracker":
+        """A tracker that goes on where the one of `state` was."""
+        tracker = cls(smoothing=state["smoothing"], prediction_set_threshold=prediction_set_threshold)
+        tracker._begun = state["begun"]
+        tracker._latest_s = -math.inf if state["latest_s"] is None else state["latest_s"]
+        for track in state["tracks"]:
+            tracker._tracks.append(_Track(**{**track, **{key: np.array(track[key]) for key in _VECTORS}}))
+        return tracker
 
     def follow(self, faces: Sequence[Face], at_s: float) -> tuple[Face, ...]:
         """The same faces in the same order, with `track_id` (from 1), and smoothed.

@@ -33,9 +33,9 @@ class HaarDetector:
     name = "haar_frontalface_default"
 
     def __init__(self, *, threads: int | None = None) -> None:
-        """`threads` that OpenCV may use in this process, for everything that it does; None leaves that as it is."""
+        """`threads` as in `use_threads`; None leaves them as they are."""
         if threads is not None:
-            cv2.setNumThreads(threads)
+            self.use_threads(threads)
         self._local = threading.local()
         self._stages = _count_stages()
 
@@ -68,6 +68,12 @@ class HaarDetector:
             if level >= self._stages
         ]
         return largest_first(merged(found))[:max_faces]
+
+    @staticmethod
+    def use_threads(threads: int) -> None:
+        """Let OpenCV use so many threads in this process, for everything that it does."""
+        if cv2.getNumThreads() != threads:
+            cv2.setNumThreads(threads)
 
     @property
     def _cascade(self) -> cv2.CascadeClassifier:

@@ -1,21 +1,19 @@
 """The forms in which files arrive, read in memory: raw, multipart and, of an image, JSON with base64."""
 
 import asyncio
-import base64
-import binascii
-import io
 from collections.abc import AsyncGenerator
-from typing import IO, Any
+from typing import Any
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..problems import BodyTooLarge, BodyTooSlow, MalformedBody
-from ..schemas import PredictBody
 from ..settings import Settings
+from ..tasks import Form
+from ..workers.channel import Upload
 
+_CHUNK_BYTES = 2**20
 _FILE = {"type": "string", "format": "binary"}
 
 
@@ -25,11 +23,12 @@ def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
     return {**{name: {"schema": _FILE} for name in media_types}, "multipart/form-data": {"schema": form}}
 
 
-async def read_image(request: Request, settings: Settings) -> bytes:
-    """The image file's bytes from any of the three forms; nothing is written to disk.
+async def read_image(request: Request, settings: Settings) -> tuple[Form, bytes]:
+    """An image and the form that it is in: the file itself, or JSON that holds it. Nothing is written to disk.
 
     Raises BodyTooLarge, BodyTooSlow, MalformedBody.
     """
+    form: Form = "file"
     kind = _content_type(request)
     try:
         async with asyncio.timeout(settings.body_timeout_s):
@@ -38,7 +37,7 @@ async def read_image(request: Request, settings: Settings) -> bytes:
                 image = await upload.read()
                 await upload.close()
             elif kind == "application/json":
-                image = _from_json(await _read(request, settings.max_body_bytes))
+                form, image = "json", await _read(request, settings.max_body_bytes)
             else:
                 # Any other type is a raw image: its first bytes decide what it is, not this header.
                 image = await _read(request, settings.max_body_bytes)
@@ -46,29 +45,32 @@ async def read_image(request: Request, settings: Settings) -> bytes:
         raise _too_slow(settings.body_timeout_s) from error
     if not image:
         raise MalformedBody("The body is empty; it should be an image.")
-    return image
+    return form, image
 
 
-async def read_video(request: Request, settings: Settings) -> IO[bytes]:
-    """A video file in memory: without a second copy, because it may be large, and whole, because an MP4's index may
-    stand at its end.
+async def read_video(request: Request, settings: Settings) -> Upload:
+    """A video file, in the memory that its worker will read it from. The caller closes it.
 
-    The caller closes it. Raises BodyTooLarge, BodyTooSlow, MalformedBody.
+    Whole, because an MP4's index may stand at its end. Raises BodyTooLarge, BodyTooSlow, MalformedBody.
     """
+    video = Upload()
     try:
         async with asyncio.timeout(settings.video_body_timeout_s):
             if _content_type(request) == "multipart/form-data":
-                video: IO[bytes] = (await _from_form(request, settings.max_video_bytes)).file
+                part = await _from_form(request, settings.max_video_bytes)
+                while chunk := await part.read(_CHUNK_BYTES):
+                    video.write(chunk)
+                await part.close()
             else:
-                video = io.BytesIO()
                 async for chunk in _limited(request, settings.max_video_bytes):
                     video.write(chunk)
-    except TimeoutError as error:
-        raise _too_slow(settings.video_body_timeout_s) from error
-    if video.seek(0, io.SEEK_END) == 0:
+        if video.size == 0:
+            raise MalformedBody("The body is empty; it should be a video.")
+    except BaseException as error:
         video.close()
-        raise MalformedBody("The body is empty; it should be a video.")
-    video.seek(0)
+        if isinstance(error, TimeoutError):
+            raise _too_slow(settings.video_body_timeout_s) from error
+        raise
     return video
 
 
@@ -112,19 +114,3 @@ async def _from_form(request: Request, limit: int) -> UploadFile:
             return upload
     await form.close()
     raise wanted
-
-
-def _from_json(body: bytes) -> bytes:
-    wanted = MalformedBody('The JSON body must be {"image": "<base64 or data URI>"} and nothing else.')
-    try:
-        text = PredictBody.model_validate_json(body).image
-    except ValidationError as error:
-        raise wanted from error
-    if text.startswith("data:"):
-        header, comma, text = text.partition(",")
-        if not comma or not header.endswith(";base64"):
-            raise MalformedBody("The data URI must be base64: data:image/jpeg;base64,…")
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MalformedBody("The image is not valid base64.") from error

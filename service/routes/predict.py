@@ -1,16 +1,17 @@
 """POST /v1/predict: one image in, its faces out."""
 
 import time
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
 from .. import schemas
 from ..images import ACCEPTED
 from ..problems import MEDIA_TYPE
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
 from ..state import StateDep
+from ..tasks import image_task
 from .bodies import file_forms, read_image
 
 router = APIRouter(tags=["predict"])
@@ -36,13 +37,15 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 @router.post(
     "/v1/predict",
     summary="Find the faces of an image and classify their expressions",
+    response_model=Result,
     responses=problems(400, 408, 413, 415, 422, 500, 503, 504),
     openapi_extra=_BODY,
 )
-async def predict(request: Request, options: Annotated[PredictOptions, Query()], state: StateDep) -> Result:
+async def predict(request: Request, options: Annotated[PredictOptions, Query()], state: StateDep) -> Response:
     options = state.allowed(options)
-    body = await read_image(request, state.settings)
+    form, body = await read_image(request, state.settings)
     started = time.perf_counter()
-    done = await state.pool.run(partial(state.analyzer.analyse, body, options.options()))
-    total_ms = (time.perf_counter() - started) * 1000
-    return schemas.result(done.value, state.contract, request.state.request_id, done.queue_ms, total_ms)
+    answer = await state.pool.run(image_task(options.options(), form), body)
+    timing_ms = answer.timing_ms(started)
+    result = schemas.result_json(answer.payload, request.state.request_id, state.model_name, timing_ms)
+    return Response(result, media_type="application/json")

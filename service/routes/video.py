@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from ..analysis import check_target
 from ..problems import report
 from ..state import StateDep
-from ..video.analysis import VideoAnalysis
+from ..video.analysis import analyse, video_task
 from ..video.formats import Csv, Format, Ndjson, WebVtt, format_of
 from ..video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 from ..video.reader import ACCEPTED
@@ -48,10 +49,11 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _place(state: StateDep) -> AsyncIterator[ExitStack]:
+async def _place(state: StateDep) -> AsyncIterator[AsyncExitStack]:
     """One of the places for videos, until the answer is over; what the stack holds is closed then."""
-    with state.videos.take(), ExitStack() as stack:
-        yield stack
+    with state.videos.take():
+        async with AsyncExitStack() as stack:
+            yield stack
 
 
 @router.post(
@@ -65,26 +67,25 @@ async def predict_video(
     request: Request,
     options: Annotated[VideoOptions, Query()],
     state: StateDep,
-    place: Annotated[ExitStack, Depends(_place)],
+    place: Annotated[AsyncExitStack, Depends(_place)],
 ) -> StreamingResponse:
     """Answers while it decodes. An error after the first line is the last line; all lines before it stay valid."""
     options = state.allowed(options)
-    state.analyzer.check_target(options.target)
-    video = VideoAnalysis(await read_video(request, state.settings), options, state)
-    place.callback(video.close)
-    results = await video.open()
-    return _Answer(request, results, format_of(options, state.contract.labels), state.settings.stream_send_s)
+    check_target(options.target, state.contract.labels)
+    file = await read_video(request, state.settings)
+    text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
+    place.push_async_callback(text.aclose)
+    await anext(text)
+    return _Answer(request, text, format_of(options, state.contract.labels), state.settings.stream_send_s)
 
 
 class _Answer(StreamingResponse):
-    """Results in a format, an error as the last part."""
+    """Text as it comes; an error of the service or of its worker as the last part of it."""
 
-    def __init__(
-        self, request: Request, results: AsyncIterable[VideoFrame | VideoSummary], form: Format, send_s: float
-    ) -> None:
+    def __init__(self, request: Request, text: AsyncGenerator[bytes], form: Format, send_s: float) -> None:
         self._instance, self._request_id = request.url.path, request.state.request_id
-        self._results, self._format, self._send_s = results, form, send_s
-        super().__init__(self._text(), media_type=form.media_type)
+        self._text, self._format, self._send_s = text, form, send_s
+        super().__init__(self._whole_text(), media_type=form.media_type)
 
     async def stream_response(self, send: Send) -> None:
         """As Starlette's, but the answer ends when the client does not read it within `send_s`."""
@@ -98,11 +99,10 @@ class _Answer(StreamingResponse):
         except TimeoutError:
             log.info("request %s: the client does not read the answer", self._request_id)
 
-    async def _text(self) -> AsyncGenerator[str]:
-        yield self._format.head()
+    async def _whole_text(self) -> AsyncGenerator[bytes]:
         try:
-            async for part in self._results:
-                yield self._format.frame(part) if isinstance(part, VideoFrame) else self._format.summary(part)
+            async for piece in self._text:
+                yield piece
         except Exception as error:
             _, document = report(error, instance=self._instance, request_id=self._request_id)
-            yield self._format.error(VideoError(**{**document, "type": "error"}))
+            yield self._format.error(VideoError(**{**document, "type": "error"})).encode()

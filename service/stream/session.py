@@ -3,17 +3,17 @@
 import asyncio
 import logging
 import time
-from dataclasses import replace
-from functools import partial
 
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .. import descriptions, schemas
+from ..analysis import check_target
 from ..ids import new_id
 from ..images import ACCEPTED
 from ..problems import Problem, report
 from ..state import State
+from ..tasks import frame_task
 from ..tracking import Tracker
 from . import messages, protocol
 from .messages import SessionClose, StreamOptions
@@ -35,7 +35,8 @@ class Session:
         self._socket, self._state = socket, state
         self._id = new_id()
         self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
-        self._tracker = Tracker(prediction_set_threshold=state.contract.prediction_set_threshold)
+        # What a Tracker knows: it goes to the worker with each frame and comes back with the answer.
+        self._track = Tracker(prediction_set_threshold=state.contract.prediction_set_threshold).state()
         self._waiting: Frame | None = None
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
@@ -119,12 +120,11 @@ class Session:
                 raise Closing(CloseCode.NORMAL, "closed by the client")
             changes = command.model_dump(exclude={"type"}, exclude_unset=True)
             self._state.check_max_faces(changes.get("max_faces", self._options.max_faces))
-            self._state.analyzer.check_target(changes.get("target", self._options.target))
+            check_target(changes.get("target", self._options.target), self._state.contract.labels)
         except Problem as problem:
             await self._send_error(None, problem)
         else:
             self._options = self._options.model_copy(update=changes)
-            self._tracker.smoothing = self._options.smoothing
             await self._send(messages.SessionUpdated(configuration=self._options))
 
     def _count_abuse(self) -> None:
@@ -154,10 +154,11 @@ class Session:
         if self._options.max_age_ms is not None and frame.age_ms > self._options.max_age_ms:
             await self._send_dropped(frame, "stale")
             return
-        analyse = partial(self._state.analyzer.analyse, frame.body, self._options.options(self._processed))
+        track = {**self._track, "smoothing": self._options.smoothing}
+        task = frame_task(self._options.options(self._processed), track, frame.arrived)
         started = time.perf_counter()
         try:
-            done = await self._state.pool.run(analyse)
+            answer = await self._state.pool.run(task, frame.body)
         except Problem as problem:
             self._errors += 1
             await self._send_error(frame.number, problem)
@@ -165,10 +166,17 @@ class Session:
                 self._count_abuse()
             return
         self._processed += 1
-        found = replace(done.value, faces=self._tracker.follow(done.value.faces, frame.arrived))
-        total_ms = (time.perf_counter() - started) * 1000
-        result = schemas.result(found, self._state.contract, new_id(), done.queue_ms, total_ms)
-        await self._send(messages.StreamResult(**dict(result), frame_id=frame.number, age_ms=round(frame.age_ms, 3)))
+        self._track = answer.header["track"]
+        result = schemas.result_json(
+            answer.payload,
+            new_id(),
+            self._state.model_name,
+            answer.timing_ms(started),
+            type="result",
+            frame_id=frame.number,
+            age_ms=round(frame.age_ms, 3),
+        )
+        await self._send_text(result.decode())
 
     # --- messages to the client ----------------------------------------------------------------
 
@@ -179,9 +187,7 @@ class Session:
                 session_id=self._id,
                 limits=descriptions.limits(state.settings, ACCEPTED),
                 labels=list(state.contract.labels),
-                model=messages.StreamModel(
-                    **dict(schemas.model_name(state.contract)), crop_margin=state.contract.crop_margin
-                ),
+                model=messages.StreamModel(**dict(state.model_name), crop_margin=state.contract.crop_margin),
                 credits=state.settings.stream_credits,
                 configuration=self._options,
             )
@@ -196,11 +202,14 @@ class Session:
         await self._send(messages.StreamError(**{**document, "type": "error", "frame_id": frame_id}))
 
     async def _send(self, message: BaseModel) -> None:
+        await self._send_text(message.model_dump_json())
+
+    async def _send_text(self, text: str) -> None:
         """One message at a time. Raises Closing when the client does not read its answers."""
         async with self._sending:
             try:
                 async with asyncio.timeout(self._state.settings.stream_send_s):
-                    await self._socket.send_text(message.model_dump_json())
+                    await self._socket.send_text(text)
             except TimeoutError as error:
                 raise Closing(CloseCode.POLICY_VIOLATION, "answers are not read", farewell=False) from error
 

@@ -9,8 +9,10 @@ the frames in memory and leaves the other cores to other requests.
 """
 
 import ctypes
+import importlib
 import logging
 import math
+import pkgutil
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,6 +56,10 @@ MISSING_S = 0.5
 av.logging.set_level(av.logging.ERROR)
 av.logging.set_skip_repeated(False)
 logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
+
+
+# Its command line, and its samples, which are files elsewhere.
+_NOT_NEEDED = ("av.__main__", "av.datasets")
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,13 @@ class Video:
     def _check_time(self, time_s: float) -> None:
         if time_s > self._max_s:
             raise VideoTooLong(f"The video is longer than {self._max_s:g} s.", limit=self._max_s)
+
+
+def load_all() -> None:
+    """Load what PyAV loads late, while files can still be opened: a worker that has begun may open none."""
+    for module in pkgutil.walk_packages(av.__path__, f"{av.__name__}."):
+        if module.name not in _NOT_NEEDED:
+            importlib.import_module(module.name)
 
 
 def _limit_allocations(most_bytes: int) -> None:

@@ -67,7 +67,7 @@ export interface Limits {
   max_faces: number;
   media_types: Array<string>;
   queue: number;
-  threads: number;
+  workers: number;
   deadline_s: number;
   body_timeout_s: number;
   max_videos: number;

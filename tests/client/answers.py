@@ -10,7 +10,7 @@ LIMITS = {
     "max_faces": 50,
     "media_types": ["image/png"],
     "queue": 1,
-    "threads": 1,
+    "workers": 1,
     "deadline_s": 1.0,
     "body_timeout_s": 1.0,
     "max_videos": 1,

@@ -95,7 +95,7 @@ def classifier(model_path: Path) -> EmotionClassifier:
 
 @pytest.fixture(scope="session")
 def settings(model_path: Path) -> Settings:
-    return Settings(model=model_path, threads=2)
+    return Settings(model=model_path, workers=2)
 
 
 @pytest.fixture(scope="session")

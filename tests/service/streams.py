@@ -1,5 +1,6 @@
 """A client of WS /v1/stream in the test's own process."""
 
+import asyncio
 import struct
 import threading
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from service import images
 from service.app import create_app
 from service.settings import Settings
+from service.workers.channel import Header
+from service.workers.worker import Worker
 
 URL = "/v1/stream"
 
@@ -47,15 +49,17 @@ def numbered(frame_id: int, body: bytes) -> bytes:
 
 
 class Gate:
-    """Holds every decode until it is opened."""
+    """Holds every task of a worker until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.opened, self.reached = threading.Event(), threading.Event()
-        decode = images.decode
+        do = Worker.ask
 
-        def wait(*args: Any, **named: Any) -> images.Image:
+        async def wait(*args: Any) -> tuple[Header, bytes]:
             self.reached.set()
-            assert self.opened.wait(10)
-            return decode(*args, **named)
+            async with asyncio.timeout(10):
+                while not self.opened.is_set():
+                    await asyncio.sleep(0.005)
+            return await do(*args)
 
-        monkeypatch.setattr(images, "decode", wait)
+        monkeypatch.setattr(Worker, "ask", wait)

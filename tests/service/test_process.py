@@ -23,8 +23,8 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
     refusals = [
         ({"FER_MODEL": "/nowhere.onnx"}, "model refused: /nowhere.onnx does not exist"),
         ({"FER_MODEL": str(path)}, f"{path} lacks metadata 'labels'; export it with `make export`"),
-        ({"FER_THREADS": "none"}, "settings refused: FER_THREADS: "),
-        ({"FER_TREADS": "1"}, "settings refused: FER_TREADS: no such setting"),
+        ({"FER_WORKERS": "none"}, "settings refused: FER_WORKERS: "),
+        ({"FER_WORKRES": "1"}, "settings refused: FER_WORKRES: no such setting"),
     ]
     processes = [start(environment) for environment, _ in refusals]
     for process, (_, expected) in zip(processes, refusals, strict=True):

@@ -18,7 +18,7 @@ def test_defaults() -> None:
     loaded = settings.load()
     assert (loaded.host, loaded.port) == ("127.0.0.1", 8000)
     assert loaded.model == Path("models/emotion.onnx")
-    assert loaded.threads == settings.available_cpus()
+    assert loaded.workers == settings.available_cpus()
 
 
 def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("FER_THREADS", "0"),
+        ("FER_WORKERS", "0"),
         ("FER_QUEUE", "many"),
         ("PORT", "99999"),
         ("FER_DEADLINE_S", "-1"),
@@ -108,5 +108,5 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert "| `FER_QUEUE` | `32` | requests that may wait for a worker; one more is answered 503 |" in rows
     assert rows[0].startswith("| `FER_HOST`, `HOST` | `127.0.0.1` |")
     assert "| `FER_MODEL` | `models/emotion.onnx` | the ONNX file to serve |" in rows
-    assert any(row.startswith("| `FER_THREADS` | cores |") for row in rows)
+    assert any(row.startswith("| `FER_WORKERS` | cores |") for row in rows)
     assert {row.count("|") for row in rows} == {4}

@@ -14,7 +14,7 @@ INT8 = MODELS / "emotion.int8.onnx"
 
 
 def answer(model: Path, photo: bytes) -> tuple[str, dict[str, float]]:
-    with TestClient(create_app(Settings(model=model, threads=1))) as client:
+    with TestClient(create_app(Settings(model=model, workers=1))) as client:
         (face,) = client.post("/v1/predict", content=photo, params={"explain": "gradcam"}).json()["faces"]
     assert len(face["explanations"]) == 1
     return face["emotion"], face["emotions"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,10 +92,6 @@ class Caller:
 
     def leave(self) -> None:
         self._left.set()
-
-
-def video_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("video")]
 
 
 async def soon(holds: Callable[[], bool]) -> bool:

@@ -236,7 +236,7 @@ class Limits(_Answer):
     max_faces: int
     media_types: tuple[str, ...]
     queue: int
-    threads: int
+    workers: int
     deadline_s: float
     body_timeout_s: float
     max_videos: int

@@ -1,6 +1,7 @@
 """POST /v1/predict: three forms, one answer; every option; every problem."""
 
 import base64
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 
-from service import files, images
+from service import files
 from service.app import create_app
 from service.settings import Settings
 from tests.service.answers import assert_problem, stable
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
+from tests.service.troubles import trouble
 
 URL = "/v1/predict"
 
@@ -198,10 +201,7 @@ def test_every_hostile_file_gets_an_answer_or_a_problem(client: TestClient, medi
 def test_an_error_of_the_service_tells_nothing(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(images, "decode", fail)
+    trouble(monkeypatch, error="secret")
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         response = client.post(URL, content=white)
     document = assert_problem(response, 500, "internal")
@@ -211,19 +211,18 @@ def test_an_error_of_the_service_tells_nothing(
 
 
 def test_overload_and_deadline(model_path: Path, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = images.decode
-
-    def slow(*args: Any, **named: Any) -> images.Image:
-        time.sleep(0.5)
-        return decode(*args, **named)
-
-    monkeypatch.setattr(images, "decode", slow)
-    settings = Settings(model=model_path, threads=1, queue=0, deadline_s=0.1)
+    trouble(monkeypatch, seconds=1.0)
+    settings = Settings(model=model_path, workers=1, queue=0, deadline_s=0.4)
     with TestClient(create_app(settings)) as client:
-        assert_problem(client.post(URL, content=white), 504, "deadline_exceeded")
+        late: list[Response] = []
+        caller = threading.Thread(target=lambda: late.append(client.post(URL, content=white)))
+        caller.start()
+        time.sleep(0.2)
         busy = client.post(URL, content=white)
-        assert_problem(busy, 503, "overloaded")
-        assert busy.headers["retry-after"] == "1"
+        caller.join(10)
+    assert_problem(busy, 503, "overloaded")
+    assert busy.headers["retry-after"] == "1"
+    assert_problem(late[0], 504, "deadline_exceeded")
 
 
 def test_another_model_is_served_unchanged(tmp_path: Path, white: bytes) -> None:

@@ -135,7 +135,7 @@ def test_a_busy_service_is_no_fault_of_the_client(
 ) -> None:
     gate = Gate(monkeypatch)
     with (
-        limited(settings, stream_abuse=1, threads=1, queue=0) as client,
+        limited(settings, stream_abuse=1, workers=1, queue=0) as client,
         session(client) as (first, _),
         session(client) as (second, _),
     ):

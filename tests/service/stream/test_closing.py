@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from service import images
 from service.settings import Settings
 from service.stream import session as service_session
 from tests.service.streams import URL, closed_with, limited, session
+from tests.service.troubles import trouble
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,8 @@ def test_a_session_ends_whenever_its_end_meets_an_answer(client: TestClient, whi
             await service_session.Session(cast("WebSocket", socket), state).run()
         return socket.code
 
-    assert asyncio.run(scenario()) == 1001
+    assert client.portal is not None
+    assert client.portal.call(scenario) == 1001
 
 
 def test_a_stopping_service_says_so(settings: Settings) -> None:
@@ -118,13 +119,10 @@ def test_full_means_try_again_later(settings: Settings) -> None:
 
 
 def test_an_error_of_the_service_closes_with_1011(
-    client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(images, "decode", fail)
-    with session(client) as (socket, _):
+    trouble(monkeypatch, error="secret")
+    with limited(settings) as client, session(client) as (socket, _):
         socket.send_bytes(white)
         assert closed_with(socket) == 1011
     assert "secret" in caplog.text

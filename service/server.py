@@ -1,0 +1,123 @@
+"""Read the settings, serve until a signal comes."""
+
+import asyncio
+import logging
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from . import settings as service_settings
+from .app import create_app
+from .classifier import ModelError
+from .workers.worker import StartRefused
+
+log = logging.getLogger("service")
+
+
+class Server(uvicorn.Server):
+    """Tells the application of the stop signal first, so that streams and videos end with their last message."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        state = getattr(self._app.state, "service", None)
+        if state is not None:
+            state.draining.set()
+        super().handle_exit(sig, frame)
+
+
+class Connection(WebSocketsSansIOProtocol):
+    """Reads nothing from a client that does not read itself, and aborts its connection at the end.
+
+    uvicorn's own class keeps its answers to pings in memory, and its close waits until the client has read everything.
+    """
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        super().on_task_complete(task)
+        if self.transport.get_write_buffer_size() > 0:
+            self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+class Start(logging.Filter):
+    """The application's start as a person sees it: where the model is refused, one line and nothing of uvicorn's own.
+
+    An ASGI application around `app`, and the filter of uvicorn's log until `app` has started.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self._app, self._done = app, False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return self._done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_on(message: Message) -> None:
+            self._done = self._done or message["type"] == "lifespan.startup.complete"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except (ModelError, StartRefused) as error:
+            log.error("model refused: %s", error)
+            raise
+        except Exception:
+            log.exception("the start failed")
+            raise
+
+
+def serve() -> int:
+    """0 after a stop signal, 1 when settings or model are refused (the reason is one line)."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        settings = service_settings.load()
+    except service_settings.SettingsError as error:
+        log.error("settings refused: %s", error)
+        return 1
+    app = create_app(settings)
+    start = Start(app)
+    logging.getLogger("uvicorn.error").addFilter(start)
+    config = uvicorn.Config(
+        start,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        ws=Connection,
+        # A frame up to this size is answered by the session (1009 and the limit); a larger one is not read to its end.
+        ws_max_size=2 * settings.max_frame_bytes,
+        # JPEG does not shrink any further.
+        ws_per_message_deflate=False,
+        # What was accepted and is not answered by then is ended; together with the rest a stop takes under 3 seconds.
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+    server = Server(config, app)
+    # uvicorn raises the signal again once it has stopped. By default it would end the process at once, and the folder
+    # that multiprocessing has for the fork server's socket would stay.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        server.run()
+    except SystemExit:
+        if server.started:
+            raise
+    return 0 if server.started else 1

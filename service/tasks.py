@@ -1,0 +1,106 @@
+"""What a worker process does with an image, or with a frame of a stream."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from . import images, schemas
+from .analysis import Analyzer, Options
+from .classifier import Contract, EmotionClassifier
+from .detectors.haar import HaarDetector
+from .settings import Settings
+from .tracking import Tracker
+from .workers.channel import Body, Header
+from .workers.process import Handler, Plan
+
+Form = Literal["file", "json"]
+"""What the body of an image's task is: the file itself, or the JSON that holds it."""
+
+# Memory that an image may take beyond what a worker has once it is loaded: bytes for each pixel, which cover decoders
+# of colour and the detector's copies, and as much for what is not of pixels.
+_BYTES_PER_PIXEL = 16
+_BYTES_BESIDE = 2**27
+_WARM_UP_SIDE = 64
+
+
+def plan_images(settings: Settings, model: bytes) -> Plan:
+    """Workers that answer `image_task` and `frame_task` with the model file of these bytes."""
+    return Plan(
+        make=load_images,
+        arguments=(settings.model, model, settings.workers, settings.max_pixels),
+        headroom_bytes=headroom_bytes(settings.max_pixels),
+        deadline_s=settings.deadline_s,
+    )
+
+
+def headroom_bytes(max_pixels: int) -> int:
+    """Memory that a worker may take for images of up to `max_pixels`."""
+    return _BYTES_BESIDE + _BYTES_PER_PIXEL * max_pixels
+
+
+def image_task(options: Options, form: Form = "file") -> Header:
+    """A task whose body is an image; the answer's payload is a `schemas.Found` as JSON."""
+    return {"form": form, "options": asdict(options)}
+
+
+def frame_task(options: Options, track: Header, at_s: float) -> Header:
+    """As `image_task`, for a frame of a stream: `track` is the state of its Tracker, which comes back as `track`."""
+    return {**image_task(options), "track": track, "at_s": at_s}
+
+
+def about(contract: Contract, detector: HaarDetector) -> Header:
+    """What workers say of what they have loaded."""
+    return {"contract": asdict(contract), "detector": detector.search()}
+
+
+def contract_of(header: Header) -> Contract:
+    """The contract in what `about` says."""
+    lists = ("labels", "size_wh", "heatmap_wh")
+    values: dict[str, Any] = {**header["contract"], **{name: tuple(header["contract"][name]) for name in lists}}
+    return Contract(**values)
+
+
+def load_images(path: Path, model: bytes, threads: int, max_pixels: int) -> tuple[Handler, Header]:
+    """For `Plan.make`: the handler of `image_task` and `frame_task`, and what `about` says. Raises ModelError."""
+    detector = HaarDetector(threads=threads)
+    # The number of a session's threads is fixed: one session for a task among many, one for a task that is alone.
+    analyzers = {
+        count: Analyzer(detector, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels)
+        for count in {1, threads}
+    }
+    contract = analyzers[1].contract
+
+    def handle(task: Header, body: Body) -> Iterator[tuple[Header, bytes]]:
+        detector.use_threads(task["threads"])
+        content = body.content()
+        if task["form"] == "json":
+            content = schemas.PredictBody.file_of(content)
+        found = analyzers[task["threads"]].analyse(content, Options(**task["options"]))
+        header: Header = {"last": True, "timing_ms": found.timing_ms}
+        faces = found.faces
+        if "track" in task:
+            tracker = Tracker.restored(task["track"], prediction_set_threshold=contract.prediction_set_threshold)
+            faces = tracker.follow(faces, task["at_s"])
+            header["track"] = tracker.state()
+        yield header, schemas.found_json(found.size_wh, faces)
+
+    for analyzer in analyzers.values():
+        warm_up(analyzer)
+    return handle, about(contract, detector)
+
+
+def warm_up(analyzer: Analyzer) -> None:
+    """Go every way through an Analyzer while files can still be opened: later, no library could load anything."""
+    grey = np.random.default_rng(0).integers(0, 256, (_WARM_UP_SIDE, _WARM_UP_SIDE), np.uint8)
+    for options in (
+        Options(),
+        Options(crop="whole", explain="gradcam", target="all"),
+        Options(crop="whole", explain="gradcam", heatmap="overlay"),
+    ):
+        found = analyzer.analyse_image(images.Image(grey), options)
+        schemas.found_json(found.size_wh, found.faces)
+    for extension in (".jpg", ".png", ".webp"):
+        images.decode(images.encode(extension, grey), max_pixels=grey.size)

@@ -1,0 +1,156 @@
+"""WorkerPool: a bounded queue in front of processes that can be killed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..problems import Overloaded
+from .channel import Header, Inbox
+from .process import Plan
+from .worker import StartRefused, Worker, too_late
+
+log = logging.getLogger("service.workers")
+
+# Seconds between two tries to start a worker where starting fails, so that a full machine is not filled further.
+_PAUSE_S = 0.5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A worker's answer, and the milliseconds that its task waited for a worker."""
+
+    header: Header
+    payload: bytes
+    queue_ms: float
+
+    def timing_ms(self, started: float) -> dict[str, float]:
+        """Milliseconds by stage as a Result has them; `started` is perf_counter's when the body was there."""
+        total_ms = (time.perf_counter() - started) * 1000
+        return {"queue": self.queue_ms, **self.header["timing_ms"], "total": total_ms}
+
+
+class WorkerPool:
+    """`workers` processes made by `plan`, and at most `queue` tasks that wait for one of them.
+
+    A task that is over its deadline is ended by killing its worker; a worker that dies costs its own task alone. Either
+    is replaced. `replaced` counts them.
+    """
+
+    def __init__(self, plan: Plan, *, workers: int, queue: int, inbox_bytes: int) -> None:
+        self._plan, self._inbox_bytes = plan, inbox_bytes
+        self._workers, self._most = workers, workers + queue
+        self._idle: asyncio.Queue[Worker] = asyncio.Queue()
+        self._running: set[Worker] = set()
+        self._under_way = 0
+        self._chores: set[asyncio.Task[Any]] = set()
+        self._closing = False
+        self.about: Header = {}
+        self.replaced = 0
+
+    async def start(self) -> None:
+        """Start all workers and wait until they can answer. Raises StartRefused where one cannot load."""
+        starts = [asyncio.create_task(self._start_one()) for _ in range(self._workers)]
+        await asyncio.wait(starts)
+        refusals = [error for start in starts if (error := start.exception())]
+        if refusals:
+            await self.close()
+            raise refusals[0]
+        for start in starts:
+            self._idle.put_nowait(start.result())
+            self.about = start.result().about
+
+    @property
+    def idle(self) -> int:
+        return self._idle.qsize()
+
+    async def run(self, task: Header, body: bytes) -> Answer:
+        """A task done by the next free worker.
+
+        The task's header gets `threads`: all cores for a task that is alone, else one.
+
+        Raises Overloaded at once when the queue is full, DeadlineExceeded when no answer came in time, WorkerDied when
+        the worker ended, WorkerFault for an error of ours, and what problem the worker answers with.
+        """
+        if self._under_way >= self._most:
+            raise Overloaded("All workers are busy and the queue is full; try again shortly.", retry_after_s=1)
+        asked = time.perf_counter()
+        until = asyncio.get_running_loop().time() + self._plan.deadline_s
+        self._under_way += 1
+        try:
+            async with asyncio.timeout_at(until):
+                worker = await self._next_idle()
+        except BaseException as error:
+            self._under_way -= 1
+            if isinstance(error, TimeoutError):
+                raise too_late(self._plan) from error
+            raise
+        queue_ms = (time.perf_counter() - asked) * 1000
+        threads = self._workers if self._under_way == 1 else 1
+        # A chore of its own: where the client has left, the worker still ends its task, and is free again.
+        talk = self._chore(self._talk(worker, task | {"threads": threads}, body, until))
+        return Answer(*await asyncio.shield(talk), queue_ms)
+
+    async def close(self) -> None:
+        """End all workers, whatever they do; what waited for an answer of theirs gets WorkerDied."""
+        self._closing = True
+        await asyncio.gather(*(worker.end() for worker in self._running))
+        while self._chores:
+            await asyncio.wait(self._chores)
+
+    async def _next_idle(self) -> Worker:
+        while not (worker := await self._idle.get()).is_running:
+            pass
+        return worker
+
+    async def _talk(self, worker: Worker, task: Header, body: bytes, until: float) -> tuple[Header, bytes]:
+        """A task and its answer; afterwards the worker, or another in its place, is free."""
+        try:
+            return await worker.ask(task, body, until)
+        finally:
+            self._under_way -= 1
+            if worker.is_running:
+                self._idle.put_nowait(worker)
+            else:
+                self._replace(worker)
+
+    def _replace(self, worker: Worker) -> None:
+        if self._closing or worker not in self._running:
+            return
+        self.replaced += 1
+        log.warning("a worker %s, and another takes its place", worker.end_reason)
+        self._running.remove(worker)
+        self._chore(worker.end())
+        self._chore(self._start_again())
+
+    async def _start_again(self) -> None:
+        while not self._closing:
+            try:
+                worker = await self._start_one()
+            except (StartRefused, OSError) as error:
+                log.error("a worker could not be started: %s", error)
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if self._closing:
+                await worker.end()
+            else:
+                self._idle.put_nowait(worker)
+            return
+
+    async def _start_one(self) -> Worker:
+        worker = await Worker.start(self._plan, Inbox(self._inbox_bytes))
+        self._running.add(worker)
+        worker.when_it_dies(self._replace)
+        return worker
+
+    def _chore(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Work that goes on whoever waits for it; its error, if nobody does, is nobody's to see."""
+        chore = asyncio.create_task(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+        chore.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return chore

@@ -1,0 +1,71 @@
+"""What runs in a worker process: load, give up rights, then answer one task after the other."""
+
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..problems import OutOfMemory, Problem
+from . import sandbox
+from .channel import Body, Header, Inbox, pack, receive_blocking
+
+# Seconds that the service's own deadline is earlier than the kernel's, which holds where the service is gone.
+_LATER_S = 2.0
+
+Handler = Callable[[Header, Body], Iterator[tuple[Header, bytes]]]
+"""A task's header and body to its answers, each a header and a payload; the last one's header says `"last": True`.
+
+Raises Problem for what the client did wrong.
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker is made of: `make(*arguments)` loads its models and returns its handler and what to say of them."""
+
+    make: Callable[..., tuple[Handler, Header]]
+    arguments: tuple[Any, ...]
+    headroom_bytes: int
+    deadline_s: float
+    niceness: int = 0
+
+
+def main(connection: socket.socket, inbox: Inbox, plan: Plan) -> None:
+    """Answer until the service closes the connection."""
+    # Ctrl-C reaches every process of a terminal; the service ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    os.nice(plan.niceness)
+    try:
+        handler, about = plan.make(*plan.arguments)
+    except Exception as error:
+        connection.sendall(pack({"refused": str(error), "trace": traceback.format_exc()}))
+        return
+    sandbox.lock_down(plan.headroom_bytes)
+    connection.sendall(pack({"about": about}))
+    while True:
+        try:
+            task, inline = receive_blocking(connection)
+        except (EOFError, OSError):
+            return
+        body = Body(inline, inbox, task["inbox_bytes"]) if "inbox_bytes" in task else Body(inline)
+        sandbox.end_after(plan.deadline_s + _LATER_S)
+        for answer in _answers(handler, task, body):
+            connection.sendall(answer)
+        sandbox.end_after(0)
+
+
+def _answers(handler: Handler, task: Header, body: Body) -> Iterator[bytes]:
+    """Each answer as soon as it is there; one that ends the task says `last` in its header."""
+    try:
+        for header, payload in handler(task, body):
+            yield pack(header, payload)
+    except Problem as problem:
+        yield pack({"last": True, "problem": problem.to_wire()})
+    except MemoryError:
+        yield pack({"last": True, "problem": OutOfMemory("This needs more memory than a worker has.").to_wire()})
+    except Exception:
+        yield pack({"last": True, "trace": traceback.format_exc()})

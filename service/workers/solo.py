@@ -1,0 +1,27 @@
+"""A task with a worker of its own, which ends with it: for work that is long, such as a video."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from .channel import Header, Upload, pack
+from .process import Plan
+from .worker import Worker
+
+
+async def answers(plan: Plan, task: Header, upload: Upload) -> AsyncGenerator[tuple[Header, bytes]]:
+    """The answers to a task whose body is `upload`, each as soon as it is there. Closing the generator ends the worker.
+
+    Raises StartRefused, DeadlineExceeded, WorkerDied, WorkerFault, and what problem the worker answers with.
+    """
+    until = asyncio.get_running_loop().time() + plan.deadline_s
+    size = upload.size
+    inbox, inline = upload.parcel()
+    worker = await Worker.start(plan, inbox)
+    try:
+        message = pack(task, inline) if inline else pack(task | {"inbox_bytes": size})
+        async with aclosing(worker.answers(message, until)) as all_answers:
+            async for answer in all_answers:
+                yield answer
+    finally:
+        await worker.end()

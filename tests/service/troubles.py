@@ -1,0 +1,44 @@
+"""Workers that are slow or fail, in place of the service's own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import service.app
+from service.analysis import Analyzer
+from service.settings import Settings
+from service.workers.channel import Header
+from service.workers.process import Handler, Plan
+
+
+def trouble(monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0, error: str | None = None) -> None:
+    """Let each analysis of services that start from now on take so much longer, then fail with a RuntimeError."""
+    for name in ("plan_images", "plan_videos"):
+        plan_of: Callable[[Settings, bytes], Plan] = getattr(service.app, name)
+
+        def troubled(settings: Settings, model: bytes, plan_of: Callable[[Settings, bytes], Plan] = plan_of) -> Plan:
+            plan = plan_of(settings, model)
+            return replace(plan, make=_load, arguments=(seconds, error, plan.make, plan.arguments))
+
+        monkeypatch.setattr(service.app, name, troubled)
+
+
+def _load(
+    seconds: float, error: str | None, make: Callable[..., tuple[Handler, Header]], arguments: tuple[Any, ...]
+) -> tuple[Handler, Header]:
+    """Runs in the worker, whose Analyzer is nobody else's."""
+    made = make(*arguments)
+    for name in ("analyse", "analyse_image"):
+        analyse = getattr(Analyzer, name)
+
+        def troubled(*given: Any, analyse: Callable[..., object] = analyse) -> object:
+            time.sleep(seconds)
+            if error is not None:
+                raise RuntimeError(error)
+            return analyse(*given)
+
+        setattr(Analyzer, name, troubled)
+    return made

@@ -1,0 +1,98 @@
+"""What the tests let workers do."""
+
+import ctypes
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from service.problems import InvalidOption
+from service.workers.channel import Body, Header
+from service.workers.process import Handler
+
+# Each of these needs a file descriptor that the kernel has to refuse.
+FORBIDDEN: dict[str, Callable[[], object]] = {
+    "read a file": lambda: Path("/etc/passwd").read_bytes(),
+    "make a file": lambda: Path("/tmp/made-by-a-worker").write_bytes(b"x"),  # noqa: S108 - it must not come to be
+    "open a socket": lambda: socket.create_connection(("127.0.0.1", 9)),
+    "start a program": lambda: subprocess.run(["/bin/true"], check=True),
+    "make a pipe": os.pipe,
+}
+
+
+def obedient() -> tuple[Handler, Header]:
+    """A handler that does what its task says, nothing loaded."""
+
+    def handle(task: Header, body: Body) -> Iterator[tuple[Header, bytes]]:
+        for number in range(task.get("times", 0)):
+            yield {"number": number}, b""
+        content = body.file().read() if task.get("as_file") else body.content()
+        header, payload = _DOES[task["do"]](task, content)
+        yield header | {"last": True}, payload
+
+    return handle, {"obeys": sorted(_DOES)}
+
+
+def without_model() -> tuple[Handler, Header]:
+    raise FileNotFoundError("there is no model")
+
+
+def dead_at_start() -> tuple[Handler, Header]:
+    os.abort()
+
+
+def _echo(task: Header, body: bytes) -> tuple[Header, bytes]:
+    return {"pid": os.getpid(), "threads": task.get("threads"), "said": task.get("say")}, body
+
+
+def _sleep(task: Header, body: bytes) -> tuple[Header, bytes]:
+    time.sleep(task["seconds"])
+    return _echo(task, body)
+
+
+def _spin(task: Header, body: bytes) -> tuple[Header, bytes]:
+    while True:
+        pass
+
+
+def _segfault(task: Header, body: bytes) -> tuple[Header, bytes]:
+    ctypes.string_at(0)
+    return {}, b""
+
+
+def _allocate(task: Header, body: bytes) -> tuple[Header, bytes]:
+    return {"allocated": len(bytearray(task["bytes"]))}, b""
+
+
+def _refuse(task: Header, body: bytes) -> tuple[Header, bytes]:
+    raise InvalidOption("It is too odd.", limit=3)
+
+
+def _fail(task: Header, body: bytes) -> tuple[Header, bytes]:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def _try_forbidden(task: Header, body: bytes) -> tuple[Header, bytes]:
+    outcomes = {}
+    for name, act in FORBIDDEN.items():
+        try:
+            act()
+        except OSError as error:
+            outcomes[name] = error.strerror
+        else:
+            outcomes[name] = "it could"
+    return {"outcomes": outcomes}, b""
+
+
+_DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
+    "echo": _echo,
+    "sleep": _sleep,
+    "spin": _spin,
+    "segfault": _segfault,
+    "allocate": _allocate,
+    "refuse": _refuse,
+    "fail": _fail,
+    "try forbidden": _try_forbidden,
+}

@@ -1,0 +1,274 @@
+"""Workers as processes: their answers, their deaths, their deadlines, and what they may not do."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from service.problems import DeadlineExceeded, InvalidOption, OutOfMemory, Overloaded, WorkerDied
+from service.workers.channel import Header
+from service.workers.pool import WorkerPool
+from service.workers.process import Handler, Plan
+from service.workers.worker import StartRefused, WorkerFault
+from tests.service.workers import handlers
+
+ROOT = Path(__file__).parents[3]
+INBOX_BYTES = 2**20
+HEADROOM_BYTES = 2**27
+
+
+@asynccontextmanager
+async def pool_of(workers: int = 1, queue: int = 8, deadline_s: float = 30.0) -> AsyncIterator[WorkerPool]:
+    plan = Plan(handlers.obedient, (), headroom_bytes=HEADROOM_BYTES, deadline_s=deadline_s)
+    pool = WorkerPool(plan, workers=workers, queue=queue, inbox_bytes=INBOX_BYTES)
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def run(work: Callable[[WorkerPool], Awaitable[object]], **options: float) -> None:
+    """Run `work` with a pool of its own."""
+
+    async def whole() -> None:
+        async with pool_of(**options) as pool:  # type: ignore[arg-type]
+            await work(pool)
+
+    asyncio.run(whole())
+
+
+async def ask(pool: WorkerPool, body: bytes = b"", **task: object) -> Header:
+    return (await pool.run(task, body)).header
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**14 - 1, 2**14, INBOX_BYTES, INBOX_BYTES + 1])
+def test_header_and_body_come_back_whichever_way_they_go(size: int) -> None:
+    async def work(pool: WorkerPool) -> None:
+        for _ in range(2):
+            body = os.urandom(size)
+            answer = await pool.run({"do": "echo", "say": "grüße"}, body)
+            assert answer.payload == body
+            assert answer.header["said"] == "grüße"
+
+    run(work)
+
+
+def test_several_workers_answer_at_once_and_one_at_a_time_each() -> None:
+    async def work(pool: WorkerPool) -> None:
+        begun = time.perf_counter()
+        answers = await asyncio.gather(*(ask(pool, do="sleep", seconds=0.5, say=n) for n in range(4)))
+        assert 1.0 <= time.perf_counter() - begun < 1.9
+        assert len({answer["pid"] for answer in answers}) == 2
+        assert [answer["said"] for answer in answers] == [0, 1, 2, 3]
+
+    run(work, workers=2)
+
+
+def test_a_task_that_is_alone_may_use_all_cores_and_one_of_many_a_single_one() -> None:
+    async def work(pool: WorkerPool) -> None:
+        assert (await ask(pool, do="echo"))["threads"] == 2
+        answers = await asyncio.gather(*(ask(pool, do="sleep", seconds=0.2) for _ in range(4)))
+        # The first did not know of the others yet.
+        assert [answer["threads"] for answer in answers] == [2, 1, 1, 1]
+
+    run(work, workers=2)
+
+
+def test_one_task_more_than_the_queue_holds_is_refused_at_once() -> None:
+    async def work(pool: WorkerPool) -> None:
+        taken = [asyncio.create_task(ask(pool, do="sleep", seconds=0.3)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await ask(pool, do="echo")
+        await asyncio.gather(*taken)
+        assert await ask(pool, do="echo")
+
+    run(work, queue=1)
+
+
+def test_a_task_over_its_deadline_is_ended_and_not_only_abandoned() -> None:
+    async def work(pool: WorkerPool) -> None:
+        pid = (await ask(pool, do="echo"))["pid"]
+        with pytest.raises(DeadlineExceeded):
+            await ask(pool, do="spin")
+        await until(lambda: not is_running(pid))
+        assert (await ask(pool, do="echo"))["pid"] != pid
+
+    run(work, deadline_s=1.0)
+
+
+def test_the_time_in_the_queue_counts_towards_the_deadline() -> None:
+    async def work(pool: WorkerPool) -> None:
+        hog = asyncio.create_task(ask(pool, do="spin"))
+        await asyncio.sleep(0.5)
+        begun = time.perf_counter()
+        with pytest.raises(DeadlineExceeded):
+            await ask(pool, do="spin")
+        assert 0.9 <= time.perf_counter() - begun < 1.4
+        assert hog.done()
+
+    run(work, deadline_s=1.0)
+
+
+def test_a_worker_that_dies_costs_its_own_task_alone() -> None:
+    async def work(pool: WorkerPool) -> None:
+        bystanders = [asyncio.create_task(ask(pool, do="sleep", seconds=0.2, say=n)) for n in range(3)]
+        with pytest.raises(WorkerDied):
+            await ask(pool, do="segfault")
+        assert [answer["said"] for answer in await asyncio.gather(*bystanders)] == [0, 1, 2]
+        assert pool.replaced == 1
+
+    run(work, workers=2)
+
+
+def test_ten_deaths_in_a_row_do_not_stop_the_service() -> None:
+    async def work(pool: WorkerPool) -> None:
+        for _ in range(10):
+            with pytest.raises(WorkerDied):
+                await ask(pool, do="segfault")
+        assert (await ask(pool, do="echo", say="still here"))["said"] == "still here"
+
+    run(work, workers=2)
+
+
+def test_a_worker_that_is_killed_from_outside_while_it_waits_is_replaced_too() -> None:
+    async def work(pool: WorkerPool) -> None:
+        pid = (await ask(pool, do="echo"))["pid"]
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: pool.replaced == 1)
+        assert (await ask(pool, do="echo"))["pid"] != pid
+
+    run(work)
+
+
+def test_memory_is_bounded_and_a_task_that_wants_more_gets_a_problem() -> None:
+    async def work(pool: WorkerPool) -> None:
+        assert (await ask(pool, do="allocate", bytes=HEADROOM_BYTES // 2))["allocated"]
+        with pytest.raises(OutOfMemory):
+            await ask(pool, do="allocate", bytes=2 * HEADROOM_BYTES)
+        assert (await ask(pool, do="echo"))["pid"]
+        assert pool.replaced == 0
+
+    run(work)
+
+
+def test_a_worker_opens_nothing() -> None:
+    async def work(pool: WorkerPool) -> None:
+        outcomes = (await ask(pool, do="try forbidden"))["outcomes"]
+        assert outcomes == dict.fromkeys(handlers.FORBIDDEN, "Too many open files")
+
+    run(work)
+
+
+def test_a_problem_comes_back_as_it_was_raised() -> None:
+    async def work(pool: WorkerPool) -> None:
+        with pytest.raises(InvalidOption, match="too odd") as raised:
+            await ask(pool, do="refuse")
+        assert raised.value.limit == 3
+
+    run(work)
+
+
+def test_a_fault_of_ours_brings_its_traceback() -> None:
+    async def work(pool: WorkerPool) -> None:
+        with pytest.raises(WorkerFault, match=r"(?s)Traceback.*ZeroDivisionError: a fault of ours"):
+            await ask(pool, do="fail")
+        assert await ask(pool, do="echo")
+
+    run(work)
+
+
+def test_the_answer_to_a_client_that_left_reaches_nobody_else() -> None:
+    async def work(pool: WorkerPool) -> None:
+        left = asyncio.create_task(ask(pool, do="sleep", seconds=0.3, say="to the one who left"))
+        await asyncio.sleep(0.1)
+        left.cancel()
+        assert (await ask(pool, do="echo", say="to the one who stayed"))["said"] == "to the one who stayed"
+        assert pool.replaced == 0
+
+    run(work)
+
+
+def test_one_that_leaves_the_queue_takes_no_place() -> None:
+    async def work(pool: WorkerPool) -> None:
+        hog = asyncio.create_task(ask(pool, do="sleep", seconds=0.3))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(ask(pool, do="echo"))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        assert await ask(pool, do="echo")
+        await hog
+
+    run(work, queue=1)
+
+
+def test_closing_ends_whatever_runs() -> None:
+    async def whole() -> float:
+        async with pool_of(workers=2) as pool:
+            pids = {(await ask(pool, do="echo"))["pid"] for _ in range(4)}
+            for _ in range(2):
+                asyncio.create_task(ask(pool, do="spin"))  # noqa: RUF006 - it ends with the pool
+            await asyncio.sleep(0.1)
+            begun = time.perf_counter()
+        assert not any(is_running(pid) for pid in pids)
+        return time.perf_counter() - begun
+
+    assert asyncio.run(whole()) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"), [(handlers.without_model, "there is no model"), (handlers.dead_at_start, "while it was load")]
+)
+def test_a_worker_that_cannot_load_is_told_of(make: Callable[[], tuple[Handler, Header]], message: str) -> None:
+    async def start() -> None:
+        plan = Plan(make, (), headroom_bytes=HEADROOM_BYTES, deadline_s=1.0)
+        await WorkerPool(plan, workers=2, queue=0, inbox_bytes=INBOX_BYTES).start()
+
+    with pytest.raises(StartRefused, match=message):
+        asyncio.run(start())
+
+
+_ORPHANS = """
+import asyncio, os
+from tests.service.workers.test_pool import pool_of, ask
+async def main():
+    async with pool_of(workers=2, deadline_s=1.0) as pool:
+        busy = [asyncio.create_task(ask(pool, do=what, seconds=0)) for what in ("echo", "spin")]
+        print(*[worker["pid"] for worker in [await busy[0], await ask(pool, do="echo")]], flush=True)
+        os.kill(os.getpid(), 9)
+asyncio.run(main())
+"""
+
+
+def test_workers_end_when_the_service_is_killed() -> None:
+    killed = subprocess.run([sys.executable, "-c", _ORPHANS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    pids = [int(pid) for pid in killed.stdout.split()]
+    assert pids
+    deadline = time.monotonic() + 20
+    while any(is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,111 @@
+"""A worker for one long task."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import aclosing
+from multiprocessing import active_children
+from pathlib import Path
+
+import anyio
+import pytest
+
+from service.problems import DeadlineExceeded, InvalidOption, WorkerDied
+from service.workers import solo
+from service.workers.channel import Header, Upload
+from service.workers.process import Plan
+from tests.service.workers import handlers
+from tests.service.workers.test_pool import is_running, until
+
+PLAN = Plan(handlers.obedient, (), headroom_bytes=2**27, deadline_s=30.0)
+
+
+def upload_of(chunks: Iterable[bytes]) -> Upload:
+    upload = Upload()
+    for chunk in chunks:
+        upload.write(chunk)
+    return upload
+
+
+async def all_of(task: Header, chunks: Iterable[bytes] = (b"video",), plan: Plan = PLAN) -> list[tuple[Header, bytes]]:
+    async with aclosing(solo.answers(plan, task, upload_of(chunks))) as answers:
+        return [answer async for answer in answers]
+
+
+@pytest.mark.parametrize("chunks", [[b"x"], [b"several ", b"", b"chunks"], [bytes([n]) * 2**20 for n in range(5)]])
+def test_a_body_that_came_in_chunks_is_one_file(chunks: list[bytes]) -> None:
+    ((header, payload),) = asyncio.run(all_of({"do": "echo", "as_file": True}, chunks))
+    assert header["last"] is True
+    assert payload == b"".join(chunks)
+
+
+def test_answers_come_in_order_and_the_last_one_ends_the_worker() -> None:
+    *numbered, (last, _) = asyncio.run(all_of({"do": "echo", "times": 500}))
+    assert [header["number"] for header, _ in numbered] == list(range(500))
+    assert not is_running(last["pid"])
+
+
+def test_answers_come_while_the_task_goes_on() -> None:
+    async def first_s() -> float:
+        async with aclosing(solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"]))) as answers:
+            begun = time.perf_counter()
+            await anext(answers)
+            return time.perf_counter() - begun
+
+    begun = time.perf_counter()
+    assert asyncio.run(first_s()) < 10
+    assert time.perf_counter() - begun < 15
+
+
+def test_a_problem_after_some_answers_ends_them() -> None:
+    numbers = []
+
+    async def read() -> None:
+        async for header, _ in solo.answers(PLAN, {"do": "refuse", "times": 3}, upload_of([b"x"])):
+            numbers.append(header["number"])
+
+    with pytest.raises(InvalidOption):
+        asyncio.run(read())
+    assert numbers == [0, 1, 2]
+
+
+def test_its_death_and_its_deadline_are_told() -> None:
+    with pytest.raises(WorkerDied):
+        asyncio.run(all_of({"do": "segfault"}))
+    hasty = Plan(handlers.obedient, (), headroom_bytes=2**27, deadline_s=1.0)
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(all_of({"do": "spin"}, plan=hasty))
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.05, 0.1, 0.2, 0.4])
+def test_a_caller_that_is_cancelled_leaves_nothing_behind(after_s: float) -> None:
+    """Cancelled again at every await of its end, as anyio does it for a client that has left."""
+
+    async def scenario() -> None:
+        async def call() -> None:
+            async for _ in solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"])):
+                pass
+
+        before, others = len(list(Path("/proc/self/fd").iterdir())), len(active_children())
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call)
+                await anyio.sleep(after_s)
+                scope.cancel()
+        await until(lambda: len(active_children()) <= others)
+        await until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+
+    asyncio.run(solo_warm())
+    asyncio.run(scenario())
+
+
+async def solo_warm() -> None:
+    """The fork server runs afterwards, whose descriptors stay."""
+    await all_of({"do": "echo"})
+
+
+def test_an_upload_that_is_not_passed_on_gives_its_memory_back() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(10):
+        upload_of([b"x" * 2**16]).close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
