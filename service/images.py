@@ -92,15 +92,27 @@ def framed(box: Box, margin: float) -> tuple[int, int, int]:
     return round(box.x + (box.width - side) / 2), round(box.y + (box.height - side) / 2), side
 
 
-def cut(grey: Grey, box: Box, margin: float) -> Grey:
-    """The pixels of the square that `framed` gives; outside the image the edge pixels are repeated."""
+def cut(grey: Grey, box: Box, margin: float, degrees: float = 0.0) -> Grey:
+    """The pixels of the square that `framed` gives, turned clockwise by `degrees` about its centre.
+
+    Outside the image the edge pixels are repeated.
+    """
     x, y, side = framed(box, margin)
+    if degrees:
+        return _cut_turned(grey, x, y, side, degrees)
     height, width = grey.shape
     inner = grey[max(y, 0) : min(y + side, height), max(x, 0) : min(x + side, width)]
     around = max(-y, 0), max(y + side - height, 0), max(-x, 0), max(x + side - width, 0)
     if not any(around):
         return inner
     return cv2.copyMakeBorder(inner, *around, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def _cut_turned(grey: Grey, x: int, y: int, side: int, degrees: float) -> Grey:
+    # Pixels are points for OpenCV here: the first one's centre is at 0.
+    turn = cv2.getRotationMatrix2D((x + (side - 1) / 2, y + (side - 1) / 2), degrees, 1)
+    turn[:, 2] -= x, y
+    return cv2.warpAffine(grey, turn, (side, side), borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
 
 
 def resize(grey: Grey, size_wh: tuple[int, int]) -> Grey:
@@ -110,9 +122,9 @@ def resize(grey: Grey, size_wh: tuple[int, int]) -> Grey:
     return cv2.resize(grey, size_wh, interpolation=method).astype(np.uint8, copy=False)
 
 
-def crop(grey: Grey, box: Box, size_wh: tuple[int, int], margin: float) -> Grey:
-    """A face as the network's input: uint8 (height, width) of `size_wh`."""
-    return resize(cut(grey, box, margin), size_wh)
+def crop(grey: Grey, box: Box, size_wh: tuple[int, int], margin: float, degrees: float = 0.0) -> Grey:
+    """A face as the network's input: uint8 (height, width) of `size_wh`. See `cut` for `degrees`."""
+    return resize(cut(grey, box, margin, degrees), size_wh)
 
 
 def sharpness(face: Grey) -> float:

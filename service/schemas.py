@@ -5,12 +5,14 @@ import binascii
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
 
 from . import analysis, images
-from .analysis import Options
+from .analysis import Analysis, Options
 from .classifier import Contract
+from .detectors import base
 from .problems import MalformedBody
+from .settings import DetectorChoice
 
 
 class Incoming(BaseModel):
@@ -36,7 +38,18 @@ Explain = Annotated[
 MaxFaces = Annotated[PositiveInt, Field(description="at most so many faces, largest first")]
 MinFacePx = Annotated[
     PositiveInt | None,
-    Field(description="look for faces at least so many pixels wide; by default a sixteenth of the longer side"),
+    Field(
+        description="look for faces at least so many pixels wide; by default a sixteenth of the longer side with "
+        "`haar`, a twentieth with `centerface`. It is raised to what `smallest_face_share` in `/v1/limits` allows; "
+        "`searched_from_px` of the answer is what was searched for"
+    ),
+]
+Detector = Annotated[
+    DetectorChoice | None,
+    Field(
+        description="`haar`: upright frontal faces; `centerface`: also tilted and smaller ones, with landmarks, and "
+        "faster. By default the service's own, `detector` in `/v1/model`"
+    ),
 ]
 # Off unless asked for: an answer is then the network's for that very frame, calibrated, as everywhere else.
 Smoothing = Annotated[
@@ -64,6 +77,14 @@ class PredictOptions(Incoming):
     crop: Literal["detect", "whole"] = Field(
         "detect", description="`whole`: the image is a face already, no face is searched for"
     )
+    detector: Detector = None
+
+    @field_validator("detector")
+    @classmethod
+    def _has_an_effect(cls, value: DetectorChoice | None, info: ValidationInfo) -> DetectorChoice | None:
+        if value is not None and info.data.get("crop") == "whole":
+            raise ValueError("with crop=whole no face is searched for")
+        return value
 
     def options(self) -> Options:
         return Options(**self.model_dump(include=set(PredictOptions.model_fields)))
@@ -106,10 +127,30 @@ class Box(Outgoing):
     height: int
 
 
+class Point(Outgoing):
+    """Pixels of the upright image; it may lie outside the image."""
+
+    x: float
+    y: float
+
+
+class Landmarks(Outgoing):
+    """Left and right are those of the image."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    left_mouth: Point
+    right_mouth: Point
+
+
 class Detection(Outgoing):
     detector: str | None = Field(description="null with `crop=whole`")
     weight: float | None = Field(description="on the detector's own scale, higher is surer; Haar's last stage")
-    confidence: float | None = Field(description="probability that this is a face; null where a detector gives none")
+    confidence: float | None = Field(
+        description="0 to 1, as the detector's network gives it; null with Haar, which has none"
+    )
+    landmarks: Landmarks | None = Field(None, description="null where a detector gives none")
 
 
 class Quality(Outgoing):
@@ -125,6 +166,10 @@ class Explanation(Outgoing):
     width: int
     height: int
     box: Box = Field(description="the square of the image that the heatmap covers; it may reach past the image's edges")
+    degrees: float = Field(
+        description="how far that square is turned clockwise about its centre; 0 unless a tilted "
+        "face was turned upright"
+    )
     data: str = Field(description="base64")
 
 
@@ -157,6 +202,11 @@ class ImageSize(Outgoing):
     height: int
 
 
+SEARCHED_FROM_PX = Field(
+    description="the width of the smallest face that was searched for, pixels; null with `crop=whole`"
+)
+
+
 class Result(Outgoing):
     """The faces of one image, largest first; the list may be empty."""
 
@@ -164,6 +214,7 @@ class Result(Outgoing):
     model: ModelName
     image: ImageSize
     faces: list[Face]
+    searched_from_px: int | None = SEARCHED_FROM_PX
     timing_ms: dict[str, float] = Field(
         description="milliseconds by stage: queue, decode, detect, infer, explain, total",
         examples=[{"queue": 0.1, "decode": 1.0, "detect": 18.0, "infer": 1.5, "explain": 0.2, "total": 21.0}],
@@ -179,12 +230,15 @@ class Found(Outgoing):
 
     image: ImageSize
     faces: list[Face]
+    searched_from_px: int | None
 
 
-def found_json(size_wh: tuple[int, int], faces: tuple[analysis.Face, ...]) -> bytes:
+def found_json(found: Analysis) -> bytes:
     """A Found as JSON."""
-    image = ImageSize(width=size_wh[0], height=size_wh[1])
-    return Found(image=image, faces=[face(each) for each in faces]).model_dump_json().encode()
+    width, height = found.size_wh
+    faces = [face(each) for each in found.faces]
+    answer = Found(image=ImageSize(width=width, height=height), faces=faces, searched_from_px=found.searched_from_px)
+    return answer.model_dump_json().encode()
 
 
 def result_json(found: bytes, request_id: str, model: ModelName, timing_ms: dict[str, float], **more: Any) -> bytes:
@@ -199,7 +253,10 @@ def face(found: analysis.Face) -> Face:
     return Face(
         box=_box(found.box),
         detection=Detection(
-            detector=found.detector, weight=found.detection.weight, confidence=found.detection.confidence
+            detector=found.detector,
+            weight=found.detection.weight,
+            confidence=found.detection.confidence,
+            landmarks=_landmarks(found.detection.landmarks),
         ),
         emotion=found.emotion,
         confidence=found.confidence,
@@ -223,8 +280,17 @@ def _explanation(found: analysis.Explanation) -> Explanation:
         width=found.size_wh[0],
         height=found.size_wh[1],
         box=_box(found.box),
+        degrees=round(found.degrees, 1),
         data=base64.b64encode(found.data).decode("ascii"),
     )
+
+
+def _landmarks(found: base.Landmarks | None) -> Landmarks | None:
+    """To a tenth of a pixel."""
+    if found is None:
+        return None
+    points = {name: Point(x=round(x, 1), y=round(y, 1)) for name, (x, y) in found._asdict().items()}
+    return Landmarks(**points)
 
 
 def _box(box: images.Box) -> Box:

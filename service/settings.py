@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, PositiveInt, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -14,6 +14,10 @@ PREFIX = "FER_"
 CLIENT_URL = "FER_URL"
 MODEL = Path("models/emotion.onnx")
 MAX_PIXELS = 25_000_000
+
+
+# Values of the option `detector`, and of the setting.
+DetectorChoice = Literal["haar", "centerface"]
 
 
 class SettingsError(Exception):
@@ -58,6 +62,9 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, validation_alias=AliasChoices("FER_PORT", "PORT"), description="port to listen on"
     )
     model: Path = Field(default_factory=default_model, description="the ONNX file to serve")
+    detector: DetectorChoice = Field(
+        "haar", description="the detector of requests that name none: `haar` or `centerface`"
+    )
     workers: PositiveInt = Field(
         default_factory=available_cpus,
         le=256,

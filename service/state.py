@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from .classifier import Contract
+from .detectors.available import Searches
 from .problems import InvalidOption
 from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
@@ -26,8 +27,8 @@ class State:
     contract: Contract
     model_file: bytes
     """The ONNX file as it was read."""
-    detector: dict[str, Any]
-    """How the detector searches."""
+    detectors: Searches
+    """The detectors that the workers have."""
     pool: WorkerPool
     """The workers of images and of the frames of streams."""
     video_plan: Plan

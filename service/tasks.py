@@ -1,7 +1,7 @@
 """What a worker process does with an image, or with a frame of a stream."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,9 @@ import numpy as np
 from . import images, schemas
 from .analysis import Analyzer, Options
 from .classifier import Contract, EmotionClassifier
-from .detectors.haar import HaarDetector
-from .settings import Settings
+from .detectors.available import Detectors, load_detectors
+from .detectors.haar import use_threads
+from .settings import DetectorChoice, Settings
 from .tracking import Tracker
 from .workers.channel import Body, Header
 from .workers.process import Handler, Plan
@@ -30,7 +31,7 @@ def plan_images(settings: Settings, model: bytes) -> Plan:
     """Workers that answer `image_task` and `frame_task` with the model file of these bytes."""
     return Plan(
         make=load_images,
-        arguments=(settings.model, model, settings.workers, settings.max_pixels),
+        arguments=(settings.model, model, settings.detector, settings.workers, settings.max_pixels),
         headroom_bytes=headroom_bytes(settings.max_pixels),
         deadline_s=settings.deadline_s,
     )
@@ -51,9 +52,9 @@ def frame_task(options: Options, track: Header, at_s: float) -> Header:
     return {**image_task(options), "track": track, "at_s": at_s}
 
 
-def about(contract: Contract, detector: HaarDetector) -> Header:
+def about(contract: Contract, detectors: Detectors) -> Header:
     """What workers say of what they have loaded."""
-    return {"contract": asdict(contract), "detector": detector.search()}
+    return {"contract": asdict(contract), "detectors": asdict(detectors.searches())}
 
 
 def contract_of(header: Header) -> Contract:
@@ -63,44 +64,44 @@ def contract_of(header: Header) -> Contract:
     return Contract(**values)
 
 
-def load_images(path: Path, model: bytes, threads: int, max_pixels: int) -> tuple[Handler, Header]:
+def load_images(
+    path: Path, model: bytes, default: DetectorChoice, threads: int, max_pixels: int
+) -> tuple[Handler, Header]:
     """For `Plan.make`: the handler of `image_task` and `frame_task`, and what `about` says. Raises ModelError."""
-    detector = HaarDetector(threads=threads)
-    # The number of a session's threads is fixed: one session for a task among many, one for a task that is alone.
+    # The number of a session's threads is fixed: sessions for a task among many, and sessions for a task that is alone.
+    detectors = {count: load_detectors(default, threads=count) for count in {1, threads}}
     analyzers = {
-        count: Analyzer(detector, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels)
-        for count in {1, threads}
+        count: Analyzer(each, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels)
+        for count, each in detectors.items()
     }
     contract = analyzers[1].contract
 
     def handle(task: Header, body: Body) -> Iterator[tuple[Header, bytes]]:
-        detector.use_threads(task["threads"])
+        use_threads(task["threads"])
         content = body.content()
         if task["form"] == "json":
             content = schemas.PredictBody.file_of(content)
         found = analyzers[task["threads"]].analyse(content, Options(**task["options"]))
         header: Header = {"last": True, "timing_ms": found.timing_ms}
-        faces = found.faces
         if "track" in task:
             tracker = Tracker.restored(task["track"], prediction_set_threshold=contract.prediction_set_threshold)
-            faces = tracker.follow(faces, task["at_s"])
+            found = replace(found, faces=tracker.follow(found.faces, task["at_s"]))
             header["track"] = tracker.state()
-        yield header, schemas.found_json(found.size_wh, faces)
+        yield header, schemas.found_json(found)
 
     for analyzer in analyzers.values():
         warm_up(analyzer)
-    return handle, about(contract, detector)
+    return handle, about(contract, detectors[1])
 
 
 def warm_up(analyzer: Analyzer) -> None:
     """Go every way through an Analyzer while files can still be opened: later, no library could load anything."""
     grey = np.random.default_rng(0).integers(0, 256, (_WARM_UP_SIDE, _WARM_UP_SIDE), np.uint8)
     for options in (
-        Options(),
+        *(Options(detector=each) for each in analyzer.detectors.by_option),
         Options(crop="whole", explain="gradcam", target="all"),
         Options(crop="whole", explain="gradcam", heatmap="overlay"),
     ):
-        found = analyzer.analyse_image(images.Image(grey), options)
-        schemas.found_json(found.size_wh, found.faces)
+        schemas.found_json(analyzer.analyse_image(images.Image(grey), options))
     for extension in (".jpg", ".png", ".webp"):
         images.decode(images.encode(extension, grey), max_pixels=grey.size)

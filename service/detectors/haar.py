@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 
 from ..images import Box, Grey
-from .base import MERGE_OVERLAP, Detection, largest_first, merged
+from .base import MERGE_OVERLAP, Detection, largest_first, merged, smallest_px
 
 FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 
@@ -35,7 +35,7 @@ class HaarDetector:
     def __init__(self, *, threads: int | None = None) -> None:
         """`threads` as in `use_threads`; None leaves them as they are."""
         if threads is not None:
-            self.use_threads(threads)
+            use_threads(threads)
         self._local = threading.local()
         self._stages = _count_stages()
 
@@ -49,11 +49,13 @@ class HaarDetector:
             "merge_overlap": MERGE_OVERLAP,
         }
 
+    def smallest_px(self, size_wh: tuple[int, int], min_face_px: int | None = None) -> float:
+        return smallest_px(size_wh, min_face_px, window_px=WINDOW_PX, share=SMALLEST_SHARE)
+
     def detect(self, grey: Grey, *, max_faces: int, min_face_px: int | None = None) -> list[Detection]:
         """See `FaceDetector.detect`; each detection has the weight of the cascade's last stage."""
         height, width = grey.shape
-        smallest = max(min_face_px or max(height, width) * SMALLEST_SHARE, WINDOW_PX)
-        scale = WINDOW_PX / smallest
+        scale = WINDOW_PX / self.smallest_px((width, height), min_face_px)
         small_wh = round(width * scale), round(height * scale)
         if min(small_wh) < WINDOW_PX:
             return []
@@ -69,18 +71,18 @@ class HaarDetector:
         ]
         return largest_first(merged(found))[:max_faces]
 
-    @staticmethod
-    def use_threads(threads: int) -> None:
-        """Let OpenCV use so many threads in this process, for everything that it does."""
-        if cv2.getNumThreads() != threads:
-            cv2.setNumThreads(threads)
-
     @property
     def _cascade(self) -> cv2.CascadeClassifier:
         if not hasattr(self._local, "cascade"):
             self._local.cascade = cv2.CascadeClassifier(str(FILE))
         cascade: cv2.CascadeClassifier = self._local.cascade
         return cascade
+
+
+def use_threads(threads: int) -> None:
+    """Let OpenCV use so many threads in this process, for everything that it does."""
+    if cv2.getNumThreads() != threads:
+        cv2.setNumThreads(threads)
 
 
 def _scaled(box: Sequence[int], factor: float, width: int, height: int) -> Box:

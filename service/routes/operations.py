@@ -30,7 +30,7 @@ async def readyz(state: StateDep) -> Status:
 
 @router.get("/v1/model", summary="What the ONNX file says of itself, and how the detector searches")
 async def model(state: StateDep) -> ModelDescription:
-    return descriptions.model_description(state.contract, state.detector)
+    return descriptions.model_description(state.contract, state.detectors)
 
 
 @router.get(

@@ -72,6 +72,7 @@ async def predict_video(
     """Answers while it decodes. An error after the first line is the last line; all lines before it stay valid."""
     options = state.allowed(options)
     check_target(options.target, state.contract.labels)
+    state.detectors.check(options.detector)
     file = await read_video(request, state.settings)
     text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
     place.push_async_callback(text.aclose)

@@ -8,6 +8,7 @@ from ..analysis import Options
 from ..descriptions import Limits
 from ..schemas import (
     MAX_FACES,
+    Detector,
     Explain,
     Incoming,
     MaxFaces,
@@ -31,6 +32,7 @@ class StreamOptions(Incoming):
     target: Target = "top"
     max_faces: MaxFaces = MAX_FACES
     min_face_px: MinFacePx = None
+    detector: Detector = None
     smoothing: Smoothing = 0.0
     max_age_ms: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="a frame that has waited longer is answered `dropped` (`stale`)"
@@ -39,7 +41,13 @@ class StreamOptions(Incoming):
     def options(self, analysed: int) -> Options:
         """Options for the frame after `analysed` others."""
         explain = self.explain if analysed % self.explain_every == 0 else "none"
-        return Options(explain=explain, target=self.target, max_faces=self.max_faces, min_face_px=self.min_face_px)
+        return Options(
+            explain=explain,
+            target=self.target,
+            max_faces=self.max_faces,
+            min_face_px=self.min_face_px,
+            detector=self.detector,
+        )
 
 
 class SessionUpdate(StreamOptions):

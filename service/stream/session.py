@@ -121,6 +121,7 @@ class Session:
             changes = command.model_dump(exclude={"type"}, exclude_unset=True)
             self._state.check_max_faces(changes.get("max_faces", self._options.max_faces))
             check_target(changes.get("target", self._options.target), self._state.contract.labels)
+            self._state.detectors.check(changes.get("detector", self._options.detector))
         except Problem as problem:
             await self._send_error(None, problem)
         else:

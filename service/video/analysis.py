@@ -5,7 +5,7 @@ from contextlib import closing
 
 from ..analysis import Analyzer
 from ..classifier import EmotionClassifier
-from ..detectors.haar import HaarDetector
+from ..detectors.available import load_detectors
 from ..problems import Draining, Problem, report
 from ..settings import Settings
 from ..state import State
@@ -48,9 +48,9 @@ def video_task(options: VideoOptions, instance: str, request_id: str) -> Header:
 def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
     """For `Plan.make`: the handler of `video_task`, and what `tasks.about` says. Raises ModelError."""
     load_all()
-    detector = HaarDetector(threads=settings.workers)
+    detectors = load_detectors(settings.detector, threads=settings.workers)
     classifier = EmotionClassifier(settings.model, threads=settings.workers, content=model)
-    analyzer = Analyzer(detector, classifier, max_pixels=settings.max_video_pixels)
+    analyzer = Analyzer(detectors, classifier, max_pixels=settings.max_video_pixels)
     warm_up(analyzer)
 
     def handle(task: Header, body: Body) -> Iterator[tuple[Header, bytes]]:
@@ -68,7 +68,7 @@ def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
                 _, document = report(problem, instance=task["instance"], request_id=task["request_id"])
                 yield {"last": True}, form.error(VideoError(**{**document, "type": "error"})).encode()
 
-    return handle, about(analyzer.contract, detector)
+    return handle, about(analyzer.contract, detectors)
 
 
 def _parts(video: Video, options: VideoOptions, analyzer: Analyzer) -> Iterator[VideoFrame | VideoSummary]:
@@ -76,10 +76,10 @@ def _parts(video: Video, options: VideoOptions, analyzer: Analyzer) -> Iterator[
     tracker = Tracker(smoothing=options.smoothing, prediction_set_threshold=contract.prediction_set_threshold)
     timeline = Timeline()
     for frame in video.frames(fps=options.fps, from_s=options.from_s, to_s=options.to_s):
-        found = analyzer.analyse_image(frame.image, options.options()).faces
-        faces = tracker.follow(found, frame.time_s)
-        yield video_frame(timeline.frames, frame.time_s, faces)
-        pairs = zip(faces, found, strict=True)
+        found = analyzer.analyse_image(frame.image, options.options())
+        faces = tracker.follow(found.faces, frame.time_s)
+        yield video_frame(timeline.frames, frame.time_s, faces, found.searched_from_px)
+        pairs = zip(faces, found.faces, strict=True)
         tracked = [(face.track_id, raw.probabilities) for face, raw in pairs if face.track_id is not None]
         timeline.add(tracked, frame.time_s)
     yield VideoSummary(

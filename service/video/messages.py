@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from .. import analysis, schemas
 from ..descriptions import DEFAULT_FPS
-from ..schemas import Face, Outgoing, PredictOptions, ProblemMembers, Smoothing
+from ..schemas import SEARCHED_FROM_PX, Face, Outgoing, PredictOptions, ProblemMembers, Smoothing
 from .timeline import Track
 
 
@@ -46,6 +46,7 @@ class VideoFrame(Outgoing):
     index: int = Field(description="number among the frames analysed, from 0")
     time_s: float = Field(description="the frame's time in the video, seconds")
     faces: list[Face]
+    searched_from_px: int | None = SEARCHED_FROM_PX
 
 
 class VideoTrack(Outgoing):
@@ -77,8 +78,15 @@ class VideoError(ProblemMembers):
     type: Literal["error"] = "error"
 
 
-def video_frame(index: int, time_s: float, faces: tuple[analysis.Face, ...]) -> VideoFrame:
-    return VideoFrame(index=index, time_s=_microseconds(time_s), faces=[schemas.face(face) for face in faces])
+def video_frame(
+    index: int, time_s: float, faces: tuple[analysis.Face, ...], searched_from_px: int | None
+) -> VideoFrame:
+    return VideoFrame(
+        index=index,
+        time_s=_microseconds(time_s),
+        faces=[schemas.face(face) for face in faces],
+        searched_from_px=searched_from_px,
+    )
 
 
 def video_track(track: Track, labels: tuple[str, ...]) -> VideoTrack:

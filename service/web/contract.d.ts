@@ -16,13 +16,19 @@ export interface Detection {
   detector: string | null;
   weight: number | null;
   confidence: number | null;
+  landmarks: Landmarks | null;
 }
 
 export interface DetectorDescription {
+  option: "haar" | "centerface";
   name: string;
   window_px: number;
-  step: number;
-  neighbours: number;
+  step: number | null;
+  neighbours: number | null;
+  threshold: number | null;
+  nms_overlap: number | null;
+  upright_degrees: number | null;
+  sha256: string | null;
   smallest_share: number;
   merge_overlap: number;
 }
@@ -34,6 +40,7 @@ export interface Explanation {
   width: number;
   height: number;
   box: Box;
+  degrees: number;
   data: string;
 }
 
@@ -61,6 +68,14 @@ export interface ImageSize {
   height: number;
 }
 
+export interface Landmarks {
+  left_eye: Point;
+  right_eye: Point;
+  nose: Point;
+  left_mouth: Point;
+  right_mouth: Point;
+}
+
 export interface Limits {
   max_body_bytes: number;
   max_pixels: number;
@@ -84,6 +99,7 @@ export interface Limits {
   stream_session_s: number;
   stream_send_s: number;
   stream_abuse: number;
+  smallest_face_share: number;
   defaults: Defaults;
   csv_columns: Array<string>;
 }
@@ -96,6 +112,7 @@ export interface ModelDescription {
   input: Record<string, any>;
   crop_margin: number;
   detector: DetectorDescription;
+  detectors: Array<DetectorDescription>;
   metrics: Record<string, any>;
   calibration: Record<string, number>;
   explanation: Record<string, any>;
@@ -110,6 +127,11 @@ export interface ModelName {
   sha256: string;
 }
 
+export interface Point {
+  x: number;
+  y: number;
+}
+
 export interface Quality {
   sharpness: number;
   brightness: number;
@@ -121,6 +143,7 @@ export interface Result {
   model: ModelName;
   image: ImageSize;
   faces: Array<Face>;
+  searched_from_px: number | null;
   timing_ms: Record<string, number>;
 }
 
@@ -159,6 +182,7 @@ export interface StreamOptions {
   target: string;
   max_faces: number;
   min_face_px: number | null;
+  detector: "haar" | "centerface" | null;
   smoothing: number;
   max_age_ms: number | null;
 }
@@ -168,6 +192,7 @@ export interface StreamResult {
   model: ModelName;
   image: ImageSize;
   faces: Array<Face>;
+  searched_from_px: number | null;
   timing_ms: Record<string, number>;
   type: "result";
   frame_id: number;
@@ -190,6 +215,7 @@ export interface VideoFrame {
   index: number;
   time_s: number;
   faces: Array<Face>;
+  searched_from_px: number | null;
 }
 
 export interface VideoSummary {

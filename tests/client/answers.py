@@ -27,6 +27,7 @@ LIMITS = {
     "stream_session_s": 1.0,
     "stream_send_s": 1.0,
     "stream_abuse": 100,
+    "smallest_face_share": 0.02,
     "defaults": {"max_faces": 10, "fps": 5.0},
     "csv_columns": ["face", "x"],
 }
@@ -45,7 +46,7 @@ DROPPED = {"type": "dropped", "frame_id": 1, "reason": "stale"}
 def face(**changes: Any) -> dict[str, Any]:
     return {
         "box": {"x": 1, "y": 2, "width": 3, "height": 4},
-        "detection": {"detector": None, "weight": None, "confidence": None},
+        "detection": {"detector": None, "weight": None, "confidence": None, "landmarks": None},
         "emotion": "happy",
         "confidence": 1,
         "uncertain": False,
@@ -67,6 +68,7 @@ def explanation(**changes: Any) -> dict[str, Any]:
         "height": 8,
         "data": base64.b64encode(b"PNG").decode(),
         "box": {"x": -1, "y": 2, "width": 3, "height": 3},
+        "degrees": 0.0,
         **changes,
     }
 
@@ -78,6 +80,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "model": {"name": "n", "version": "1", "sha256": "f"},
         "image": {"width": 10, "height": 20},
         "faces": [face()],
+        "searched_from_px": 24,
         "timing_ms": {"total": 1.0},
         **changes,
     }
@@ -100,7 +103,13 @@ def problem(status: int, code: str, detail: str = "No.", **more: Any) -> dict[st
     }
 
 
-VIDEO_FRAME: dict[str, Any] = {"type": "frame", "index": 0, "time_s": 0.0, "faces": [face(track_id=1)]}
+VIDEO_FRAME: dict[str, Any] = {
+    "type": "frame",
+    "index": 0,
+    "time_s": 0.0,
+    "faces": [face(track_id=1)],
+    "searched_from_px": 24,
+}
 VIDEO_SUMMARY: dict[str, Any] = {
     "type": "summary",
     "duration_s": 1.0,

@@ -58,7 +58,20 @@ def ours(name: str) -> dict[str, Any]:
 
 
 WHOLE = [
-    *((name, OPENAPI) for name in ("Box", "Detection", "Quality", "Explanation", "Face", "ModelName", "ImageSize")),
+    *(
+        (name, OPENAPI)
+        for name in (
+            "Box",
+            "Detection",
+            "Landmarks",
+            "Point",
+            "Quality",
+            "Explanation",
+            "Face",
+            "ModelName",
+            "ImageSize",
+        )
+    ),
     *((name, OPENAPI) for name in ("Result", "VideoFrame", "VideoSummary", "VideoTrack")),
     *((name, OPENAPI) for name in ("ModelDescription", "DetectorDescription", "Limits", "Defaults")),
     ("StreamResult", ASYNCAPI),

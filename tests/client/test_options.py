@@ -45,7 +45,7 @@ def value(schema: dict[str, Any]) -> dict[str, Any]:
 def examples(schema: dict[str, Any]) -> list[str]:
     """Every allowed value, or one where there are too many."""
     some = {"string": ["all"], "integer": ["3"], "number": ["0.5"]}
-    return [*schema["enum"]] if "enum" in schema else some[value(schema)["type"]]
+    return [*value(schema)["enum"]] if "enum" in value(schema) else some[value(schema)["type"]]
 
 
 def cases(*, choices: bool = False) -> list[Any]:
@@ -53,7 +53,7 @@ def cases(*, choices: bool = False) -> list[Any]:
         pytest.param(command, name, schema, id=f"{command}-{name}")
         for command, documented in COMMANDS
         for name, schema in documented.items()
-        if name != EXPLAIN and (not choices or "enum" in schema)
+        if name != EXPLAIN and (not choices or "enum" in value(schema))
     ]
 
 
@@ -65,7 +65,7 @@ def test_the_option_types_are_the_services(options: type[Any], documented: Docum
     assert {
         name: (known.type, set(known.choices), known.option.default) for name, known in option_types(options).items()
     } == {
-        name: (types[value(schema)["type"]], set(schema.get("enum", [])), schema.get("default"))
+        name: (types[value(schema)["type"]], set(value(schema).get("enum", [])), schema.get("default"))
         for name, schema in documented.items()
     }
 
@@ -122,7 +122,7 @@ def test_another_value_is_answered_with_those_that_exist(
     with pytest.raises(SystemExit):
         main([command, "file", flag(name), "nonsense"])
     said = capsys.readouterr().err
-    assert all(choice in said.partition("invalid choice")[2] for choice in schema["enum"])
+    assert all(choice in said.partition("invalid choice")[2] for choice in value(schema)["enum"])
 
 
 @pytest.mark.parametrize(("command", "name", "schema"), cases())

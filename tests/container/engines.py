@@ -39,7 +39,10 @@ unwanted = "tensorflow", "keras", "matplotlib", "pip", "training"
 modules = [name for name in unwanted if importlib.util.find_spec(name)]
 programs = [name for name in ("gcc", "cc", "c++", "make") if shutil.which(name)]
 vendor = sorted(os.listdir("service/web/vendor"))
-print(json.dumps({"modules": modules, "programs": programs, "vendor": vendor, "user": os.getuid()}))
+from service.detectors import centerface_file
+centerface = len(centerface_file.read_file())
+found = {"modules": modules, "programs": programs, "vendor": vendor, "user": os.getuid(), "centerface": centerface}
+print(json.dumps(found))
 """
 
 

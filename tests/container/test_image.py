@@ -48,6 +48,10 @@ def test_holds_what_a_visitors_browser_runs(checked: Checked) -> None:
     assert checked.inside["vendor"] == ["ort-wasm-simd-threaded.wasm", "ort.wasm.bundle.min.mjs"]
 
 
+def test_holds_the_file_of_centerface(checked: Checked) -> None:
+    assert checked.inside["centerface"] == 7_304_518
+
+
 def test_compose_file_keeps_to_the_specification() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run([*command, ROOT / "docker-compose.yml"], capture_output=True, text=True, check=False)

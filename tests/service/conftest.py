@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from service.app import create_app
 from service.classifier import EmotionClassifier
+from service.detectors.centerface import CenterFaceDetector
+from service.detectors.centerface_file import DetectorFileError
 from service.settings import Settings
 from tests.service.clips import clip, steady
 
@@ -91,6 +93,15 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classifier(model_path: Path) -> EmotionClassifier:
     return EmotionClassifier(model_path)
+
+
+@pytest.fixture(scope="session")
+def centerface_detector() -> CenterFaceDetector:
+    """Skips where its file is not installed; `make test` installs it."""
+    try:
+        return CenterFaceDetector()
+    except DetectorFileError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import pytest
 
 from service.analysis import Analyzer, Options
 from service.classifier import EmotionClassifier
+from service.detectors.available import Detectors
 from service.detectors.haar import HaarDetector
 from service.problems import InvalidOption
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
@@ -14,7 +15,7 @@ from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
 
 @pytest.fixture(scope="module")
 def analyzer(classifier: EmotionClassifier) -> Analyzer:
-    return Analyzer(HaarDetector(), classifier, max_pixels=25_000_000)
+    return Analyzer(Detectors({"haar": HaarDetector()}), classifier, max_pixels=25_000_000)
 
 
 WHOLE = Options(crop="whole")
@@ -41,7 +42,7 @@ def test_halfway_both_are_plausible_likeliest_first(analyzer: Analyzer) -> None:
 def test_the_answer_is_plausible_even_where_nothing_reaches_the_threshold(tmp_path: Path) -> None:
     path = tmp_path / "strict.onnx"
     path.write_bytes(brightness_network(METADATA | {"prediction_set_threshold": "0.9"}))
-    strict = Analyzer(HaarDetector(), EmotionClassifier(path), max_pixels=100)
+    strict = Analyzer(Detectors({"haar": HaarDetector()}), EmotionClassifier(path), max_pixels=100)
     (face,) = strict.analyse(encoded(np.full((8, 8), 129)), WHOLE).faces
     assert face.prediction_set == (1,)
 

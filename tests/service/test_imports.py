@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 HOMES = {
     "fastapi": {"app.py", "middleware.py", "routes", "state.py"},
     "cv2": {"detectors", "images.py"},
-    "onnxruntime": {"classifier.py"},
+    "onnxruntime": {"classifier.py", "detectors"},
     "av": {"video"},
 }
 

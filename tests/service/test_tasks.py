@@ -21,7 +21,7 @@ WHOLE = Options(crop="whole")
 
 @pytest.fixture(scope="module")
 def loaded(model_path: Path) -> tuple[Handler, Header]:
-    return tasks.load_images(model_path, model_path.read_bytes(), 2, 300)
+    return tasks.load_images(model_path, model_path.read_bytes(), "haar", 2, 300)
 
 
 def done(loaded: tuple[Handler, Header], task: Header, content: bytes, threads: int = 1) -> tuple[Header, Any]:
@@ -35,7 +35,7 @@ def test_workers_say_which_model_and_detector_they_have(loaded: tuple[Handler, H
     contract = tasks.contract_of(about)
     assert contract.labels == LABELS
     assert contract.size_wh == (8, 8)
-    assert about["detector"]["name"] == "haar_frontalface_default"
+    assert about["detectors"]["by_option"]["haar"]["name"] == "haar_frontalface_default"
 
 
 @pytest.mark.parametrize("threads", [1, 2])

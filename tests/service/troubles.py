@@ -9,6 +9,7 @@ import pytest
 
 import service.app
 from service.analysis import Analyzer
+from service.detectors import centerface_file
 from service.settings import Settings
 from service.workers.channel import Header
 from service.workers.process import Handler, Plan
@@ -16,17 +17,34 @@ from service.workers.process import Handler, Plan
 
 def trouble(monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0, error: str | None = None) -> None:
     """Let each analysis of services that start from now on take so much longer, then fail with a RuntimeError."""
+    _replace_loading(monkeypatch, _load_troubled, seconds, error)
+
+
+def without_centerface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let services that start from now on have no file of the detector CenterFace."""
+    _replace_loading(monkeypatch, _load_without_centerface)
+
+
+def _replace_loading(monkeypatch: pytest.MonkeyPatch, load: Callable[..., tuple[Handler, Header]], *given: Any) -> None:
     for name in ("plan_images", "plan_videos"):
         plan_of: Callable[[Settings, bytes], Plan] = getattr(service.app, name)
 
-        def troubled(settings: Settings, model: bytes, plan_of: Callable[[Settings, bytes], Plan] = plan_of) -> Plan:
+        def replaced(settings: Settings, model: bytes, plan_of: Callable[[Settings, bytes], Plan] = plan_of) -> Plan:
             plan = plan_of(settings, model)
-            return replace(plan, make=_load, arguments=(seconds, error, plan.make, plan.arguments))
+            return replace(plan, make=load, arguments=(*given, plan.make, plan.arguments))
 
-        monkeypatch.setattr(service.app, name, troubled)
+        monkeypatch.setattr(service.app, name, replaced)
 
 
-def _load(
+def _load_without_centerface(
+    make: Callable[..., tuple[Handler, Header]], arguments: tuple[Any, ...]
+) -> tuple[Handler, Header]:
+    """Runs in the worker."""
+    centerface_file.PACKAGE = "no-such-package"
+    return make(*arguments)
+
+
+def _load_troubled(
     seconds: float, error: str | None, make: Callable[..., tuple[Handler, Header]], arguments: tuple[Any, ...]
 ) -> tuple[Handler, Header]:
     """Runs in the worker, whose Analyzer is nobody else's."""

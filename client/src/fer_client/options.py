@@ -29,6 +29,14 @@ MinFacePx = Annotated[
 Crop = Annotated[
     Literal["detect", "whole"] | None, Option("whole: the image is a face already, no detector runs", "detect")
 ]
+Detector = Annotated[
+    Literal["haar", "centerface"] | None,
+    Option(
+        "haar: upright frontal faces; centerface: also tilted and smaller ones, with landmarks, and faster; by default "
+        "the one that the service is set to",
+        None,
+    ),
+]
 Smoothing = Annotated[
     float | None,
     Option("average each track's probabilities over time, from 0 (each frame alone) to 1 (the whole track)", 0.0),
@@ -44,6 +52,7 @@ class PredictOptions(TypedDict, total=False):
     max_faces: MaxFaces
     min_face_px: MinFacePx
     crop: Crop
+    detector: Detector
 
 
 class VideoOptions(PredictOptions, total=False):
@@ -63,6 +72,7 @@ class StreamOptions(TypedDict, total=False):
     target: Target
     max_faces: MaxFaces
     min_face_px: MinFacePx
+    detector: Detector
     smoothing: Smoothing
     max_age_ms: Annotated[
         float | None, Option("drop a frame that has waited longer, in milliseconds; by default none", None)

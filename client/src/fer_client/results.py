@@ -22,15 +22,35 @@ class Box:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    """Pixels of the upright image; it may lie outside the image."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landmarks:
+    """Five points of a face. Left and right are those of the image."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    left_mouth: Point
+    right_mouth: Point
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """How the face was found. `detector` is None with `crop="whole"`.
 
-    `confidence` is a probability, where the detector gives one; `weight` is Haar's score, which is none.
+    `confidence` (0 to 1) and `landmarks` come from CenterFace alone, `weight` from Haar alone, on a scale of its own.
     """
 
     detector: str | None
     weight: float | None
     confidence: float | None = None
+    landmarks: Landmarks | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +67,7 @@ class Explanation:
     """A heatmap of the parts of the face that led to the label `target`.
 
     `data` is an image file's bytes, `width` and `height` its size in pixels. `box` is the square of the upright image
-    that it covers; it may reach past the image's edge.
+    that it covers; it may reach past the image's edge. It is turned clockwise by `degrees` about its centre.
     """
 
     method: str
@@ -57,6 +77,7 @@ class Explanation:
     height: int
     data: bytes = field(repr=False)
     box: Box
+    degrees: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +126,17 @@ class _Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Result(_Answer):
-    """The faces of one image, largest first. `timing_ms` has milliseconds by stage."""
+    """The faces of one image, largest first. `timing_ms` has milliseconds by stage.
+
+    `searched_from_px` is the width of the smallest face that was searched for; None with `crop="whole"`.
+    """
 
     request_id: str
     model: ModelName
     image: ImageSize
     faces: tuple[Face, ...]
     timing_ms: Mapping[str, float]
+    searched_from_px: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +182,7 @@ class VideoFrame(_Answer):
     index: int
     time_s: float
     faces: tuple[Face, ...]
+    searched_from_px: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,24 +208,34 @@ class VideoSummary(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorDescription:
-    """How faces are searched for.
+    """How faces are searched for; `option` is the value of the option `detector` that chooses this one.
 
-    The smallest window is `window_px` wide, and each size is `step` times the one before. A face is where at least
-    `neighbours` windows agree; `smallest_share` is its least width by default, as a share of the image's longer side.
-    Boxes that overlap by `merge_overlap` of the smaller one are one face.
+    The smallest window is `window_px` wide; `smallest_share` is a face's least width by default, as a share of the
+    image's longer side. Boxes that overlap by `merge_overlap` of the smaller one are one face. Haar's windows are each
+    `step` times as wide as the one before, and at least `neighbours` of them agree on a face. CenterFace's faces have a
+    confidence of at least `threshold`, of boxes whose intersection over union is more than `nms_overlap` the surest is
+    kept, and faces tilted by `upright_degrees` are turned upright for the model.
     """
 
     name: str
     window_px: int
-    step: float
-    neighbours: int
     smallest_share: float
     merge_overlap: float
+    option: str = "haar"
+    step: float | None = None
+    neighbours: int | None = None
+    threshold: float | None = None
+    nms_overlap: float | None = None
+    upright_degrees: float | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDescription(_Answer):
-    """What the model's file says of itself, and how the detector searches. `labels` are in index order."""
+    """What the model's file says of itself, and how the detector searches. `labels` are in index order.
+
+    `detector` is the one of requests that name none, `detectors` are all that the service has.
+    """
 
     name: str
     version: str
@@ -208,6 +244,7 @@ class ModelDescription(_Answer):
     input: Mapping[str, Any]
     crop_margin: float
     detector: DetectorDescription
+    detectors: tuple[DetectorDescription, ...] = ()
     metrics: Mapping[str, Any]
     calibration: Mapping[str, float]
     explanation: Mapping[str, Any]
@@ -228,7 +265,8 @@ class Defaults:
 class Limits(_Answer):
     """Every limit in force: sizes in bytes, pixels or characters, `_s` in seconds.
 
-    `csv_columns` are those of a video's CSV before the labels.
+    `csv_columns` are those of a video's CSV before the labels. Faces smaller than `smallest_face_share` of the image's
+    longer side are not searched for, whatever `min_face_px` is.
     """
 
     max_body_bytes: int
@@ -253,6 +291,7 @@ class Limits(_Answer):
     stream_session_s: float
     stream_send_s: float
     stream_abuse: int
+    smallest_face_share: float = 0.0
     defaults: Defaults
     csv_columns: tuple[str, ...]
 

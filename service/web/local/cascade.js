@@ -13,8 +13,9 @@ const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
  * @typedef {import("../contract.d.ts").Box} Box
  * @typedef {import("../types.d.ts").Grey} Grey
  * @typedef {{box: Box, weight: number}} Detection `weight`: of the cascade's last stage
- * @typedef {import("../contract.d.ts").ModelDescription["detector"] & {maxFaces: number, minFacePx?: number}} Search how the
- *   service's detector searches, and the options of one image
+ * @typedef {import("../contract.d.ts").DetectorDescription & {step: number, neighbours: number}} Haar how the service's
+ *   Haar cascade searches
+ * @typedef {Haar & {maxFaces: number, minFacePx?: number}} Search with the options of one image
  * @typedef {import("./cascade-file.js").Cascade} Cascade
  */
 

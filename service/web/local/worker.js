@@ -63,7 +63,7 @@ async function read({ ort, session, cascade, description, maxFaces }, pixels, { 
   const grey = greyOf(pixels);
   watch.lap("decode");
   const image = { width: grey.width, height: grey.height };
-  const search = { ...description.detector, maxFaces, minFacePx };
+  const search = { ...haarOf(description), maxFaces, minFacePx };
   const found = whole ? [{ box: { x: 0, y: 0, ...image }, weight: null }] : detect(grey, cascade, search);
   watch.lap("detect");
   const margin = whole ? 0 : description.crop_margin;
@@ -73,6 +73,16 @@ async function read({ ort, session, cascade, description, maxFaces }, pixels, { 
   const faces = outputs ? found.map((one, i) => face(one, i, margin, outputs, description)) : [];
   watch.lap("explain");
   return { model: { name, version, sha256 }, image, faces, timing_ms: watch.laps() };
+}
+
+/**
+ * The service may use another detector by default; Haar is the one that runs here.
+ * @param {ModelDescription} description @returns {import("./cascade.js").Haar}
+ */
+function haarOf({ detectors }) {
+  const haar = detectors.find(({ option }) => option === "haar");
+  if (!haar || haar.step === null || haar.neighbours === null) throw new Error("the service has no Haar cascade");
+  return { ...haar, step: haar.step, neighbours: haar.neighbours };
 }
 
 /** @param {Record<string, any>} described @returns {import("../types.d.ts").Size} */
@@ -120,7 +130,7 @@ function face({ box, weight }, index, margin, { probabilities, heatmaps }, descr
   };
   return {
     box,
-    detection: { detector: weight === null ? null : description.detector.name, weight },
+    detection: { detector: weight === null ? null : haarOf(description).name, weight },
     emotion: ranked[0]?.label ?? "",
     confidence: ranked[0]?.share ?? 0,
     uncertain: predictionSet.length > 1,

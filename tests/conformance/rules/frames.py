@@ -28,6 +28,7 @@ def _(service: Service) -> None:
                 "timing_ms lacks a stage"
             )
             equal(answer["image"], {"width": 512, "height": 512}, "the image's size")
+            assert 0 < answer["searched_from_px"] <= 512, f"searched_from_px is {answer['searched_from_px']}"
             (face,) = answer["faces"]
             _check_face(face, session.created["labels"])
 

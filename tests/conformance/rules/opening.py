@@ -69,6 +69,7 @@ def _(service: Service) -> None:
             ("explain_every", 3),
             ("max_faces", 1),
             ("min_face_px", 20),
+            ("detector", "haar"),
             ("smoothing", 0.5),
             ("max_age_ms", 60_000.0),
         ):
@@ -87,6 +88,7 @@ def _(service: Service) -> None:
             {"explain_every": 0},
             {"max_faces": service.limits["max_faces"] + 1},
             {"min_face_px": "20"},
+            {"detector": "none"},
             {"smoothing": 1.5},
             {"smoothing": math.nan},
             {"max_age_ms": 0},

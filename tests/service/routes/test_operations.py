@@ -38,8 +38,11 @@ def test_the_model_describes_itself(client: TestClient) -> None:
     assert model["calibration"] == {"temperature": 1.0, "prediction_set_threshold": 0.2}
 
 
-def test_the_detector_says_how_it_searches(client: TestClient) -> None:
-    assert client.get("/v1/model").json()["detector"] == {
+def test_detectors_say_how_they_search(client: TestClient) -> None:
+    model = client.get("/v1/model").json()
+    haar = model["detectors"][0]
+    assert {name: value for name, value in haar.items() if value is not None} == {
+        "option": "haar",
         "name": "haar_frontalface_default",
         "window_px": 24,
         "step": 1.2,
@@ -47,6 +50,8 @@ def test_the_detector_says_how_it_searches(client: TestClient) -> None:
         "smallest_share": 0.0625,
         "merge_overlap": 0.45,
     }
+    # The default: what requests that name no detector get.
+    assert model["detector"] == haar
 
 
 def test_the_model_can_be_had(client: TestClient, model_path: Path) -> None:
@@ -84,6 +89,7 @@ def test_the_cascade_is_the_detectors(client: TestClient) -> None:
 def test_limits_are_the_settings(client: TestClient, settings: Settings) -> None:
     limits = client.get("/v1/limits").json()
     assert limits["max_body_bytes"] == settings.max_body_bytes
+    assert limits["smallest_face_share"] == pytest.approx(1 / 48)
     assert limits["media_types"] == ["image/jpeg", "image/png", "image/webp"]
 
 

@@ -32,7 +32,8 @@ def test_the_whole_answer(client: TestClient, white: bytes) -> None:
     assert answer["model"]["name"] == "brightness"
     assert len(answer["model"]["sha256"]) == 64
     assert face["box"] == {"x": 0, "y": 0, "width": 16, "height": 16}
-    assert face["detection"] == {"detector": None, "weight": None, "confidence": None}
+    assert face["detection"] == {"detector": None, "weight": None, "confidence": None, "landmarks": None}
+    assert answer["searched_from_px"] is None
     assert face["emotion"] == "bright"
     assert list(face["emotions"]) == list(LABELS)
     assert sum(face["emotions"].values()) == pytest.approx(1, abs=1e-12)

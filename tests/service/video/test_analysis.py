@@ -48,10 +48,11 @@ def test_the_other_forms_tell_of_damage_last(client: TestClient, form: str) -> N
 
 def test_wall_time(settings: Settings, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble(monkeypatch, seconds=0.2)
-    with limited(settings, video_deadline_s=1.0) as client:
+    # The start of the video's worker counts as well, and takes long where other work runs.
+    with limited(settings, video_deadline_s=4.0) as client:
         *frames, error = ask(client, body, fps=30)
-    assert (error["code"], error["limit"]) == ("deadline_exceeded", 1.0)
-    assert 0 < len(frames) <= 5
+    assert (error["code"], error["limit"]) == ("deadline_exceeded", 4.0)
+    assert 0 < len(frames) <= 20
     assert {frame["type"] for frame in frames} == {"frame"}
 
 

@@ -31,10 +31,10 @@ def face(track: int, glad: float) -> dict[str, Any]:
 
 
 FRAMES = [
-    VideoFrame(index=0, time_s=0.0, faces=[face(1, 0.75)]),
-    VideoFrame(index=1, time_s=0.2, faces=[face(1, 1.0), face(2, 0.25)]),
-    VideoFrame(index=2, time_s=0.4, faces=[]),
-    VideoFrame(index=3, time_s=3661.234, faces=[face(3, 0.75)]),
+    VideoFrame(index=0, time_s=0.0, faces=[face(1, 0.75)], searched_from_px=24),
+    VideoFrame(index=1, time_s=0.2, faces=[face(1, 1.0), face(2, 0.25)], searched_from_px=24),
+    VideoFrame(index=2, time_s=0.4, faces=[], searched_from_px=24),
+    VideoFrame(index=3, time_s=3661.234, faces=[face(3, 0.75)], searched_from_px=24),
 ]
 SUMMARY = VideoSummary(duration_s=3662, frames_read=9, frames_analysed=4, tracks=[])
 ERROR = VideoError(

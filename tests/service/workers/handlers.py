@@ -74,6 +74,10 @@ def _fail(task: Header, body: bytes) -> tuple[Header, bytes]:
     raise ZeroDivisionError("a fault of ours")
 
 
+def _run_out(task: Header, body: bytes) -> tuple[Header, bytes]:
+    raise MemoryError
+
+
 def _try_forbidden(task: Header, body: bytes) -> tuple[Header, bytes]:
     outcomes = {}
     for name, act in FORBIDDEN.items():
@@ -94,5 +98,6 @@ _DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
     "allocate": _allocate,
     "refuse": _refuse,
     "fail": _fail,
+    "run out": _run_out,
     "try forbidden": _try_forbidden,
 }
