@@ -10,13 +10,23 @@ from pathlib import Path
 
 import training.__main__ as command_line
 from training.commands import options as shared
+from training.data.dataset import DataError, is_fer2013
+from training.data.folders import find_root
+from training.data.load import load
+from training.release.place import check_place
 
 CHECKPOINT = "checkpoint.npz"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run every step in order and stop at the first that fails, with its exit status."""
-    for step in steps(*_parser().parse_known_args(arguments)):
+    options, for_training = _parser().parse_known_args(arguments)
+    try:
+        own = _has_own_pictures(options)
+    except (DataError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for step in steps(options, for_training, own=own):
         print(f"--- python -m training {shlex.join(step)}", flush=True)
         status = command_line.main(step)
         if status:
@@ -24,8 +34,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str]]:
-    """The command lines in order; `for_training` are further options of `train`."""
+def _has_own_pictures(options: argparse.Namespace) -> bool:
+    """Whether the data is not FER-2013. Raises ValueError where its model would overwrite FER-2013's."""
+    path = find_data(options.data)
+    if not path.is_dir():
+        return False
+    data = load(path)
+    if not options.force:
+        # Here and not only at export, which comes after the training.
+        check_place(options.model, data)
+    return not is_fer2013(data.name, data.labels)
+
+
+def steps(options: argparse.Namespace, for_training: list[str], *, own: bool = False) -> list[list[str]]:
+    """The command lines in order; `for_training` are further options of `train`.
+
+    With a user's `own` pictures the test split is measured, too. FER-2013's is measured for a release alone.
+    """
     source = ["--data", str(find_data(options.data)), *(["--partial"] if options.partial else [])]
     run, model = ["--run", str(options.run)], ["--model", str(options.model)]
     figures = ["figures", *source, *run, *model, "--out", str(options.model.parent / "figures")]
@@ -37,16 +62,17 @@ def steps(options: argparse.Namespace, for_training: list[str]) -> list[list[str
     return [
         [*figures, "--data-only"],
         ["train", *train],
-        ["export", *source, *run, *model],
+        ["export", *source, *run, *model, *(["--force"] if options.force else [])],
         ["evaluate", *source, *model, "--split", "validation"],
+        *([["evaluate", *source, *model, "--split", "test"]] if own else []),
         figures,
     ]
 
 
 def find_data(path: Path) -> Path:
-    """The data in a folder: Kaggle's CSV by name, else a zip, else the folder itself. A file is returned as it is."""
-    if path.is_dir() and not (path / "train").is_dir():
-        for pattern in ("fer2013.csv*", "icml_face_data.csv*", "*.zip"):
+    """The data in a folder: Kaggle's CSV by name, an archive, or the folder itself. A file is returned as it is."""
+    if path.is_dir() and not (find_root(path) / "train").is_dir():
+        for pattern in ("fer2013.csv*", "icml_face_data.csv*", "*.zip", "*.tar.gz"):
             for file in sorted(path.glob(pattern)):
                 return file
     return path
@@ -77,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--votes", type=Path, help="FER+ votes (default: fer2013new.csv beside the data, if there)")
     parser.add_argument("--run", type=Path, default=shared.RUN, help="checkpoints (default: %(default)s)")
     parser.add_argument("--model", type=Path, default=shared.MODEL, help="result (default: %(default)s)")
+    parser.add_argument("--force", action="store_true", help="overwrite a model of FER-2013 with one of other data")
     return parser
 
 

@@ -18,7 +18,7 @@ from tests.training.runs import TINY
 from training import all as all_steps
 from training.__main__ import main
 from training.data.load import load
-from training.learning.checkpoints import load_best
+from training.learning.checkpoints import load_kept
 from training.learning.train import Trainer
 
 
@@ -75,6 +75,28 @@ def test_runs_the_steps_in_order_until_one_fails(tmp_path: Path, monkeypatch: py
     # A checkpoint holds its soft targets.
     how = ["--resume"] if begun else ["--votes", str(tmp_path / "fer2013new.csv")]
     assert train[-2 - len(how) :] == [*how, "--epochs", "2"]
+
+
+def test_own_pictures_do_not_overwrite_the_shipped_model(
+    tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shapes(tmp_path / "shapes", {"train": 3, "test": 1})
+    ran: list[list[str]] = []
+
+    def run(step: list[str]) -> int:
+        ran.append(step)
+        return 0
+
+    monkeypatch.setattr(command_line, "main", run)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--data", str(tmp_path / "shapes"), "--model", str(model_path)]
+    assert all_steps.main(arguments) == 1
+    assert "with --model (make: MODEL=), or overwrite it with --force" in capsys.readouterr().err
+    assert ran == []
+    assert all_steps.main([*arguments, "--force"]) == 0
+    assert [step[0] for step in ran] == ["figures", "train", "export", "evaluate", "evaluate", "figures"]
+    assert "--force" in ran[2]
+    assert [step[-1] for step in ran[3:5]] == ["validation", "test"]
 
 
 # --- anyone's pictures -------------------------------------------------------------------------
@@ -144,13 +166,13 @@ def test_its_figures_and_card_are_of_this_data(made: Path) -> None:
 def test_the_terminal_shows_each_step_and_its_result(made: Path) -> None:
     printed = (made / "printed.txt").read_text()
     steps = [line.split()[4] for line in printed.splitlines() if line.startswith("--- python -m training ")]
-    assert steps == ["figures", "train", "export", "evaluate", "figures"]
+    assert steps == ["figures", "train", "export", "evaluate", "evaluate", "figures"]
     assert f"{made / 'models' / 'shapes.onnx'}: proved on 12 validation faces" in printed
-    assert "\nvalidation: accuracy " in printed
+    assert printed.index("\nvalidation: accuracy ") < printed.index("\ntest: accuracy ")
 
 
 def test_the_labels_come_with_the_run(made: Path) -> None:
-    model, _, metadata = load_best(made / "run")
+    model, _, metadata = load_kept(made / "run")
     assert metadata["labels"] == list(SHAPES)
     assert model.output_shape[0] == (None, 3)
 

@@ -9,8 +9,8 @@ from training.commands import options as shared
 def add(commands: "shared.Subparsers") -> None:
     parser = commands.add_parser(
         "average",
-        help="the mean of several runs' best weights, as a run of its own",
-        description="Write the mean of several runs' best weights as a new run, and print what each of them and the "
+        help="the mean of several runs' weights, as a run of its own",
+        description="Write the mean of several runs' weights as a new run, and print what each of them and the "
         "mean reach on the validation split. It helps with runs that started with the same weights (train --from).",
     )
     shared.add_data(parser)

@@ -1,4 +1,4 @@
-"""`export`: a run's best weights as ONNX, with a proof."""
+"""`export`: a run's weights as ONNX, with a proof."""
 
 import argparse
 
@@ -8,20 +8,28 @@ from training.commands import options as shared
 def add(commands: "shared.Subparsers") -> None:
     parser = commands.add_parser(
         "export",
-        help="write the best weights as ONNX, calibrated on the validation split and proved equal to Keras",
-        description="Write the run's best weights as ONNX. The calibration and the threshold of prediction "
-        "sets are fitted on the validation split. A file whose answers or heatmaps differ from Keras's, or that is too "
-        "large, is not put in place.",
+        help="write a run's weights as ONNX, calibrated on the validation split and proved equal to Keras",
+        description="Write the weights of the run's last epoch as ONNX. The calibration and the threshold of "
+        "prediction sets are fitted on the validation split. A file whose answers or heatmaps differ from Keras's, or "
+        "that is too large, is not put in place.",
     )
     shared.add_data(parser)
     shared.add_run(parser)
     shared.add_model(parser)
+    parser.add_argument(
+        "--best", action="store_true", help="the weights of the best epoch, whose validation figures are too good"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite a model of FER-2013 with one of other data")
     parser.set_defaults(run_command=run)
 
 
 def run(options: argparse.Namespace) -> None:
     from training.release.export import export
+    from training.release.place import check_place
     from training.release.proof import summary
 
-    proof = export(options.run, shared.load_data(options), options.model)
+    dataset = shared.load_data(options)
+    if not options.force:
+        check_place(options.model, dataset)
+    proof = export(options.run, dataset, options.model, best=options.best)
     print(f"{options.model}: {summary(proof)}")

@@ -26,7 +26,7 @@ def add(commands: "shared.Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from training.learning.checkpoints import BEST, training_record
+    from training.learning.checkpoints import kept, training_record
     from training.release import evaluate
     from training.release.figures.answers import draw_model
     from training.release.figures.data import draw_data
@@ -44,12 +44,12 @@ def run(options: argparse.Namespace) -> None:
         made += draw_data(data, options.out)
     else:
         skipped.append(f"samples and class balance: {options.data} does not exist")
-    if (options.run / BEST).exists():
+    if kept(options.run).exists():
         made += draw_training(training_record(options.run), options.out)
     elif options.model.exists() and (record := evaluate.training_record(options.model)):
         made += draw_training(record, options.out)
     else:
-        skipped.append(f"network and curves: neither {options.run / BEST} nor {options.model} has a training record")
+        skipped.append(f"network and curves: neither {kept(options.run)} nor {options.model} has a training record")
     if data and options.model.exists():
         made += draw_model(options.model, data, options.out)
     else:

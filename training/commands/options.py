@@ -15,6 +15,8 @@ DATA = Path("data/fer2013.csv")
 RUN = Path("runs/default")
 MODEL = Path("models/emotion.onnx")
 FIGURES = Path("models/figures")
+FOLDS = Path("runs/folds")
+VOTES_WEIGHT = 0.5
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
@@ -45,3 +47,65 @@ def load_data(options: argparse.Namespace) -> Dataset:
     if dataset.note:
         print(f"note: {dataset.note}", file=sys.stderr)
     return dataset
+
+
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    """The options of `train` and `folds` that set fields of the recipe (`recipe_fields`)."""
+    parser.add_argument(
+        "--votes",
+        type=Path,
+        help="FER+ votes, fer2013new.csv (optional; for FER-2013 as CSV): adds a head that predicts them, and improves "
+        "the answers of teachers",
+    )
+    parser.add_argument(
+        "--votes-weight",
+        type=float,
+        metavar="WEIGHT",
+        help=f"weight of the loss of the votes head; that of the labels has 1 (default with --votes: {VOTES_WEIGHT})",
+    )
+    parser.add_argument("--epochs", type=int, help="passes over the train faces")
+    parser.add_argument("--rate", type=float, dest="learning_rate", help="largest learning rate")
+    parser.add_argument("--final-rate", type=float, help="learning rate of the last step (default: 0)")
+    parser.add_argument(
+        "--mixup", type=float, metavar="ALPHA", help="mix pairs of faces, by Beta(ALPHA, ALPHA) (default: 0, none)"
+    )
+    parser.add_argument(
+        "--mixup-until", type=float, metavar="SHARE", help="mix until this share of the epochs (default: 0.75)"
+    )
+    parser.add_argument(
+        "--ease-from",
+        type=float,
+        metavar="SHARE",
+        help="weaker augmentation from this share of the epochs on (default: 0.2)",
+    )
+    parser.add_argument(
+        "--size",
+        type=_training_size,
+        dest="sizes",
+        metavar="PIXELS",
+        help="training size in all epochs, a multiple of 8 (default: small faces first, which cost half as much)",
+    )
+    parser.add_argument("--seed", type=int, help="seed of every random draw")
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="train without XLA, which is faster on some processors; may change when resuming",
+    )
+
+
+def recipe_fields(options: argparse.Namespace) -> dict:
+    """The fields of the recipe that the options set. Raises ValueError for --votes-weight without --votes."""
+    names = ("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes")
+    given = {name: getattr(options, name) for name in (*names, "seed") if getattr(options, name) is not None}
+    if options.votes:
+        given.setdefault("votes_weight", VOTES_WEIGHT)
+    elif "votes_weight" in given:
+        raise ValueError("--votes-weight needs --votes.")
+    return given
+
+
+def _training_size(text: str) -> tuple[tuple[float, int], ...]:
+    """`Recipe.sizes` with one size for all epochs."""
+    if not text.isdecimal() or not 16 <= int(text) <= 96 or int(text) % 8:
+        raise argparse.ArgumentTypeError(f"{text} is no multiple of 8 from 16 to 96")
+    return ((1.0, int(text)),)

@@ -1,9 +1,19 @@
 """`train`: train the network, or continue from a checkpoint."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training.commands import options as shared
+from training.data.dataset import Dataset, is_fer2013
+
+if TYPE_CHECKING:
+    from training.learning.train import Trainer
+
+SHIPPED, SCRATCH = "shipped", "scratch"
+# Train and validation pictures that are too few to train a network with random weights.
+FEW = 5000
 
 
 def add(commands: "shared.Subparsers") -> None:
@@ -15,66 +25,98 @@ def add(commands: "shared.Subparsers") -> None:
     )
     shared.add_data(parser)
     shared.add_run(parser)
-    parser.add_argument(
-        "--votes", type=Path, help="FER+ votes, fer2013new.csv (optional; for FER-2013 as CSV; raises accuracy)"
-    )
+    shared.add_recipe(parser)
     parser.add_argument(
         "--teacher",
         type=Path,
         action="append",
         default=[],
         metavar="RUN",
-        help="another run whose best network is learned from (distillation); may be given several times",
+        help="another run whose network is learned from (distillation); may be given several times",
     )
     parser.add_argument(
-        "--from", type=Path, dest="start", metavar="RUN", help="start with the best weights of another run"
+        "--teacher-folds",
+        type=Path,
+        metavar="FOLDER",
+        help="learn from the out-of-fold answers that `folds` wrote there, instead of from --teacher",
     )
-    parser.add_argument("--epochs", type=int, help="passes over the train faces")
-    parser.add_argument("--rate", type=float, dest="learning_rate", help="largest learning rate")
     parser.add_argument(
-        "--size",
-        type=_training_size,
-        dest="sizes",
-        metavar="PIXELS",
-        help="training size in all epochs, a multiple of 8 (default: small faces first, which cost half as much)",
+        "--from",
+        dest="start",
+        metavar="RUN",
+        help="start with the weights of another run, of the model that is `shipped`, or from `scratch` "
+        f"(default: `shipped` for fewer than {FEW:,} pictures of your own, otherwise `scratch`)",
     )
-    parser.add_argument("--seed", type=int, help="seed of every random draw")
     parser.add_argument("--resume", action="store_true", help="continue from the run's checkpoint")
     parser.set_defaults(run_command=run)
 
 
-def _training_size(text: str) -> tuple[tuple[float, int], ...]:
-    """`Recipe.sizes` with one size for all epochs."""
-    if not text.isdecimal() or not 16 <= int(text) <= 96 or int(text) % 8:
-        raise argparse.ArgumentTypeError(f"{text} is no multiple of 8 from 16 to 96")
-    return ((1.0, int(text)),)
-
-
 def run(options: argparse.Namespace) -> None:
-    from training.data.votes import load_votes
-    from training.learning.checkpoints import CHECKPOINT, read_checkpoint
-    from training.learning.recipe import Recipe
-    from training.learning.teacher import soft_targets
+    from training.learning.checkpoints import CHECKPOINT
     from training.learning.train import Trainer
 
-    names = ("epochs", "learning_rate", "sizes", "seed")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     checkpoint = options.run / CHECKPOINT
     if not options.resume and checkpoint.exists():
         raise ValueError(f"{checkpoint} exists: pass --resume to continue, or another --run to start a new one.")
-    recipe = Recipe.from_json(read_checkpoint(checkpoint)[0]["recipe"]) if options.resume else Recipe(**given)
-    for name, value in given.items():
+    if options.resume and (options.votes or options.teacher or options.teacher_folds or options.start):
+        raise ValueError(
+            f"{checkpoint} holds its targets and weights: leave out --votes, --teacher, --teacher-folds and --from."
+        )
+    if options.teacher and options.teacher_folds:
+        raise ValueError("--teacher was trained on the faces and --teacher-folds was not: name one of them.")
+    fields = shared.recipe_fields(options)
+    dataset = shared.load_data(options)
+    trainer: Trainer = _resumed(options, dataset, fields) if options.resume else _begun(options, dataset, fields)
+    trainer.run(options.run)
+
+
+def _resumed(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trainer":
+    from training.learning.checkpoints import CHECKPOINT, read_checkpoint
+    from training.learning.recipe import Recipe
+    from training.learning.train import Trainer
+
+    checkpoint = options.run / CHECKPOINT
+    recipe = Recipe.from_json(read_checkpoint(checkpoint)[0]["recipe"])
+    for name, value in fields.items():
         if getattr(recipe, name) != value:
             raise ValueError(f"{checkpoint} was begun with {name} {getattr(recipe, name)}, which cannot change.")
-    if options.resume and (options.votes or options.teacher or options.start):
-        raise ValueError(f"{checkpoint} holds its soft targets and weights: leave out --votes, --teacher and --from.")
-    dataset = shared.load_data(options)
-    if options.resume:
-        trainer = Trainer(recipe, dataset, None)
-        trainer.restore(options.run)
-    else:
-        votes = load_votes(options.votes, dataset) if options.votes else None
-        trainer = Trainer(recipe, dataset, soft_targets(dataset, options.teacher, votes))
-        if options.start:
-            trainer.start_from(options.start)
-    trainer.run(options.run)
+    trainer = Trainer(recipe, dataset, None, compiled=not options.plain)
+    trainer.restore(options.run)
+    return trainer
+
+
+def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trainer":
+    from training.data.votes import load_votes
+    from training.learning import folds
+    from training.learning.recipe import Recipe
+    from training.learning.teacher import out_of_fold_targets, soft_targets
+    from training.learning.train import Trainer
+    from training.learning.votes import vote_shares
+    from training.release import shipped
+
+    start = options.start or default_start(dataset)
+    recipe = Recipe.fine_tuning(len(dataset.train)) if start == SHIPPED and _is_small(dataset) else Recipe()
+    votes = load_votes(options.votes, dataset) if options.votes else None
+    # Votes alone are no targets of the label head: it would learn the voters' answers instead of FER-2013's (run 1).
+    soft = soft_targets(dataset, options.teacher, votes) if options.teacher else None
+    if options.teacher_folds:
+        soft = out_of_fold_targets(dataset, folds.read(options.teacher_folds, dataset), votes)
+    voted = vote_shares(votes, dataset) if votes else None
+    trainer = Trainer(replace(recipe, **fields), dataset, soft, voted, compiled=not options.plain)
+    if start == SHIPPED:
+        print(
+            f"begins with the weights of {shipped.SHIPPED.name}, for {trainer.recipe.epochs} epochs (or --from scratch)"
+        )
+        trainer.start_with(*shipped.read(shipped.SHIPPED, dataset.train.faces), shipped.SHIPPED.name)
+    elif start != SCRATCH:
+        trainer.start_from(Path(start))
+    return trainer
+
+
+def default_start(dataset: Dataset) -> str:
+    """What a run starts with where --from is not given: the shipped weights for few pictures that are not FER-2013."""
+    return SHIPPED if _is_small(dataset) and not is_fer2013(dataset.name, dataset.labels) else SCRATCH
+
+
+def _is_small(dataset: Dataset) -> bool:
+    return len(dataset.train) + len(dataset.validation) < FEW

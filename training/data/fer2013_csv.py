@@ -4,13 +4,14 @@ import csv
 import gzip
 import io
 import lzma
+import tarfile
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -20,6 +21,9 @@ from training.data.dataset import FER2013_SPLITS, LABELS, SIZE, WHERE, DataError
 
 # Faces of Training, PublicTest and PrivateTest.
 OFFICIAL_COUNTS = (28_709, 3_589, 3_589)
+
+NAMES = ("fer2013.csv", "icml_face_data.csv")
+TARS = (".tar.gz", ".tgz")
 
 
 def read_csv(path: Path) -> dict[str, np.ndarray]:
@@ -37,28 +41,63 @@ def read_csv(path: Path) -> dict[str, np.ndarray]:
             line = 1
             rows = tqdm(reader, desc=f"reading {path.name}", total=sum(OFFICIAL_COUNTS), unit="face")
             for line, row in enumerate(rows, start=2):
+                # Editors add blank lines at the end.
+                if not row:
+                    continue
                 label, pixels, split = _parse_row(row, places, len(columns), f"{path}, line {line}")
                 labels.append(label)
                 splits.append(split)
                 faces += pixels
-    except (EOFError, OSError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        EOFError,
+        OSError,
+        UnicodeDecodeError,
+        csv.Error,
+        lzma.LZMAError,
+        zlib.error,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+    ) as error:
         raise DataError(f"{path}, line {line + 1}: the file is cut short or damaged ({error}); {WHERE}.") from error
     return pack(np.frombuffer(bytes(faces), np.uint8), labels, splits)
 
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[io.TextIOBase]:
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    with ExitStack() as stack:
+        raw = _open_bytes(path, stack)
+        # Excel starts a UTF-8 file with a byte order mark; a file without one is read the same.
+        yield stack.enter_context(io.TextIOWrapper(raw, "utf-8-sig", newline=""))
+
+
+def _open_bytes(path: Path, stack: ExitStack) -> IO[bytes]:
+    """The bytes of the CSV in a file of any form. Kaggle packs it as .tar.gz, alone or within a .zip."""
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(("fer2013.csv", "icml_face_data.csv"))]
-            if not names:
-                raise DataError(f"{path} holds neither fer2013.csv nor icml_face_data.csv; {WHERE}.")
-            with archive.open(names[0]) as raw, io.TextIOWrapper(raw, "ascii", newline="") as text:
-                yield text
-    else:
-        with openers.get(path.suffix, open)(path, "rt", encoding="ascii", newline="") as text:
-            yield text
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        name = _find(archive.namelist(), (*NAMES, *TARS), path)
+        raw = stack.enter_context(archive.open(name))
+        return _open_tar(raw, Path(name), stack) if name.endswith(TARS) else raw
+    if path.name.endswith(TARS):
+        return _open_tar(stack.enter_context(path.open("rb")), path, stack)
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    return stack.enter_context(openers.get(path.suffix, open)(path, "rb"))
+
+
+def _open_tar(raw: IO[bytes], path: Path, stack: ExitStack) -> IO[bytes]:
+    archive = stack.enter_context(tarfile.open(fileobj=raw, mode="r:gz"))  # noqa: SIM115
+    file = archive.extractfile(_find(archive.getnames(), NAMES, path))
+    if file is None:
+        raise DataError(f"{path} holds a folder or a link where the CSV should be; {WHERE}.")
+    return stack.enter_context(file)
+
+
+def _find(names: list[str], endings: tuple[str, ...], path: Path) -> str:
+    """The first name with the first ending that any of them has."""
+    for ending in endings:
+        for name in names:
+            if name.endswith(ending):
+                return name
+    raise DataError(f"{path} holds neither {' nor '.join(NAMES)}; {WHERE}.")
 
 
 def _parse_row(row: list[str], places: list[int], width: int, where: str) -> tuple[int, bytes, int]:

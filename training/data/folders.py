@@ -12,6 +12,8 @@ from training.data.dataset import FER2013, FER2013_SPLITS, LABELS, SIZE, SPLITS,
 
 # Names that the folder of the validation split may have.
 VALIDATION_FOLDERS = ("val", "valid", "validation")
+# What Windows and macOS put beside pictures.
+NOT_PICTURES = ("thumbs.db", "desktop.ini", "__MACOSX")
 TRAIN, VALIDATION, TEST = range(len(SPLITS))
 # Without a validation folder a tenth of each class, at least one picture, is held out of train/; the rest has to stay.
 LEAST_HELD_OUT_FROM = 3
@@ -23,17 +25,15 @@ def read_folder(path: Path) -> dict[str, np.ndarray]:
     Without `val/`, FER-2013's file names may begin with the name of the split (`PublicTest_1.jpg`); otherwise a tenth
     of `train/` is held out for validation. Raises DataError, which names the folder or the file at fault.
     """
+    path = find_root(path)
     validation = [name for name in VALIDATION_FOLDERS if (path / name).is_dir()]
     if len(validation) > 1:
         raise DataError(f"{path} has both {validation[0]}/ and {validation[1]}/; only one can be the validation split.")
     parts = {"train": TRAIN, **dict.fromkeys(validation, VALIDATION), "test": TEST}
-    folders = {part: [each for each in (path / part).glob("[!.]*") if each.is_dir()] for part in parts}
-    names = _label_names(path, {part: {each.name for each in found} for part, found in folders.items()})
-    files = sorted(
-        file for found in folders.values() for each in found for file in each.glob("[!.]*") if file.is_file()
-    )
-    labels = [names.index(file.parent.name) for file in files]
-    splits = [parts[file.parent.parent.name] for file in files]
+    names = _label_names(path, {part: {folder.name for folder in _label_folders(path / part)} for part in parts})
+    files = list_pictures(path)
+    labels = [names.index(file.relative_to(path).parts[1]) for file in files]
+    splits = [parts[file.relative_to(path).parts[0]] for file in files]
     for part, split in parts.items():
         if split not in splits:
             raise DataError(f"{path / part} holds no pictures.")
@@ -65,6 +65,32 @@ def read_folder(path: Path) -> dict[str, np.ndarray]:
     # Other data with the same seven labels exist; all pictures of FER-2013 have one size.
     name = FER2013 if names == LABELS and not resized else path.resolve().name
     return pack(faces, labels, splits, name=name, label_names=names, note="; ".join(notes))
+
+
+def find_root(path: Path) -> Path:
+    """The folder with train/ in it: this one, or its only subfolder, as archives are often unpacked."""
+    inside = [each for each in path.glob("[!.]*") if each.is_dir() and each.name not in NOT_PICTURES]
+    if not (path / "train").is_dir() and len(inside) == 1 and (inside[0] / "train").is_dir():
+        return inside[0]
+    return path
+
+
+def list_pictures(path: Path) -> list[Path]:
+    """The files in the label folders of all parts, sorted, and those one folder deeper (by person, for example).
+
+    Links are followed. Files that file managers leave behind are skipped.
+    """
+    found = []
+    for part in ("train", *VALIDATION_FOLDERS, "test"):
+        for folder in _label_folders(path / part):
+            entries = list(folder.glob("[!.]*"))
+            deeper = [file for each in entries if each.is_dir() for file in each.glob("[!.]*")]
+            found += [file for file in entries + deeper if file.is_file() and file.name.lower() not in NOT_PICTURES]
+    return sorted(found)
+
+
+def _label_folders(part: Path) -> list[Path]:
+    return [each for each in part.glob("[!.]*") if each.is_dir() and each.name not in NOT_PICTURES]
 
 
 def _label_names(path: Path, found: dict[str, set[str]]) -> tuple[str, ...]:

@@ -7,15 +7,15 @@ import numpy as np
 
 from training.data.dataset import SPLITS, WHERE, DataError, Dataset, Split
 from training.data.fer2013_csv import OFFICIAL_COUNTS, read_csv
-from training.data.folders import read_folder
+from training.data.folders import find_root, list_pictures, read_folder
 
 CACHE_DIR = Path(".cache")
 # Changes when the arrays in a cache file change.
-CACHE_FORM = 3
+CACHE_FORM = 4
 
 
 def load(path: Path, *, partial: bool = False, cache_dir: Path = CACHE_DIR) -> Dataset:
-    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip), or any folder of pictures by label.
+    """Read FER-2013 from a CSV (.csv, .gz, .xz, .zip, .tar.gz), or any folder of pictures by label.
 
     `partial` accepts a CSV with fewer rows than FER-2013's 35,887.
     Raises DataError, which names the line or the file at fault; a file that fails is not cached.
@@ -59,12 +59,16 @@ def _assemble(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
 
 
 def _fingerprint(path: Path) -> str:
-    """Changes with the name, size or time of any file. A checksum of 80 MB would take a second at each start."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    """Changes with the place, size or time of any file that is read; of a link, with those of the file behind it.
+
+    A checksum of 80 MB would take a second at each start.
+    """
+    root = find_root(path) if path.is_dir() else path.parent
+    files = list_pictures(root) if path.is_dir() else [path]
     digest = hashlib.sha256(f"{CACHE_FORM}{path.resolve()}".encode())
     for file in files:
         stat = file.stat()
-        digest.update(f"{file.name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        digest.update(f"{file.relative_to(root)} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}\n".encode())
     return digest.hexdigest()[:24]
 
 

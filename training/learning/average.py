@@ -9,13 +9,13 @@ import numpy as np
 
 from training.data.dataset import Dataset
 from training.learning import checkpoints
-from training.learning.checkpoints import BEST, CHECKPOINT, HISTORY
+from training.learning.checkpoints import CHECKPOINT, HISTORY, LAST, kept
 from training.learning.predict import score
 from training.learning.recipe import Recipe
 
 
 def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str, float, float]]:
-    """Write the mean of the runs' best weights to `folder`, as a run that `export` reads.
+    """Write the mean of the runs' weights to `folder`, as a run that `export` reads.
 
     A run that is given twice counts twice. Recipe and learning curves are the first run's; the others are named beside.
     The mean is only good where the runs ended in one basin of the loss, as runs with the same initial weights tend to;
@@ -27,16 +27,16 @@ def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str
     """
     if len(runs) < 2:
         raise ValueError(f"a mean is of at least two runs, and {runs[0]} is one; give --of twice.")
-    if (folder / BEST).exists() or (folder / CHECKPOINT).exists():
+    if kept(folder).exists() or (folder / CHECKPOINT).exists():
         raise ValueError(f"{folder} holds a run; name another --run for the mean.")
-    first, _ = checkpoints.read_checkpoint(runs[0] / BEST)
+    first, _ = checkpoints.read_checkpoint(kept(runs[0]))
     sums: dict[str, np.ndarray] = {}
     others = []
     for run, times in Counter(runs).items():
-        metadata, arrays = checkpoints.read_checkpoint(run / BEST)
-        checkpoints.check_data(run / BEST, metadata, data)
+        metadata, arrays = checkpoints.read_checkpoint(kept(run))
+        checkpoints.check_data(kept(run), metadata, data)
         if metadata["labels"] != first["labels"] or _shape(metadata) != _shape(first):
-            raise ValueError(f"{run / BEST} is another network than {runs[0] / BEST}; they have no mean.")
+            raise ValueError(f"{kept(run)} is another network than {kept(runs[0])}; they have no mean.")
         share = times / len(runs)
         for name, array in arrays.items():
             sums[name] = sums.get(name, 0) + share * array
@@ -51,9 +51,9 @@ def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str
                 }
             )
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints.write_checkpoint(folder / BEST, first | {"averaged_with": others}, sums)
+    checkpoints.write_checkpoint(folder / LAST, first | {"averaged_with": others}, sums)
     shutil.copy(runs[0] / HISTORY, folder / HISTORY)
-    return [(each.name, *score(checkpoints.load_best(each)[0], data.validation)) for each in (*Counter(runs), folder)]
+    return [(each.name, *score(checkpoints.load_kept(each)[0], data.validation)) for each in (*Counter(runs), folder)]
 
 
 def _shape(metadata: dict) -> object:

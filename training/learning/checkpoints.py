@@ -1,4 +1,4 @@
-"""The files of a run: checkpoint, best weights and history."""
+"""The files of a run: checkpoint, kept weights and history."""
 
 import hashlib
 import json
@@ -14,8 +14,13 @@ from training.learning.history import rename_old_keys
 from training.learning.recipe import Recipe
 
 CHECKPOINT = "checkpoint.npz"
+# The averaged network of the last epoch, and that of the epoch which was best on the validation split.
+LAST = "last.npz"
 BEST = "best.npz"
 HISTORY = "history.json"
+# Names of arrays in these files.
+TRAIN_VOTES = "votes/train"
+VALIDATION_VOTES = "votes/validation"
 
 
 def write_checkpoint(path: Path, metadata: dict, arrays: dict[str, np.ndarray]) -> None:
@@ -26,7 +31,7 @@ def write_checkpoint(path: Path, metadata: dict, arrays: dict[str, np.ndarray]) 
 
 
 def read_checkpoint(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Metadata and arrays of a checkpoint or of the best weights. Raises FileNotFoundError."""
+    """Metadata and arrays of a checkpoint or of kept weights. Raises FileNotFoundError."""
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist; `python -m training train` writes it.")
     with np.load(path) as file:
@@ -45,12 +50,20 @@ def check_data(path: Path, metadata: dict, data: Dataset) -> None:
         raise ValueError(f"{path} was trained on other data (sha256 {metadata['data_sha256']})")
 
 
-def load_best(folder: Path, *, oriented: bool = True) -> tuple[keras.Model, Recipe, dict]:
-    """The averaged network that was best on the validation split, its recipe and the metadata of its file.
+def kept(folder: Path, *, best: bool = False) -> Path:
+    """The file of a run's averaged network: of the last epoch, or of the epoch that was `best` on the validation split.
+
+    The best of many epochs is partly luck, and its figures are too good. Older runs kept nothing else.
+    """
+    return folder / (LAST if (folder / LAST).exists() and not best else BEST)
+
+
+def load_kept(folder: Path, *, oriented: bool = True, best: bool = False) -> tuple[keras.Model, Recipe, dict]:
+    """The averaged network of a run (see `kept`), its recipe and the metadata of its file.
 
     `oriented` builds it as it is served (see `network.build`). Raises FileNotFoundError.
     """
-    metadata, arrays = read_checkpoint(folder / BEST)
+    metadata, arrays = read_checkpoint(kept(folder, best=best))
     recipe = Recipe.from_json(metadata["recipe"])
     model = network.build(recipe.shape(len(metadata["labels"])), oriented=oriented)
     for i, variable in enumerate(model.variables):
@@ -58,16 +71,23 @@ def load_best(folder: Path, *, oriented: bool = True) -> tuple[keras.Model, Reci
     return model, recipe, metadata
 
 
-def training_record(folder: Path) -> dict:
-    """How the best weights of a run were trained: recipe, sources and the figures of every epoch.
+def validation_votes(folder: Path, *, best: bool = False) -> np.ndarray | None:
+    """Shares of the votes (n, classes) for the validation faces, where the run has a votes head."""
+    _, arrays = read_checkpoint(kept(folder, best=best))
+    return arrays.get(VALIDATION_VOTES)
+
+
+def training_record(folder: Path, *, best: bool = False) -> dict:
+    """How the kept weights of a run were trained: recipe, sources and the figures of every epoch.
 
     Plain values for JSON; the export writes them into the ONNX file. Raises FileNotFoundError.
     """
-    metadata, _ = read_checkpoint(folder / BEST)
+    metadata, _ = read_checkpoint(kept(folder, best=best))
     return {
         "recipe": json.loads(metadata["recipe"]),
         "classes": len(metadata["labels"]),
         "soft": metadata["soft"],
+        "votes": metadata.get("votes"),
         "started_from": metadata["started_from"],
         "exported_epoch": metadata["epoch"],
         "averaged_with": metadata.get("averaged_with", []),

@@ -7,6 +7,9 @@ import numpy as np
 from keras import layers
 
 HEATMAP_LAYER = "features"
+# The heads: two linear layers on the same pooled features. One predicts the label, the other how people vote.
+LABELS = "logits"
+VOTES = "votes"
 # Part of the names of all squeeze-and-excitation layers.
 EXCITE = "_excite"
 
@@ -24,6 +27,8 @@ class Shape:
     # Squeeze and excitation (Hu et al. 2018) in every block: the block's channels are divided by this number for the
     # hidden layer; 0 for none.
     squeeze: int = 0
+    # Whether there is a votes head.
+    votes: bool = False
 
 
 @keras.saving.register_keras_serializable(package="fer")
@@ -74,10 +79,11 @@ def _mirror(x, mirrored):
 def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
     """A residual network from faces (n, h, w, 1), 0..255, to (logits, features).
 
-    Logits are (n, classes). `features` (n, h / 4, w / 4, channels), or h / 8 where `shape.fine` is off, is the last map
-    before pooling; a logit is linear in its mean, which makes Grad-CAM a plain product (see `training.release.export`).
-    Height and width may be any multiples of 8. `oriented` puts `Orient` in front, as the network is served; it has the
-    same weights, and training leaves it out so that the network sees faces either way round.
+    Logits are (n, classes). Where `shape.votes` is on, the logits of the votes head come after the features. `features`
+    (n, h / 4, w / 4, channels), or h / 8 where `shape.fine` is off, is the last map before pooling; a logit is linear
+    in its mean, which makes Grad-CAM a plain product (see `training.release.export`). Height and width may be any
+    multiples of 8. `oriented` puts `Orient` in front, as the network is served; it has the same weights, and training
+    leaves it out so that the network sees faces either way round.
     """
     faces = keras.Input((None, None, 1), name="faces")
     x = Standardise(name="scaling")(faces)
@@ -106,13 +112,14 @@ def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
     if oriented:
         x = TurnBack(name="turned_back")(x, mirrored)
     pooled = layers.GlobalAveragePooling2D(name="pool")(x)
-    logits = layers.Dense(shape.classes, name="logits")(pooled)
-    return keras.Model(faces, [logits, x], name="emotion")
+    logits = layers.Dense(shape.classes, name=LABELS)(pooled)
+    votes = [layers.Dense(shape.classes, name=VOTES)(pooled)] if shape.votes else []
+    return keras.Model(faces, [logits, x, *votes], name="emotion")
 
 
-def head(model: keras.Model, features):
-    """Logits (n, classes) of `features` (n, h, w, channels), by the layers of `model` that come after them."""
-    return model.get_layer("logits")(model.get_layer("pool")(features))
+def head(model: keras.Model, features, name: str = LABELS):
+    """Logits (n, classes) of one head, LABELS or VOTES, of `features` (n, h, w, channels)."""
+    return model.get_layer(name)(model.get_layer("pool")(features))
 
 
 def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "ones"):
@@ -173,11 +180,12 @@ def outline(shape: Shape) -> list[tuple[str, tuple[int, ...], int]]:
     if not shape.fine:
         relus[-1] = HEATMAP_LAYER
     joint = [HEATMAP_LAYER] if shape.fine else []
-    ends = ["faces", "scaling", "stem_relu", *relus, *joint, "pool", "logits"]
+    heads = [LABELS, *([VOTES] if shape.votes else [])]
+    ends = ["faces", "scaling", "stem_relu", *relus, *joint, "pool", *heads]
     sizes = keras.Model(model.inputs, [model.get_layer(name).output for name in ends]).compute_output_shape(
         (1, shape.size, shape.size, 1)
     )
-    names = ["faces", "scaling", "stem", *blocks, *joint, "pool", "logits"]
+    names = ["faces", "scaling", "stem", *blocks, *joint, "pool", *heads]
     parameters = dict.fromkeys(names, 0)
     for layer in model.layers:
         for name in names:

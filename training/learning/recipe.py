@@ -1,10 +1,17 @@
 """Everything that decides the result of a training run."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
+from training.data.dataset import SIZE
 from training.learning import network
+
+# Measured with three labels of 135 FER-2013 faces each: accuracy is highest after 70 steps, and 0.6 points lower after
+# 360. Labels that have less in common with FER-2013's need more.
+FINE_TUNING_STEPS = 240
+FINE_TUNING_EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,8 @@ class Recipe:
     batch: int = 128
     seed: int = 1
     learning_rate: float = 0.1
+    # At the end of the cosine. Above zero for a run that others continue.
+    final_rate: float = 0.0
     warmup_epochs: float = 1.0
     momentum: float = 0.9
     # Decoupled: Keras leaves it out of the momentum, so it is ten times the value of an L2 term.
@@ -30,6 +39,11 @@ class Recipe:
     # From this share of the epochs on, augmentation has the strength `eased`: faces look more like unchanged ones.
     ease_from: float = 0.2
     eased: float = 0.4
+    # Mixup draws from Beta(mixup, mixup), 0 for none, until this share of the epochs.
+    mixup: float = 0.0
+    mixup_until: float = 0.75
+    # Weight of the votes head's loss; that of the label head has 1. 0 for a network without a votes head.
+    votes_weight: float = 0.0
     average_decay: float = 0.999
     # Training size in pixels, each until a share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
@@ -38,10 +52,27 @@ class Recipe:
     fine: bool = True
     squeeze: int = 4
 
+    @classmethod
+    def fine_tuning(cls, faces: int) -> "Recipe":
+        """For trained weights and a number of train faces that is too small for random weights.
+
+        A tenth of the rate, little augmentation, and enough epochs for FINE_TUNING_STEPS small steps.
+        """
+        batch = 32
+        epochs = max(FINE_TUNING_EPOCHS, math.ceil(FINE_TUNING_STEPS / max(1, faces // batch)))
+        return cls(
+            epochs=epochs, batch=batch, learning_rate=0.01, ease_from=0.0, average_decay=0.99, sizes=((1.0, SIZE),)
+        )
+
     def shape(self, classes: int) -> network.Shape:
         """The network for a number of classes."""
         return network.Shape(
-            classes=classes, widths=self.widths, blocks=self.blocks, fine=self.fine, squeeze=self.squeeze
+            classes=classes,
+            widths=self.widths,
+            blocks=self.blocks,
+            fine=self.fine,
+            squeeze=self.squeeze,
+            votes=self.votes_weight > 0,
         )
 
     def size_at(self, epoch: int) -> int:
@@ -51,6 +82,10 @@ class Recipe:
     def strength_at(self, epoch: int) -> float:
         """Strength of augmentation for an epoch counted from 0."""
         return self.eased if epoch >= self.ease_from * self.epochs else 1.0
+
+    def mixup_at(self, epoch: int) -> float:
+        """Mixup's alpha for an epoch counted from 0."""
+        return self.mixup if epoch < self.mixup_until * self.epochs else 0.0
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

@@ -17,12 +17,13 @@ from tqdm import tqdm
 from training.data.dataset import Dataset
 from training.data.votes import Votes
 from training.learning import checkpoints, targets
+from training.learning.folds import Folds
 from training.learning.predict import predict
 from training.learning.targets import SoftTargets
 
 
 def soft_targets(data: Dataset, runs: Sequence[Path], votes: Votes | None) -> SoftTargets | None:
-    """The joint answer of the best networks of `runs` and of `votes` for the train faces; None without either.
+    """The joint answer of the networks of `runs` and of `votes` for the train faces; None without either.
 
     Each network answers for a face and its mirror image. The weights of the experts minimise the negative log
     likelihood of the validation labels. Raises ValueError for a run that was trained on other data.
@@ -35,16 +36,34 @@ def soft_targets(data: Dataset, runs: Sequence[Path], votes: Votes | None) -> So
         train.append(np.log(targets.read_votes(votes["train"], model, classes)))
         validation.append(np.log(targets.read_votes(votes["validation"], model, classes)))
     for run in tqdm(runs, desc="teachers", unit="network", disable=not runs):
-        network, _, metadata = checkpoints.load_best(run, oriented=False)
-        checkpoints.check_data(run / checkpoints.BEST, metadata, data)
+        network, _, metadata = checkpoints.load_kept(run, oriented=False)
+        checkpoints.check_data(checkpoints.kept(run), metadata, data)
         names.append(f"network {checkpoints.fingerprint(value.numpy() for value in network.variables)}")
         for answers, split in ((train, data.train), (validation, data.validation)):
             both = predict(network, split.faces) + predict(network, split.faces[:, :, ::-1])
             answers.append(log_softmax(both / 2, axis=1))
     if not names:
         return None
-    weights = fit_expert_weights(np.stack(validation), data.validation.labels) if len(names) > 1 else np.ones(1)
-    joint = softmax(np.tensordot(weights, np.stack(train), 1), axis=1)
+    return _join(names, np.stack(train), np.stack(validation), data.validation.labels)
+
+
+def out_of_fold_targets(data: Dataset, folds: Folds, votes: Votes | None) -> SoftTargets:
+    """The joint answer of the folds' networks and of `votes` for the train faces.
+
+    No network was trained on the faces that it answers for, so the weights of the experts are fitted on all of them.
+    """
+    names, answers = [folds.source], [folds.labels]
+    if votes is not None:
+        model = targets.fit_votes(votes["train"], data.train.labels)
+        names.append("FER+ votes")
+        answers.append(np.log(targets.read_votes(votes["train"], model, len(data.labels))))
+    return _join(names, np.stack(answers), np.stack(answers), data.train.labels)
+
+
+def _join(names: Sequence[str], answers: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> SoftTargets:
+    """Log probabilities (experts, n, classes) as one target, with weights that are fitted to `measured` and labels."""
+    weights = fit_expert_weights(measured, labels) if len(names) > 1 else np.ones(1)
+    joint = softmax(np.tensordot(weights, answers, 1), axis=1)
     source = ", ".join(f"{name} (weight {weight:.2f})" for name, weight in zip(names, weights, strict=True))
     return SoftTargets(joint.astype(np.float32), source)
 

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,21 +14,26 @@ from tqdm import tqdm
 
 from training.data.augmentation import augment
 from training.data.dataset import Dataset
-from training.learning import network, targets
+from training.learning import mixup, network, targets, votes
 from training.learning.checkpoints import (
     BEST,
     CHECKPOINT,
     HISTORY,
+    LAST,
+    TRAIN_VOTES,
+    VALIDATION_VOTES,
     check_data,
     fingerprint,
-    load_best,
+    kept,
+    load_kept,
     read_checkpoint,
     write_checkpoint,
 )
 from training.learning.interrupt import Interrupted, StopFlag
-from training.learning.predict import score
+from training.learning.predict import predict_heads, score_logits
 from training.learning.recipe import Recipe
 from training.learning.targets import SoftTargets
+from training.learning.votes import VoteShares
 
 
 @dataclass
@@ -36,6 +42,7 @@ class Progress:
 
     step: int = 0
     loss_sum: float = 0.0
+    votes_loss_sum: float = 0.0
     right_sum: float = 0.0
     seconds: float = 0.0
     best_accuracy: float = -1.0
@@ -46,14 +53,28 @@ class Trainer:
     """A network, its averaged copy and the optimiser, trained one step at a time.
 
     `average` holds the exponential moving average of every weight and batch statistic. It is what is evaluated, stored
-    as the best network and exported, with `network.Orient` in front.
+    and exported, with `network.Orient` in front.
+
+    `compiled` steps go through XLA, others through oneDNN, which is faster on some processors for large networks. For
+    small networks it aborts on some processors (see `training.release.proof.grad_cam`). The last digits differ.
     """
 
-    def __init__(self, recipe: Recipe, data: Dataset, soft: SoftTargets | None):
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Dataset,
+        soft: SoftTargets | None,
+        vote_shares: VoteShares | None = None,
+        *,
+        compiled: bool = True,
+    ):
         keras.utils.set_random_seed(recipe.seed)
         self.recipe, self.data = recipe, data
         self.label_targets = targets.smooth(data.train.labels, len(data.labels), recipe.label_smoothing)
         self._set_soft_targets(soft)
+        if vote_shares is not None and not recipe.votes_weight:
+            raise ValueError("votes are given, but the network has no votes head: give the head's loss a weight.")
+        self.vote_shares = vote_shares
         self.started_from: str | None = None
         self.steps_per_epoch = max(1, len(data.train) // recipe.batch)
         shape = recipe.shape(len(data.labels))
@@ -65,6 +86,7 @@ class Trainer:
         )
         self.optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         self.optimiser.build(self.model.trainable_variables)
+        self._compiled_update = tf.function(self._update, jit_compile=compiled)
         self.progress = Progress()
 
     def _set_soft_targets(self, soft: SoftTargets | None) -> None:
@@ -74,33 +96,48 @@ class Trainer:
             self.soft_targets = (1 - share) * self.label_targets + share * soft.targets
 
     def start_from(self, folder: Path) -> None:
-        """Begin with the best weights of another run instead of random ones.
+        """Begin with the weights of another run instead of random ones. Raises ValueError as `start_with` does."""
+        model, _, metadata = load_kept(folder)
+        self.start_with(model, metadata["labels"], str(kept(folder)))
 
-        Two differences are allowed, and neither changes the initial answers: a linear layer that reads additional
-        maps starts with zero weights for them, and added squeeze-and-excitation starts as a factor of one. Raises
-        ValueError for any other difference.
+    def start_with(self, model: keras.Model, labels: Sequence[str], name: str) -> None:
+        """Begin with the weights of another network instead of random ones; `labels` are that network's.
+
+        The heads take over the weights of the labels that both have; where a label is new, all start at zero. Three
+        differences are allowed: a linear layer that reads additional maps starts with zero weights for them, added
+        squeeze-and-excitation starts as a factor of one, and an added votes head starts at random. Raises ValueError,
+        with the `name` of the other network, for any other difference.
         """
-        model, _, _ = load_best(folder)
         given = {variable.path: variable.numpy() for variable in model.variables}
         for variable in self.model.variables:
-            value = given.get(variable.path)
-            if value is None and network.EXCITE in variable.path:
+            value, layer = given.get(variable.path), variable.path.split("/")[0]
+            if value is None and (network.EXCITE in layer or layer == network.VOTES):
                 continue
+            if value is not None and layer in (network.LABELS, network.VOTES):
+                value = self._for_own_labels(value, labels)
             if value is None or value.shape[1:] != variable.shape[1:] or len(value) > variable.shape[0]:
-                raise ValueError(f"{folder / BEST} is of another network: {variable.path} does not fit.")
+                raise ValueError(f"{name} is of another network: {variable.path} does not fit.")
             variable.assign(np.pad(value, [(0, variable.shape[0] - len(value))] + [(0, 0)] * (value.ndim - 1)))
         self.average.set_weights(self.model.get_weights())
         self.started_from = fingerprint(value.numpy() for value in model.variables)
 
+    def _for_own_labels(self, value: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+        """A head's kernel (maps, labels) or bias (labels,) of another network, for the labels of the data set."""
+        own = self.data.labels
+        if set(own) <= set(labels):
+            return value[..., [list(labels).index(label) for label in own]]
+        return np.zeros((*value.shape[:-1], len(own)), np.float32)
+
     # --- one step ------------------------------------------------------------------------------
 
     def rate_at(self, step: int) -> float:
-        """Linear warm-up, then a cosine to zero (Loshchilov and Hutter 2017)."""
+        """Linear warm-up, then a cosine to the final rate (Loshchilov and Hutter 2017)."""
+        rate, final = self.recipe.learning_rate, self.recipe.final_rate
         warmup = self.recipe.warmup_epochs * self.steps_per_epoch
         total = self.recipe.epochs * self.steps_per_epoch
         if step < warmup:
-            return self.recipe.learning_rate * (step + 1) / warmup
-        return self.recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+            return rate * (step + 1) / warmup
+        return final + (rate - final) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def targets_at(self, step: int) -> np.ndarray:
         """Targets (n, classes) of all train faces at a step: soft ones first, the smoothed labels alone later."""
@@ -111,21 +148,25 @@ class Trainer:
     def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor, strength: float) -> tf.Tensor:
         return augment(faces, size, tf.stack([self.recipe.seed, step]), strength)
 
-    # Compiled by XLA, which is faster. Without it oneDNN would compute the gradients, and abort on some processors for
-    # small networks (see `training.release.proof.grad_cam`).
-    @tf.function(jit_compile=True)
     def _update(
-        self, faces: tf.Tensor, wanted: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, faces: tf.Tensor, wanted: tf.Tensor, voted: tf.Tensor, own: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """One step on faces whose own share of each picture is `own` (see `mixup.shares`).
+
+        Returns the losses of both heads and the answers (n,) of the label head.
+        """
+        faces, wanted, voted = (mixup.mix(values, own) for values in (faces, wanted, voted))
         with tf.GradientTape() as tape:
-            logits, _ = self.model(faces, training=True)
+            logits, _, *others = self.model(faces, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
-        gradients = tape.gradient(loss, self.model.trainable_variables)
+            votes_loss = votes.loss(voted, others[0]) if others else tf.constant(0.0)
+            total = loss + self.recipe.votes_weight * votes_loss
+        gradients = tape.gradient(total, self.model.trainable_variables)
         self.optimiser.learning_rate.assign(rate)
         self.optimiser.apply(gradients)
         for mean, value in zip(self.average.variables, self.model.variables, strict=True):
             mean.assign(mean * decay + value * (1 - decay))
-        return loss, tf.argmax(logits, 1)
+        return loss, votes_loss, tf.argmax(logits, 1)
 
     def batch(self, rows: np.ndarray, size: int) -> tf.Tensor:
         """Train faces of rows (n,) as the network sees them at the next step: float32 (n, size, size, 1), 0..255."""
@@ -138,13 +179,18 @@ class Trainer:
         """Train on one batch: rows (n,) of the train split at `size` pixels."""
         number = self.progress.step
         decay = min(self.recipe.average_decay, (1 + number) / (10 + number))
-        loss, answers = self._update(
+        wanted = self.targets_at(number)[rows]
+        alpha = self.recipe.mixup_at(number // self.steps_per_epoch)
+        loss, votes_loss, answers = self._compiled_update(
             self.batch(rows, size),
-            tf.constant(self.targets_at(number)[rows], tf.float32),
+            tf.constant(wanted, tf.float32),
+            tf.constant(self.vote_shares.train[rows] if self.vote_shares else np.zeros_like(wanted), tf.float32),
+            tf.constant(mixup.shares(alpha, len(rows), (self.recipe.seed, number))),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
         )
         self.progress.loss_sum += float(loss)
+        self.progress.votes_loss_sum += float(votes_loss)
         self.progress.right_sum += float(np.mean(answers.numpy() == self.data.train.labels[rows]))
         self.progress.step += 1
 
@@ -152,6 +198,8 @@ class Trainer:
 
     def run(self, folder: Path) -> None:
         """Train to the end, with a checkpoint after every epoch and at Ctrl-C (raises Interrupted)."""
+        if self.recipe.votes_weight and self.vote_shares is None:
+            raise ValueError("the votes head needs votes to learn from: give them, or set its weight to 0.")
         folder.mkdir(parents=True, exist_ok=True)
         with StopFlag() as stop:
             while self.progress.step < self.recipe.epochs * self.steps_per_epoch:
@@ -181,30 +229,44 @@ class Trainer:
 
     def _finish_epoch(self, folder: Path) -> None:
         progress, epoch = self.progress, self.progress.step // self.steps_per_epoch
-        loss, accuracy = score(self.average, self.data.validation)
-        progress.history.append(
-            {
-                "epoch": epoch,
-                "size": self.recipe.size_at(epoch - 1),
-                "rate": self.rate_at(progress.step - 1),
-                "loss": progress.loss_sum / self.steps_per_epoch,
-                "accuracy": progress.right_sum / self.steps_per_epoch,
-                "validation_loss": loss,
-                "validation_accuracy": accuracy,
-                "seconds": progress.seconds,
+        answers = predict_heads(self.average, self.data.validation.faces)
+        loss, accuracy = score_logits(answers[network.LABELS], self.data.validation.labels)
+        figures = {
+            "epoch": epoch,
+            "size": self.recipe.size_at(epoch - 1),
+            "rate": self.rate_at(progress.step - 1),
+            "loss": progress.loss_sum / self.steps_per_epoch,
+            "accuracy": progress.right_sum / self.steps_per_epoch,
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
+            "seconds": progress.seconds,
+        }
+        message = f"epoch {epoch}: validation accuracy {accuracy:.4f}, loss {loss:.4f}"
+        if self.vote_shares is not None:
+            votes_loss, agreement = votes.agreement(self.vote_shares.validation, answers[network.VOTES])
+            figures |= {
+                "votes_loss": progress.votes_loss_sum / self.steps_per_epoch,
+                "validation_votes_loss": votes_loss,
+                "validation_votes_agreement": agreement,
             }
-        )
-        progress.loss_sum = progress.right_sum = progress.seconds = 0.0
+            message += f", agreement with voters {agreement:.4f}"
+        progress.history.append(figures)
+        progress.loss_sum = progress.votes_loss_sum = progress.right_sum = progress.seconds = 0.0
         (folder / HISTORY).write_text(json.dumps(progress.history, indent=1) + "\n")
+        self._write(folder / LAST, self._kept_arrays(), epoch=epoch)
         if accuracy > progress.best_accuracy:
             progress.best_accuracy = accuracy
-            self._write(folder / BEST, self._average_arrays(), epoch=epoch)
-        tqdm.write(f"epoch {epoch}: validation accuracy {accuracy:.4f}, loss {loss:.4f}")
+            self._write(folder / BEST, self._kept_arrays(), epoch=epoch)
+        tqdm.write(message)
 
     # --- checkpoints ---------------------------------------------------------------------------
 
     def _average_arrays(self) -> dict[str, np.ndarray]:
         return {f"average/{i}": value.numpy() for i, value in enumerate(self.average.variables)}
+
+    def _kept_arrays(self) -> dict[str, np.ndarray]:
+        """The averaged network, and the votes that the export calibrates its votes head with."""
+        return self._average_arrays() | ({VALIDATION_VOTES: self.vote_shares.validation} if self.vote_shares else {})
 
     def save(self, folder: Path) -> None:
         """Write everything that `restore` needs. An interruption leaves the old file or the new one, never a part."""
@@ -213,6 +275,8 @@ class Trainer:
         arrays |= {f"optimiser/{i}": value.numpy() for i, value in enumerate(self.optimiser.variables)}
         if self.soft is not None:
             arrays["soft"] = self.soft.targets
+        if self.vote_shares is not None:
+            arrays |= {TRAIN_VOTES: self.vote_shares.train, VALIDATION_VOTES: self.vote_shares.validation}
         self._write(folder / CHECKPOINT, arrays, progress=asdict(self.progress))
 
     def _write(self, path: Path, arrays: dict[str, np.ndarray], **metadata: object) -> None:
@@ -221,17 +285,20 @@ class Trainer:
             "data_sha256": self.data.sha256,
             "labels": self.data.labels,
             "soft": self.soft and self.soft.source,
+            "votes": self.vote_shares and self.vote_shares.source,
             "started_from": self.started_from,
         }
         write_checkpoint(path, metadata, arrays)
 
     def restore(self, folder: Path) -> None:
-        """Go on where `save` stopped, with its soft targets. Raises ValueError for another recipe or other data."""
+        """Go on where `save` stopped, with its targets. Raises ValueError for another recipe or other data."""
         metadata, arrays = read_checkpoint(folder / CHECKPOINT)
         if Recipe.from_json(metadata["recipe"]) != self.recipe:
             raise ValueError(f"{folder / CHECKPOINT} was made with another recipe: {metadata['recipe']}")
         check_data(folder / CHECKPOINT, metadata, self.data)
         self._set_soft_targets(SoftTargets(arrays["soft"], metadata["soft"]) if metadata["soft"] else None)
+        if metadata.get("votes"):
+            self.vote_shares = VoteShares(arrays[TRAIN_VOTES], arrays[VALIDATION_VOTES], metadata["votes"])
         self.started_from = metadata["started_from"]
         groups = {"average": self.average, "model": self.model, "optimiser": self.optimiser}
         for name, owner in groups.items():

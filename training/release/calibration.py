@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 LEAST_RECALL = 0.5
@@ -40,6 +40,18 @@ class Calibration:
         """Fit to logits (n, classes) and labels (n,): the offsets first, then the temperatures."""
         offsets = fit_offsets(logits, labels)
         return cls(tuple(offsets.tolist()), tuple(fit_temperatures(logits + offsets, labels).tolist()))
+
+    @classmethod
+    def fit_shares(cls, logits: np.ndarray, shares: np.ndarray) -> "Calibration":
+        """Fit one temperature to logits and shares of votes (n, classes). Rows of zeros are left out."""
+        classes = logits.shape[1]
+
+        def loss(log_temperature: float) -> float:
+            return -float((shares * log_softmax(logits * math.exp(-log_temperature), axis=1)).sum())
+
+        bounds = (math.log(LEAST_TEMPERATURE), math.log(MOST_TEMPERATURE))
+        temperature = math.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
+        return cls((0.0,) * classes, (temperature,) * classes)
 
     @property
     def temperature(self) -> float:

@@ -115,6 +115,7 @@ def describe(model: Path) -> dict:
         "prediction_set_threshold": float(metadata[threshold]),
         "crop_margin": float(metadata["crop_margin"]),
         **{key: metadata[key] for key in texts},
+        **({"votes": json.loads(metadata["votes"])} if "votes" in metadata else {}),
     }
 
 

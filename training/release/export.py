@@ -17,8 +17,8 @@ import tensorflow as tf
 import tf2onnx
 
 from training.data.dataset import SIZE, Dataset
-from training.learning import checkpoints, network
-from training.learning.predict import predict
+from training.learning import checkpoints, network, votes
+from training.learning.predict import predict, predict_heads
 from training.release import framing, metrics, origin, proof
 from training.release.calibration import Calibration
 from training.release.proof import Proof
@@ -27,20 +27,27 @@ OPSET = 18
 COVERAGE = 0.9
 
 
-def export(run: Path, data: Dataset, out: Path) -> Proof:
-    """Write the best weights of `run` as the ONNX file `out`, calibrated on the validation split.
+def export(run: Path, data: Dataset, out: Path, *, best: bool = False) -> Proof:
+    """Write the weights of `run` as the ONNX file `out`, calibrated on the validation split.
+
+    They are those of the last epoch, or of the `best` one (see `checkpoints.kept`).
 
     Raises ProofError where the file does not give what Keras gives or is too large, ValueError for a run on other data
     and FileNotFoundError for a run without weights; whatever was at `out` is then unchanged.
     """
-    model, recipe, stored = checkpoints.load_best(run)
-    checkpoints.check_data(run / checkpoints.BEST, stored, data)
-    logits = predict(model, data.validation.faces)
+    model, recipe, stored = checkpoints.load_kept(run, best=best)
+    checkpoints.check_data(checkpoints.kept(run, best=best), stored, data)
+    answers = predict_heads(model, data.validation.faces)
+    logits = answers[network.LABELS]
     calibration = Calibration.fit(logits, data.validation.labels)
+    calibrations = {network.LABELS: calibration}
+    shares = checkpoints.validation_votes(run, best=best)
+    if shares is not None:
+        calibrations[network.VOTES] = Calibration.fit_shares(answers[network.VOTES], shares)
     probabilities = calibration.apply(logits)
     threshold = metrics.prediction_set_threshold(probabilities, data.validation.labels, COVERAGE)
     multiply_adds = network.multiply_adds(recipe.shape(len(data.labels)))
-    difference = _mirror_difference(run, data, calibration)
+    difference = _mirror_difference(run, data, calibration, best=best)
     metadata = {
         **origin.names(data),
         "version": origin.version(model),
@@ -58,18 +65,23 @@ def export(run: Path, data: Dataset, out: Path) -> Proof:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": str(model.count_params()),
         "multiply_adds": str(multiply_adds),
-        "training": json.dumps(checkpoints.training_record(run) | {"mirror_difference_unoriented": difference}),
+        "training": json.dumps(
+            checkpoints.training_record(run, best=best) | {"mirror_difference_unoriented": difference}
+        ),
     }
+    if shares is not None:
+        about = _votes(stored["votes"], calibrations[network.VOTES], answers[network.VOTES], shares)
+        metadata["votes"] = json.dumps(about)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_suffix(".tmp.onnx")
     try:
-        graph = convert(serving(model, calibration))
+        graph = convert(serving(model, calibrations))
         onnx.helper.set_model_props(graph, metadata)
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, unfinished)
         faces = proof.sample(data.validation.faces)
-        probability_gap, heatmap_gap = proof.prove(unfinished, model, faces, calibration)
+        probability_gap, heatmap_gap = proof.prove(unfinished, model, faces, calibrations)
         found = Proof(
             faces=len(faces),
             probability_gap=probability_gap,
@@ -92,12 +104,22 @@ def _metrics(probabilities: np.ndarray, data: Dataset) -> dict:
     return {"split": "validation"} | {key: found[key] for key in ("accuracy", "macro_f1", "nll", "ece", "recall")}
 
 
-def _mirror_difference(run: Path, data: Dataset, calibration: Calibration) -> float:
+def _votes(source: str, calibration: Calibration, logits: np.ndarray, shares: np.ndarray) -> dict:
+    """The metadata of the votes head: whose votes it predicts, and its figures of the validation split."""
+    cross_entropy, agreement = votes.agreement(shares, logits / calibration.temperature)
+    return {
+        "source": source,
+        "temperature": calibration.temperature,
+        "metrics": {"split": "validation", "cross_entropy": cross_entropy, "agreement": agreement},
+    }
+
+
+def _mirror_difference(run: Path, data: Dataset, calibration: Calibration, *, best: bool) -> float:
     """Mean absolute difference of a probability between a face and its mirror image, without `network.Orient`.
 
     An answer may change by about this much when the light on a face moves from one half to the other.
     """
-    model, _, _ = checkpoints.load_best(run, oriented=False)
+    model, _, _ = checkpoints.load_kept(run, oriented=False, best=best)
     faces = data.validation.faces
     one, other = (calibration.apply(predict(model, side)) for side in (faces, faces[:, :, ::-1]))
     return float(np.abs(one - other).mean())
@@ -111,21 +133,26 @@ def convert(function: tf.types.experimental.PolymorphicFunction) -> onnx.ModelPr
     return graph
 
 
-def serving(model: keras.Model, calibration: Calibration) -> tf.types.experimental.PolymorphicFunction:
-    """What is exported: `faces` (n, 48, 48, 1) to `probabilities` (n, classes) and `heatmaps` (n, classes, h, w)."""
+def serving(model: keras.Model, calibrations: dict[str, Calibration]) -> tf.types.experimental.PolymorphicFunction:
+    """What is exported: `faces` (n, 48, 48, 1) to `proof.OUTPUTS` of each head that has a calibration."""
     # As numbers: a tensor from outside the function would become a second input of the graph.
-    kernel = model.get_layer("logits").kernel.numpy()[None, None]
-    log_temperatures = np.log(np.array(calibration.temperatures, np.float32))[:, None]
+    kernels = {head: model.get_layer(head).kernel.numpy()[None, None] for head in calibrations}
+    log_temperatures = {
+        head: np.log(np.array(calibration.temperatures, np.float32))[:, None]
+        for head, calibration in calibrations.items()
+    }
 
     def serve(faces: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits, features = model(faces, training=False)
+        labels, features, *others = model(faces, training=False)
         area = features.shape[1] * features.shape[2]
-        heatmaps = tf.nn.relu(tf.nn.conv2d(features, kernel, strides=1, padding="VALID")) / area
-        raised = logits + calibration.offsets
-        temperature = tf.exp(tf.nn.softmax(raised) @ log_temperatures)
-        return {
-            "probabilities": tf.nn.softmax(raised / temperature),
-            "heatmaps": tf.transpose(heatmaps, (0, 3, 1, 2)),
-        }
+        outputs: dict[str, tf.Tensor] = {}
+        for (head, calibration), logits in zip(calibrations.items(), (labels, *others), strict=False):
+            probabilities, heatmaps = proof.OUTPUTS[head]
+            maps = tf.nn.relu(tf.nn.conv2d(features, kernels[head], strides=1, padding="VALID")) / area
+            raised = logits + calibration.offsets
+            temperature = tf.exp(tf.nn.softmax(raised) @ log_temperatures[head])
+            outputs[probabilities] = tf.nn.softmax(raised / temperature)
+            outputs[heatmaps] = tf.transpose(maps, (0, 3, 1, 2))
+        return outputs
 
     return tf.function(serve)

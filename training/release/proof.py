@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from training.learning import network
-from training.learning.predict import predict
+from training.learning.predict import predict_heads
 from training.release.calibration import Calibration
 
 MAX_BYTES = 5_000_000
@@ -19,6 +19,8 @@ MAX_PROBABILITY_GAP = 1e-5
 MAX_HEATMAP_GAP = 1e-4
 MAX_HEAD_GAP = 1e-4
 FACES = 256
+# The outputs of the file for each head: probabilities (n, classes) and heatmaps (n, classes, h, w).
+OUTPUTS = {network.LABELS: ("probabilities", "heatmaps"), network.VOTES: ("votes", "votes_heatmaps")}
 
 
 class ProofError(ValueError):
@@ -38,8 +40,10 @@ class Proof:
     prediction_set_threshold: float
 
 
-def prove(path: Path, model: keras.Model, faces: np.ndarray, calibration: Calibration) -> tuple[float, float]:
-    """Largest differences of probabilities and of scaled heatmaps between the ONNX file and Keras.
+def prove(
+    path: Path, model: keras.Model, faces: np.ndarray, calibrations: dict[str, Calibration]
+) -> tuple[float, float]:
+    """Largest differences of probabilities and of scaled heatmaps between the ONNX file and Keras, over all heads.
 
     The file runs the faces uint8 (n, 48, 48, 1) in batches of 1, 32 and the rest, since it has to accept any number.
     Raises ProofError for outputs of another shape.
@@ -48,10 +52,11 @@ def prove(path: Path, model: keras.Model, faces: np.ndarray, calibration: Calibr
     probability_gap = heatmap_gap = 0.0
     parts = [part for part in np.split(faces, [1, 33]) if len(part)]
     for part in tqdm(parts, desc="proving", unit="batch"):
-        probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": part})
-        expected = calibration.apply(predict(model, part))
-        probability_gap = max(probability_gap, _gap(probabilities, expected))
-        heatmap_gap = max(heatmap_gap, _gap(scaled(heatmaps), scaled(grad_cam(model, part))))
+        expected = predict_heads(model, part)
+        for head, calibration in calibrations.items():
+            probabilities, heatmaps = session.run(OUTPUTS[head], {"faces": part})
+            probability_gap = max(probability_gap, _gap(probabilities, calibration.apply(expected[head])))
+            heatmap_gap = max(heatmap_gap, _gap(scaled(heatmaps), scaled(grad_cam(model, part, head))))
     return probability_gap, heatmap_gap
 
 
@@ -69,20 +74,23 @@ def check(proof: Proof) -> None:
             raise ProofError(f"{name} {found:,}, allowed is {allowed:,}; nothing was exported.")
 
 
-def grad_cam(model: keras.Model, faces: np.ndarray) -> np.ndarray:
-    """Grad-CAM of every logit by automatic differentiation (Selvaraju et al. 2017), float32 (n, classes, h, w).
+def grad_cam(model: keras.Model, faces: np.ndarray, head: str = network.LABELS) -> np.ndarray:
+    """Grad-CAM of every logit of a head by automatic differentiation (Selvaraju et al. 2017).
+
+    Returns float32 (n, classes, h, w).
 
     The tape watches the features and no weights. Otherwise it would also compute the gradients of the convolutions'
     weights, which nobody needs, and oneDNN aborts the process on them for small networks and processors with
     AVX-512 BF16 or FP16. Raises ProofError where the logits are not the linear layer of the pooled features.
     """
-    logits, features = model(tf.constant(faces), training=False)
+    labels, features, *votes = model(tf.constant(faces), training=False)
+    logits = labels if head == network.LABELS else votes[0]
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(features)
-        head = network.head(model, features)
+        again = network.head(model, features, head)
         # Faces are independent in a batch: the gradient of the sum is each face's own.
-        sums = tf.unstack(tf.reduce_sum(head, axis=0))
-    if not np.abs(head - logits).max() <= MAX_HEAD_GAP:
+        sums = tf.unstack(tf.reduce_sum(again, axis=0))
+    if not np.abs(again - logits).max() <= MAX_HEAD_GAP:
         raise ProofError("the logits are not a linear layer of the mean features; nothing was exported.")
     maps = []
     for total in sums:

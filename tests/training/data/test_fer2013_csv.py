@@ -1,5 +1,6 @@
 """Every form that FER-2013's CSV comes in, and every way in which it can be wrong."""
 
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -34,6 +35,30 @@ def test_packed_csv_is_the_same_data(data: Dataset, csv_path: Path, tmp_path: Pa
     assert load(compress(tmp_path / "fer2013.csv", form), partial=True, cache_dir=tmp_path).sha256 == data.sha256
 
 
+def test_kaggle_s_archive_is_the_same_data(data: Dataset, csv_path: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "fer2013.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(csv_path, "fer2013/README")
+        archive.add(csv_path, "fer2013/fer2013.csv")
+    assert load(packed, partial=True, cache_dir=tmp_path).sha256 == data.sha256
+    with zipfile.ZipFile(tmp_path / "challenges.zip", "w") as outer:
+        outer.writestr("example_submission.csv", "id,emotion")
+        outer.write(packed, packed.name)
+    assert load(tmp_path / "challenges.zip", partial=True, cache_dir=tmp_path).sha256 == data.sha256
+    body = packed.read_bytes()
+    packed.write_bytes(body[: len(body) // 2])
+    assert "cut short or damaged" in refused(packed)
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(csv_path, "readme.txt")
+    assert "holds neither fer2013.csv nor icml_face_data.csv" in refused(packed)
+
+
+def test_a_csv_that_an_editor_saved_is_the_same_data(data: Dataset, csv_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + csv_path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    assert load(path, partial=True, cache_dir=tmp_path).sha256 == data.sha256
+
+
 # --- errors ------------------------------------------------------------------------------------
 
 
@@ -61,7 +86,7 @@ BLACK = " ".join(["0"] * SIZE * SIZE)
         (f"0,{BLACK},Train", "usage 'Train' is not one of Training, PublicTest, PrivateTest"),
         (f"0,{BLACK}", "2 columns instead of 3"),
         (f"0,{BLACK},Training,", "4 columns instead of 3"),
-        (f"0,{BLACK},Training\u00e9", "cut short or damaged"),
+        (f"0,{BLACK},Training\u00e9", "is not one of Training, PublicTest, PrivateTest"),
     ],
 )
 def test_bad_row_is_named_by_its_line(csv_path: Path, tmp_path: Path, row: str, words: str) -> None:

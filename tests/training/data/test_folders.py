@@ -59,6 +59,35 @@ def test_a_small_class_has_one_held_out(tmp_path: Path) -> None:
     assert data.counts()["validation"] == [1, 1, 1]
 
 
+def test_pictures_one_folder_deeper_and_what_windows_leaves(tmp_path: Path) -> None:
+    plain = load(write_shapes(tmp_path / "shapes", {"train": 4, "test": 2}), cache_dir=tmp_path / "cache")
+    root = write_shapes(tmp_path / "unpacked" / "archive", {"train": 4, "test": 2})
+    (root.parent / "__MACOSX").mkdir()
+    for folder in (root / "train" / "circle", root / "test" / "stripe"):
+        (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+        (folder / "person").mkdir()
+        (folder / "person" / "desktop.ini").write_text("[.ShellClassInfo]")
+        (folder / "1.png").rename(folder / "person" / "1.png")
+    deeper = load(root.parent, cache_dir=tmp_path / "cache")
+    assert deeper.counts() == plain.counts()
+    pictures = [{face.tobytes() for s in each.splits().values() for face in s.faces} for each in (plain, deeper)]
+    assert pictures[0] == pictures[1]
+
+
+def test_what_changes_behind_a_link_is_seen(tmp_path: Path) -> None:
+    store = write_shapes(tmp_path / "store", {"train": 4, "test": 2})
+    (tmp_path / "shapes").mkdir()
+    for part in ("train", "test"):
+        (tmp_path / "shapes" / part).symlink_to(store / part)
+    before = load(tmp_path / "shapes", cache_dir=tmp_path / "cache")
+    (store / "train" / "circle").rename(store / "train" / "was")
+    (store / "train" / "square").rename(store / "train" / "circle")
+    (store / "train" / "was").rename(store / "train" / "square")
+    after = load(tmp_path / "shapes", cache_dir=tmp_path / "cache")
+    assert after.sha256 != before.sha256
+    assert load(store, cache_dir=tmp_path / "other").sha256 == after.sha256
+
+
 def test_other_labels_are_other_data(tmp_path: Path) -> None:
     one, other = (
         load(write_shapes(tmp_path / name, {"train": 3, "test": 1}, words), cache_dir=tmp_path / "cache")
@@ -180,7 +209,7 @@ def empty(part: str) -> Callable[[Path], None]:
         ),
         (leave("train/square", 2), "square has too few pictures, 2; at least 3 are needed, as some are held out"),
         (leave("train/square", 0), "square has too few pictures, 0; at least 3 are needed"),
-        (add("train/circle/Thumbs.db", b"\xd0\xcf\x11\xe0"), "circle/Thumbs.db is not a readable picture"),
+        (add("train/circle/notes.txt", b"hello"), "circle/notes.txt is not a readable picture"),
         (add("test/stripe/x.png", b"\x89PNG\r\n\x1a\n"), "stripe/x.png is not a readable picture"),
         (
             lambda root: [add(f"{part}/circle/0.png")(root) for part in ("val", "valid")],

@@ -11,7 +11,7 @@ from tests.training.runs import TINY, write_run
 from training.__main__ import main
 from training.data.dataset import Dataset
 from training.learning.average import average
-from training.learning.checkpoints import load_best, training_record
+from training.learning.checkpoints import load_kept, training_record
 from training.learning.predict import score
 
 
@@ -22,7 +22,7 @@ def twin(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights(run: Path) -> list[np.ndarray]:
-    return [value.numpy() for value in load_best(run)[0].variables]
+    return [value.numpy() for value in load_kept(run)[0].variables]
 
 
 def test_the_mean_of_runs_is_a_run(run: Path, twin: Path, data: Dataset, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_mean_of_runs_is_a_run(run: Path, twin: Path, data: Dataset, tmp_pat
         np.testing.assert_allclose(found, (one + other) / 2, atol=1e-6)
     assert [name for name, _, _ in figures] == [run.name, twin.name, "mean"]
     for folder, (_, loss, accuracy) in zip((run, twin, mean), figures, strict=True):
-        assert (loss, accuracy) == score(load_best(folder)[0], data.validation)
+        assert (loss, accuracy) == score(load_kept(folder)[0], data.validation)
     record = training_record(mean)
     assert record["history"] == training_record(run)["history"]
     assert record["averaged_with"] == [{"name": twin.name, "share": 0.5, "epoch": 1, "seed": 9, "seconds": 2.5}]

@@ -12,7 +12,7 @@ from training.learning.checkpoints import (
     BEST,
     CHECKPOINT,
     HISTORY,
-    load_best,
+    load_kept,
     read_checkpoint,
     training_record,
 )
@@ -32,14 +32,14 @@ def test_missing_checkpoint_is_named(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / CHECKPOINT)
 
 
-def test_the_best_is_what_was_scored(run: Path, data: Dataset) -> None:
-    model, _, metadata = load_best(run)
+def test_what_is_kept_is_what_was_scored(run: Path, data: Dataset) -> None:
     history = json.loads((run / HISTORY).read_text())
-    best = max(history, key=lambda row: row["validation_accuracy"])
-    loss, accuracy = score(model, data.validation)
-    assert metadata["epoch"] == best["epoch"]
-    assert loss == pytest.approx(best["validation_loss"], rel=1e-5)
-    assert accuracy == best["validation_accuracy"]
+    for row, best in ((history[-1], False), (max(history, key=lambda row: row["validation_accuracy"]), True)):
+        model, _, metadata = load_kept(run, best=best)
+        loss, accuracy = score(model, data.validation)
+        assert metadata["epoch"] == row["epoch"]
+        assert loss == pytest.approx(row["validation_loss"], rel=1e-5)
+        assert accuracy == row["validation_accuracy"]
     assert history[-1]["loss"] < history[0]["loss"]
 
 
@@ -47,7 +47,7 @@ def test_the_best_takes_a_face_and_its_mirror_image_for_one(run: Path, data: Dat
     faces = data.validation.faces
     gaps = []
     for oriented in (True, False):
-        model, _, _ = load_best(run, oriented=oriented)
+        model, _, _ = load_kept(run, oriented=oriented)
         gaps.append(np.abs(predict(model, faces) - predict(model, faces[:, :, ::-1])).max())
     assert gaps[0] < 1e-4 < 1e-2 < gaps[1]
 
@@ -67,11 +67,11 @@ def test_an_old_run_is_read(run: Path, data: Dataset, tmp_path: Path) -> None:
         np.savez(tmp_path / name, words=np.array(json.dumps(metadata)), **arrays)
     (tmp_path / HISTORY).write_text(json.dumps(old_history))
 
-    model, _, metadata = load_best(tmp_path)
+    model, _, metadata = load_kept(tmp_path)
     assert tuple(metadata["labels"]) == data.labels
     faces = data.validation.faces
-    np.testing.assert_array_equal(predict(model, faces), predict(load_best(run)[0], faces))
-    assert training_record(tmp_path) == training_record(run)
+    np.testing.assert_array_equal(predict(model, faces), predict(load_kept(run, best=True)[0], faces))
+    assert training_record(tmp_path) == training_record(run, best=True)
     resumed = Trainer(TINY, data, None)
     resumed.restore(tmp_path)
     assert resumed.progress.history == history

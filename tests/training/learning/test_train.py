@@ -11,7 +11,7 @@ import pytest
 from tests.training.runs import TINY, write_run
 from tests.training.trainers import Stoppable
 from training.data.dataset import Dataset
-from training.learning.checkpoints import BEST, CHECKPOINT, HISTORY, fingerprint, load_best, read_checkpoint
+from training.learning.checkpoints import BEST, CHECKPOINT, HISTORY, LAST, fingerprint, load_kept, read_checkpoint
 from training.learning.interrupt import Interrupted
 from training.learning.predict import predict
 from training.learning.targets import SoftTargets
@@ -49,7 +49,7 @@ def test_interrupted_and_resumed_is_the_same_run(run: Path, trainer: Stoppable, 
     assert len(trainer.progress.history) == 1
     trainer.run(tmp_path)
 
-    for name in (CHECKPOINT, BEST):
+    for name in (CHECKPOINT, LAST, BEST):
         metadata, arrays = read_checkpoint(tmp_path / name)
         expected_metadata, expected = read_checkpoint(run / name)
         assert arrays.keys() == expected.keys()
@@ -95,6 +95,23 @@ def test_the_rate_warms_up_and_falls_to_zero(data: Dataset) -> None:
     assert rates[6] == pytest.approx(0, abs=1e-12)
 
 
+def test_the_rate_falls_to_the_final_rate(data: Dataset) -> None:
+    trainer = Trainer(replace(TINY, epochs=2, final_rate=0.04), data, None)
+    rates = [trainer.rate_at(step) for step in range(7)]
+    np.testing.assert_allclose(rates[:4], [0.1 / 3, 0.2 / 3, 0.1, 0.1])
+    assert rates[4] > rates[5] > 0.04
+    assert rates[6] == pytest.approx(0.04)
+
+
+def test_the_last_epoch_is_kept_beside_the_best(run: Path) -> None:
+    metadata, last = read_checkpoint(run / LAST)
+    assert metadata["epoch"] == TINY.epochs
+    _, checkpoint = read_checkpoint(run / CHECKPOINT)
+    assert last.keys() == {key for key in checkpoint if key.startswith("average/")}
+    for key, value in last.items():
+        np.testing.assert_array_equal(value, checkpoint[key])
+
+
 def test_soft_targets_are_used_until_their_time_is_over(data: Dataset, soft: SoftTargets) -> None:
     recipe = replace(TINY, soft_share=0.5, soft_until=0.5)
     softened, plain = Trainer(recipe, data, soft), Trainer(recipe, data, None)
@@ -120,7 +137,7 @@ def test_batches_are_augmented_as_the_recipe_says(data: Dataset) -> None:
 
 
 def test_a_run_begins_with_the_weights_of_another(run: Path, data: Dataset) -> None:
-    before, _, _ = load_best(run)
+    before, _, _ = load_kept(run)
     same = Trainer(TINY, data, None)
     same.start_from(run)
     expected, found = predict(before, data.validation.faces), predict(same.average, data.validation.faces)
@@ -129,7 +146,7 @@ def test_a_run_begins_with_the_weights_of_another(run: Path, data: Dataset) -> N
 
 def test_a_finer_network_that_excites_begins_with_the_answers_of_the_coarse_one(data: Dataset, tmp_path: Path) -> None:
     write_run(tmp_path, replace(TINY, fine=False, squeeze=0), data)
-    before, _, _ = load_best(tmp_path, oriented=False)
+    before, _, _ = load_kept(tmp_path, oriented=False)
     finer = Trainer(replace(TINY, fine=True, squeeze=2), data, None)
     finer.start_from(tmp_path)
     expected, found = predict(before, data.validation.faces), predict(finer.model, data.validation.faces)

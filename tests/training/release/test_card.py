@@ -28,6 +28,16 @@ def test_it_opens_with_what_the_model_does(figures: dict) -> None:
     )
 
 
+def test_a_votes_head_is_told_and_when_to_use_it(figures: dict) -> None:
+    assert "Two answers" not in card.render(figures)
+    metrics = {"split": "validation", "cross_entropy": 0.7123, "agreement": 0.8349}
+    figures["model"]["votes"] = {"source": "FER+ votes", "temperature": 1.25, "metrics": metrics}
+    text = " ".join(card.render(figures).split())
+    assert "On Validation (PublicTest) the likeliest label of `votes` is the one with the most votes for 83.5%" in text
+    assert "the cross-entropy with the votes is 0.712." in text
+    assert "with the temperature 1.25." in text
+
+
 def test_what_became_of_the_logits_is_told(figures: dict) -> None:
     figures["model"]["temperatures"] = [1.0, 2.0, 0.5, 1.25, 1.0, 1.0, 1.0]
     assert "temperatures (angry 1.00, disgust 2.00, fear 0.50, happy 1.25, sad 1.00," in card.render(figures)

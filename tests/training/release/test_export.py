@@ -11,11 +11,18 @@ import tensorflow as tf
 
 from service.classifier import EmotionClassifier
 from tests.training.conftest import MARGIN
-from tests.training.onnx_files import metadata
+from tests.training.onnx_files import metadata, spoil
+from tests.training.proofs import GOOD
+from tests.training.runs import TINY
 from training.data.dataset import LABELS, Dataset
-from training.learning.checkpoints import load_best
-from training.learning.predict import predict
+from training.learning import network
+from training.learning.checkpoints import load_kept
+from training.learning.predict import predict, predict_heads
+from training.learning.train import Trainer
+from training.learning.votes import VoteShares
 from training.release import proof
+from training.release.calibration import Calibration
+from training.release.evaluate import describe
 from training.release.export import export
 
 
@@ -30,7 +37,7 @@ def test_the_service_takes_the_file(model_path: Path, data: Dataset, run: Path) 
     assert contract.metrics["split"] == "validation"
     assert contract.crop_margin == MARGIN
 
-    model, _, _ = load_best(run)
+    model, _, _ = load_kept(run)
     faces = data.validation.faces
     logits = predict(model, faces)
     reading = classifier.classify(faces)
@@ -64,6 +71,102 @@ def test_any_number_of_faces(model_path: Path, count: int) -> None:
     probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": faces})
     assert probabilities.shape == (count, 7)
     assert heatmaps.shape == (count, 7, 12, 12)
+
+
+@pytest.fixture(scope="module")
+def voted_run(run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run with a votes head of random weights. Its voters see what it sees, but in every fourth face.
+
+    The first ten faces have no votes.
+    """
+    nothing = np.zeros((len(data.train), 7), np.float32)
+    trainer = Trainer(replace(TINY, epochs=1, votes_weight=1.0), data, None, VoteShares(nothing, nothing, "a die"))
+    trainer.start_from(run)
+    kernel = trainer.average.get_layer(network.VOTES).kernel
+    # As sure as a network that has learned.
+    kernel.assign(10 * kernel)
+    seen = predict_heads(trainer.average, data.validation.faces)[network.VOTES].argmax(1)
+    shares = 0.7 * np.eye(7, dtype=np.float32)[(seen + (np.arange(len(seen)) % 4 == 0)) % 7] + 0.3 / 7
+    shares[:10] = 0
+    trainer.vote_shares = VoteShares(nothing, shares, "a die")
+
+    def count(_rows: np.ndarray, _size: int) -> None:
+        trainer.progress.step += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        # A step takes seconds to compile, and these weights are as good as any.
+        patch.setattr(trainer, "step", count)
+        folder = tmp_path_factory.mktemp("voted")
+        trainer.run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def voted_path(voted_run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "emotion.onnx"
+    export(voted_run, data, path)
+    return path
+
+
+def test_the_votes_head_has_outputs_of_its_own(voted_run: Path, voted_path: Path, data: Dataset) -> None:
+    about = json.loads(metadata(voted_path)["votes"])
+    model, _, _ = load_kept(voted_run)
+    faces = data.validation.faces
+    session = onnxruntime.InferenceSession(voted_path, providers=["CPUExecutionProvider"])
+    votes, heatmaps, probabilities = session.run(["votes", "votes_heatmaps", "probabilities"], {"faces": faces})
+    answers = predict_heads(model, faces)[network.VOTES]
+    np.testing.assert_allclose(votes, tf.nn.softmax(answers / about["temperature"]), atol=1e-5)
+    _, features, _ = model(faces)
+    expected = np.einsum("nhwk,kc->nchw", features, model.get_layer(network.VOTES).kernel) / 12**2
+    np.testing.assert_allclose(heatmaps, np.maximum(expected, 0), atol=1e-5)
+    # A service that does not know the votes head reads the file as before.
+    np.testing.assert_allclose(EmotionClassifier(voted_path).classify(faces).probabilities, probabilities, atol=1e-6)
+
+
+def test_the_votes_are_calibrated_and_measured(voted_run: Path, voted_path: Path, data: Dataset) -> None:
+    about = json.loads(metadata(voted_path)["votes"])
+    assert about["source"] == "a die"
+    assert describe(voted_path)["votes"] == about
+    logits = predict_heads(load_kept(voted_run)[0], data.validation.faces)[network.VOTES]
+    fourth = np.arange(len(logits)) % 4 == 0
+    wanted = ((logits.argmax(1) + fourth) % 7)[10:]
+    assert about["metrics"]["agreement"] == np.mean(~fourth[10:])
+    assert about["metrics"]["split"] == "validation"
+
+    def cross_entropy(temperature: float) -> float:
+        logs = tf.nn.log_softmax(logits[10:] / temperature).numpy()
+        return -float(0.7 * logs[np.arange(len(wanted)), wanted].mean() + 0.3 * logs.mean())
+
+    found = about["temperature"]
+    assert about["metrics"]["cross_entropy"] == pytest.approx(cross_entropy(found), rel=1e-4)
+    assert cross_entropy(found) <= min(cross_entropy(found * 1.1), cross_entropy(found / 1.1))
+
+
+def test_a_file_without_a_votes_head_has_no_votes(model_path: Path) -> None:
+    session = onnxruntime.InferenceSession(model_path, providers=["CPUExecutionProvider"])
+    assert {output.name for output in session.get_outputs()} == {"probabilities", "heatmaps"}
+    assert "votes" not in metadata(model_path)
+
+
+@pytest.mark.parametrize(
+    ("output", "how", "message"),
+    [("votes", "a little more", "probabilities of ONNX"), ("votes_heatmaps", "classes in reverse", "heatmaps differ")],
+)
+def test_a_wrong_votes_head_is_found_out(
+    voted_run: Path, voted_path: Path, data: Dataset, tmp_path: Path, output: str, how: str, message: str
+) -> None:
+    values = metadata(voted_path)
+    temperature = json.loads(values["votes"])["temperature"]
+    calibrations = {
+        network.LABELS: Calibration(tuple(json.loads(values["offsets"])), tuple(json.loads(values["temperatures"]))),
+        network.VOTES: Calibration((0.0,) * 7, (temperature,) * 7),
+    }
+    model, _, _ = load_kept(voted_run)
+    assert max(proof.prove(voted_path, model, data.validation.faces, calibrations)) < 1e-4
+    path = spoil(voted_path, tmp_path / "spoilt.onnx", output, how)
+    gaps = proof.prove(path, model, data.validation.faces, calibrations)
+    with pytest.raises(proof.ProofError, match=message):
+        proof.check(replace(GOOD, probability_gap=gaps[0], heatmap_gap=gaps[1]))
 
 
 def test_a_file_without_proof_is_not_put_in_place(

@@ -11,25 +11,17 @@ import pytest
 import tensorflow as tf
 
 from tests.training.onnx_files import metadata, spoil
+from tests.training.proofs import GOOD
 from training.data.dataset import Dataset
-from training.learning.checkpoints import load_best
+from training.learning import network
+from training.learning.checkpoints import load_kept
 from training.release import proof
 from training.release.calibration import Calibration
-
-GOOD = proof.Proof(
-    faces=1,
-    probability_gap=0,
-    heatmap_gap=0,
-    bytes=1,
-    multiply_adds=1,
-    calibration=Calibration((0.0,) * 7, (1.0,) * 7),
-    prediction_set_threshold=0,
-)
 
 
 @pytest.fixture(scope="module")
 def model(run: Path) -> keras.Model:
-    return load_best(run)[0]
+    return load_kept(run)[0]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +62,7 @@ def test_the_right_graph_passes(model_path: Path, model: keras.Model, calibratio
 
 
 def prove(path: Path, model: keras.Model, calibration: Calibration, data: Dataset) -> None:
-    gaps = proof.prove(path, model, data.validation.faces, calibration)
+    gaps = proof.prove(path, model, data.validation.faces, {network.LABELS: calibration})
     proof.check(dataclasses.replace(GOOD, probability_gap=gaps[0], heatmap_gap=gaps[1]))
 
 
