@@ -114,7 +114,7 @@ def serve() -> int:
     server = Server(config, app)
     # uvicorn raises the signal again once it has stopped. By default it would end the process at once, and the folder
     # that multiprocessing has for the fork server's socket would stay.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
         server.run()
     except SystemExit:

@@ -125,7 +125,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_service_names_what_is_drawn(made: Path) -> None:
     random = np.random.default_rng(99)
     right = []
-    with TestClient(create_app(Settings(model=made / "models" / "shapes.onnx", threads=1))) as client:
+    with TestClient(create_app(Settings(model=made / "models" / "shapes.onnx", workers=1))) as client:
         model = client.get("/v1/model").json()
         for shape in SHAPES * 4:
             body = io.BytesIO()

@@ -99,6 +99,8 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 async def _async_chunks(path: Path) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(path.open, "rb") as file:
+    # Opening a pipe waits for its writer, so a thread does it. A file is opened here: where the request is cancelled
+    # while a thread opens it, nobody would close it.
+    with path.open("rb") if path.is_file() else await asyncio.to_thread(path.open, "rb") as file:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             yield chunk

@@ -177,7 +177,9 @@ def test_memory_is_bounded_and_a_task_that_wants_more_gets_a_problem() -> None:
 def test_a_worker_opens_nothing() -> None:
     async def work(pool: WorkerPool) -> None:
         outcomes = (await ask(pool, do="try forbidden"))["outcomes"]
-        assert outcomes == dict.fromkeys(handlers.FORBIDDEN, "Too many open files")
+        assert set(outcomes) == set(handlers.FORBIDDEN)
+        # From Python 3.13 on, a program's start is refused at a later step.
+        assert set(outcomes.values()) <= {"Too many open files", "Bad file descriptor"}
 
     run(work)
 
