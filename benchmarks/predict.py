@@ -1,6 +1,6 @@
 """Median milliseconds of POST /v1/predict by stage, against a running service.
 
-    python -m benchmarks.predict URL PHOTO… [--rounds 50]
+    python -m benchmarks.predict URL PHOTO… [--rounds 50] [--detector haar]
 
 One request at a time over one kept-alive connection; `http` is what the client waited beyond the service's own total.
 """
@@ -36,12 +36,15 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--detector", choices=("haar", "centerface"), default="haar")
     given = parser.parse_args()
     address = urlsplit(given.url).netloc
     print(f"{'photo':<28}{'explain':<9}{'faces':>5}" + "".join(f"{stage:>9}" for stage in STAGES))
     for photo in given.photos:
         for explain in ("none", "gradcam"):
-            medians, faces = measure(address, photo.read_bytes(), f"?explain={explain}", given.rounds)
+            medians, faces = measure(
+                address, photo.read_bytes(), f"?explain={explain}&detector={given.detector}", given.rounds
+            )
             figures = "".join(f"{medians[stage]:>9.2f}" for stage in STAGES)
             print(f"{photo.stem:<28}{explain:<9}{faces:>5}{figures}", flush=True)
 
