@@ -82,6 +82,8 @@ export interface Scene {
 export interface PlacedHeatmap {
   canvas: HTMLCanvasElement;
   box: Box;
+  /** The square is turned by so much, clockwise. */
+  degrees: number;
 }
 
 /** What a live session tells. */

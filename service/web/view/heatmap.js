@@ -46,9 +46,9 @@ function opacity(share) {
 export async function heatmapOf(face, target) {
   const label = target === "top" ? face.emotion : target;
   const local = face.heatmaps?.[label];
-  if (local && face.heatmap_box) return { canvas: coloured(local), box: face.heatmap_box };
+  if (local && face.heatmap_box) return { canvas: coloured(local), box: face.heatmap_box, degrees: 0 };
   const explanation = face.explanations?.find((one) => one.target === label);
-  return explanation ? { canvas: coloured(await decode(explanation)), box: explanation.box } : null;
+  return explanation ? { canvas: coloured(await decode(explanation)), box: explanation.box, degrees: explanation.degrees } : null;
 }
 
 /** The service's grey PNG as pixels. @param {import("../contract.d.ts").Explanation} explanation @returns {Promise<Grey>} */

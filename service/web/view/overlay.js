@@ -108,7 +108,7 @@ export class Overlay {
     this.#surround(picture);
     this.#draw(picture, place({ x: 0, y: 0, ...size }));
     if (this.#showsHeat) {
-      for (const heatmap of heatmaps) if (heatmap) this.#draw(heatmap.canvas, place(heatmap.box));
+      for (const heatmap of heatmaps) if (heatmap) this.#draw(heatmap.canvas, place(heatmap.box), heatmap.degrees);
     }
     // Short labels for the other faces, or those of a group would cover it; the chosen face is painted last.
     const face = faces[chosen];
@@ -128,14 +128,19 @@ export class Overlay {
     this.#context.fillRect(0, 0, width, height);
   }
 
-  /** @param {CanvasImageSource | null} image @param {Box} place */
-  #draw(image, { x, y, width, height }) {
+  /** @param {CanvasImageSource | null} image @param {Box} place @param {number} degrees clockwise, about its centre */
+  #draw(image, { x, y, width, height }, degrees = 0) {
     if (!image) return;
     const context = this.#context;
     context.save();
     if (this.#scene?.mirrored) {
       context.translate(2 * x + width, 0);
       context.scale(-1, 1);
+    }
+    if (degrees) {
+      context.translate(x + width / 2, y + height / 2);
+      context.rotate((degrees * Math.PI) / 180);
+      context.translate(-x - width / 2, -y - height / 2);
     }
     context.drawImage(image, x, y, width, height);
     context.restore();

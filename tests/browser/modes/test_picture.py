@@ -2,11 +2,14 @@
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
+import httpx2
 import numpy as np
 import pytest
 
@@ -42,6 +45,44 @@ def test_a_picture_is_read(visit: Visit, photo: Path, give: Callable[["Page", Pa
     assert sum(shares(page).values()) == pytest.approx(1, abs=0.01)
     page.get_by_role("button", name="Back").click()
     expect(page.get_by_role("button", name=OPEN_CAMERA)).to_be_visible()
+
+
+# Notes every angle, in radians, by which something is painted turned.
+NOTE_TURNS = """
+  window.turns = [];
+  const { rotate } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.rotate = function (angle) { window.turns.push(angle); rotate.call(this, angle); };
+"""
+
+
+def test_the_heatmap_of_a_tilted_face_is_turned_as_the_face_is(
+    visit: Visit, photo: Path, model: Path, tmp_path: Path
+) -> None:
+    upright = cv2.imread(str(photo))
+    assert upright is not None
+    turn = cv2.getRotationMatrix2D((225, 115), 25, 1)
+    tilted = tmp_path / "tilted.jpg"
+    cv2.imwrite(str(tilted), cv2.warpAffine(upright, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE))
+    server = Server(model, tmp_path / "log", FER_DETECTOR="centerface")
+    server.start()
+    try:
+        answer = httpx2.post(
+            f"{server.url()}/v1/predict", content=tilted.read_bytes(), params={"explain": "gradcam"}
+        ).json()
+        (face,) = answer["faces"]
+        if face["detection"]["detector"] != "centerface":
+            pytest.skip("needs the file of the detector CenterFace (make test installs it)")
+        degrees = face["explanations"][0]["degrees"]
+        assert abs(degrees) > 10
+        page = visit(script=NOTE_TURNS, url=server.url())
+        by_file(page, tilted)
+        expect(page.locator("#emotion")).to_have_text(face["emotion"])
+        turns = page.evaluate("window.turns")
+        assert turns
+        assert turns == pytest.approx([math.radians(degrees)] * len(turns))
+        page.close()
+    finally:
+        server.stop()
 
 
 def test_other_labels_are_shown_as_the_model_has_them(visit: Visit, photo: Path, tmp_path: Path) -> None:
