@@ -54,6 +54,7 @@ const [model, limits, abilities] = await Promise.all([service.model, service.lim
 if (model && limits) {
   page.stage.labels = model.labels;
   describeModel(model);
+  page.detectors.offer(model);
   if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits.defaults.max_faces));
 } else {
   page.notice.show(new Problem("The server does not answer", "It may still be starting. Reload the page in a moment."));

@@ -31,6 +31,8 @@ export interface Reading {
   image: ImageSize;
   faces: PageFace[];
   timing_ms: Record<string, number>;
+  /** The width of the smallest face that was searched for, where the service has read it. */
+  searched_from_px?: number | null;
   /** Milliseconds from the frame's arrival at the service to its answer. */
   age_ms?: number;
 }
@@ -114,6 +116,9 @@ export interface FrameReader {
 /** An entry of the menu: its words, the file's name, and what makes its content. */
 export type SaveChoice = [words: string, name: string, content: () => Blob | Promise<Blob>];
 
+/** What a button does that is shown over the view: its words, and its effect. */
+export type Offer = [words: string, run: () => void];
+
 /** A mode of the page that shows something. */
 export interface Mode {
   /** Ends it and gives back what it holds. */
@@ -124,6 +129,8 @@ export interface Mode {
   restart(focus?: HTMLElement): void;
   /** Another heatmap is wanted, or none. */
   onHeatmap?(): void;
+  /** Another detector is chosen; without this it reads again. */
+  onDetector?(): void;
   /** Whether what is shown now is to be announced. */
   readonly isAnnounced?: boolean;
   /** Milliseconds between two announcements, at least. */

@@ -86,6 +86,10 @@ export class LiveMode {
     this.#reader?.update(this.#page.stage.explanation);
   }
 
+  onDetector() {
+    this.#reader?.update(this.#page.detectors.options);
+  }
+
   /** @returns {SaveChoice[]} */
   choices() {
     const { moments } = this.#recent;
@@ -145,7 +149,8 @@ export class LiveMode {
   #openReader() {
     const local = this.#page.local.reader;
     if (local) return new LocalStream(this, local, MIN_FACE_PX);
-    return new Stream(this, { ...this.#page.stage.explanation, min_face_px: MIN_FACE_PX });
+    const { stage, detectors } = this.#page;
+    return new Stream(this, { ...stage.explanation, ...detectors.options, min_face_px: MIN_FACE_PX });
   }
 
   /** @param {import("../input/camera.js").Camera} camera @param {import("../types.d.ts").FrameReader} reader */

@@ -1,8 +1,9 @@
 /** What all modes share: the parts of the page, and which mode is on. */
 
-import { byId } from "../dom.js";
+import { byId, create } from "../dom.js";
 import { LocalSwitch } from "../local/switch.js";
 import { asProblem } from "../remote/problem.js";
+import { Detectors } from "../view/detectors.js";
 import { Notice } from "../view/notice.js";
 import { Raw } from "../view/raw.js";
 import { Stage, summary } from "../view/stage.js";
@@ -10,6 +11,7 @@ import { Timing } from "../view/timing.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
+ * @typedef {import("../types.d.ts").Offer} Offer
  * @typedef {import("../types.d.ts").Scene} Scene
  */
 
@@ -21,6 +23,7 @@ export class Page {
     (scene) => this.#announceScene(scene),
   );
   local = new LocalSwitch(() => this.#mode?.restart(this.local.element));
+  detectors = new Detectors(() => this.#changeDetector());
   /** @type {object | null} the last answer */
   answer = null;
   #raw = new Raw();
@@ -89,15 +92,22 @@ export class Page {
     this.#raw.show(answer);
   }
 
-  /** Words over the view. @param {string} words */
-  showRemark(words) {
-    this.#remark.textContent = words;
+  /** Words over the view, and what can be done. @param {string} words @param {Offer[]} [offers] */
+  showRemark(words, offers = []) {
+    const buttons = offers.map(([name, run]) => create("button", { type: "button", className: "small", textContent: name, onclick: run }));
+    const after = buttons.length > 0 ? [create("br"), ...buttons] : [];
+    this.#remark.replaceChildren(words, ...after);
     this.#remark.hidden = words === "";
   }
 
   /** For screen readers. @param {string} words */
   announce(words) {
     if (this.#announcer.textContent !== words) this.#announcer.textContent = words;
+  }
+
+  #changeDetector() {
+    if (this.#mode?.onDetector) this.#mode.onDetector();
+    else this.#mode?.restart(this.detectors.element);
   }
 
   /** @param {Scene} scene */

@@ -6,9 +6,11 @@ import { asCsv } from "../output/csv.js";
 import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { uploadPicture } from "../remote/upload.js";
+import { titleOf } from "../view/detectors.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
+ * @typedef {import("../types.d.ts").Offer} Offer
  * @typedef {import("../types.d.ts").Reading} Reading
  * @typedef {import("../types.d.ts").SaveChoice} SaveChoice
  */
@@ -17,17 +19,23 @@ import { uploadPicture } from "../remote/upload.js";
 export class PictureMode {
   #page;
   #file;
+  #minFacePx;
   #abort = new AbortController();
   /** @type {Reading | null} */
   #reading = null;
 
-  /** @param {import("./page.js").Page} page @param {File} file */
-  constructor(page, file) {
+  /**
+   * @param {import("./page.js").Page} page @param {File} file
+   * @param {number} [minFacePx] by default what the detector's is
+   */
+  constructor(page, file, minFacePx) {
     this.#page = page;
     this.#file = file;
+    this.#minFacePx = minFacePx;
   }
 
-  async start() {
+  /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Back gets it */
+  async start(focus = byId("back")) {
     const page = this.#page;
     page.begin(this, "reading", "Reading the picture…");
     page.timing.clear("picture");
@@ -36,14 +44,15 @@ export class PictureMode {
     try {
       const [picture, reading] = await this.#read();
       const scene = await page.stage.sceneOf(reading, picture);
+      const offers = await this.#offers(reading);
       if (signal.aborted) return;
       this.#reading = reading;
       page.enter("picture");
       page.stage.show(scene);
       page.showAnswer(reading);
       page.timing.add(sentAt, reading);
-      page.showRemark(remark(scene));
-      byId("back").focus({ preventScroll: true });
+      page.showRemark(remark(scene, reading), offers);
+      focus.focus({ preventScroll: true });
     } catch (error) {
       if (!signal.aborted) page.fail(error, "The picture could not be shown");
     }
@@ -53,8 +62,9 @@ export class PictureMode {
     this.#abort.abort();
   }
 
-  restart() {
-    new PictureMode(this.#page, this.#file).start();
+  /** @param {HTMLElement} [focus] */
+  restart(focus) {
+    new PictureMode(this.#page, this.#file, this.#minFacePx).start(focus);
   }
 
   /** @returns {SaveChoice[]} */
@@ -65,22 +75,40 @@ export class PictureMode {
 
   /** @returns {Promise<[ImageBitmap | null, Reading]>} */
   async #read() {
-    const local = this.#page.local.reader;
+    const { local: { reader: local }, service, detectors } = this.#page;
+    const minFacePx = this.#minFacePx;
     if (!local) {
-      const limits = await this.#page.service.limits;
-      return Promise.all([openPicture(this.#file), uploadPicture(this.#file, limits?.max_body_bytes, this.#abort.signal)]);
+      const limits = await service.limits;
+      const options = { ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
+      const answer = uploadPicture(this.#file, limits?.max_body_bytes, this.#abort.signal, options);
+      return Promise.all([openPicture(this.#file), answer]);
     }
     const picture = await openPicture(this.#file);
     if (!picture) {
       throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that this browser does not know.");
     }
-    return [picture, await local.read(pixelsOf(picture))];
+    return [picture, await local.read(pixelsOf(picture), { minFacePx })];
+  }
+
+  /** What may find a face where the service found none. @param {Reading} reading @returns {Promise<Offer[]>} */
+  async #offers({ faces, image, searched_from_px: searchedPx }) {
+    const { service, detectors } = this.#page;
+    const limits = await service.limits;
+    if (faces.length > 0 || !searchedPx || !limits || !detectors.chosen) return [];
+    const leastPx = Math.max(detectors.chosen.window_px, Math.max(image.width, image.height) * limits.smallest_face_share);
+    const smallerPx = Math.max(Math.floor(searchedPx / 2), Math.ceil(leastPx));
+    /** @type {Offer} */
+    const smaller = ["Look for smaller faces", () => void new PictureMode(this.#page, this.#file, smallerPx).start()];
+    /** @type {Offer[]} */
+    const others = detectors.others.map(({ option }) => [`Try ${titleOf(option)}`, () => detectors.choose(option)]);
+    return smallerPx < searchedPx ? [smaller, ...others] : others;
   }
 }
 
-/** @param {import("../types.d.ts").Scene} scene */
-function remark({ picture, faces }) {
-  if (faces.length === 0) return "No face was found in this picture."; // the panel says what helps
+/** @param {import("../types.d.ts").Scene} scene @param {Reading} reading */
+function remark({ picture, faces }, { searched_from_px: searchedPx }) {
+  // The panel says what else helps.
+  if (faces.length === 0) return searchedPx ? `No face of ${searchedPx} pixels or more was found.` : "No face was found in this picture.";
   return picture ? "" : "The server has read this picture, but your browser cannot show it.";
 }
 

@@ -47,7 +47,8 @@ export class VideoMode {
     return !this.#player.isPlaying;
   }
 
-  async start() {
+  /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Play gets it */
+  async start(focus = byId("play")) {
     const page = this.#page;
     page.begin(this, "reading", "Opening the video…");
     const { signal } = this.#abort;
@@ -64,7 +65,7 @@ export class VideoMode {
           this.#error = value;
           throw new Problem(value.title, value.detail);
         }
-        this.#add(value);
+        this.#add(value, focus);
       }
       if (this.#frames.summary === null) {
         throw new Problem("The video's end is missing", "The server stopped before it had read all of it.");
@@ -81,8 +82,9 @@ export class VideoMode {
     this.#player.close();
   }
 
-  restart() {
-    new VideoMode(this.#page, this.#player, this.#file).start();
+  /** @param {HTMLElement} [focus] */
+  restart(focus) {
+    new VideoMode(this.#page, this.#player, this.#file).start(focus);
   }
 
   /** Shows the faces at a time. @param {number} timeS */
@@ -117,15 +119,15 @@ export class VideoMode {
   #lines(source, limits) {
     const local = this.#page.local.reader;
     if (local) return readVideo(source, local, limits.defaults.fps, this.#abort.signal);
-    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal);
+    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal, this.#page.detectors.options);
   }
 
-  /** @param {VideoLine} line */
-  #add(line) {
+  /** @param {VideoLine} line @param {HTMLElement} focus */
+  #add(line, focus) {
     const [page, player, frames] = [this.#page, this.#player, this.#frames];
     const newestS = frames.moments.at(-1)?.time_s ?? 0;
     frames.add(line);
-    if (!this.#isOpen) this.#open();
+    if (!this.#isOpen) this.#open(focus);
     if (!player.isLengthKnown) player.durationS = frames.readS;
     page.showAnswer(line);
     player.paint(frames, (faces) => page.stage.pick(faces), page.stage.labels);
@@ -135,12 +137,12 @@ export class VideoMode {
     else if (player.timeS >= newestS) this.show(player.timeS);
   }
 
-  /** The first line is here: the player is shown. */
-  #open() {
+  /** The first line is here: the player is shown. @param {HTMLElement} focus */
+  #open(focus) {
     const [page, player] = [this.#page, this.#player];
     this.#isOpen = true;
     page.enter("video");
-    byId("play").focus({ preventScroll: true });
+    focus.focus({ preventScroll: true });
     page.showRemark(player.isShown ? "" : "Your browser cannot play this video; this is what was read in it.");
     player.start();
   }

@@ -4,27 +4,32 @@ import { address } from "./address.js";
 import { jsonLines } from "./ndjson.js";
 import { Problem } from "./problem.js";
 
+/** @typedef {{detector?: string, min_face_px?: number}} Options of both paths; those left out are the service's defaults */
+
 /**
  * The service's answer to a picture, with the heatmaps of all labels. Raises Problem.
  * @param {File} file
  * @param {number | undefined} limitBytes the service's largest body, where it is known
  * @param {AbortSignal} signal
+ * @param {Options} options
  * @returns {Promise<import("../contract.d.ts").Result>}
  */
-export async function uploadPicture(file, limitBytes, signal) {
-  const response = await upload("v1/predict?explain=gradcam&target=all", file, limitBytes, signal);
+export async function uploadPicture(file, limitBytes, signal, options) {
+  const path = withQuery("v1/predict", { explain: "gradcam", target: "all", ...options });
+  const response = await upload(path, file, limitBytes, signal);
   return response.json();
 }
 
 /**
- * The lines of a video's reading, with the service's default options. Raises Problem before the first line, and after it what the connection raises.
+ * The lines of a video's reading. Raises Problem before the first line, and after it what the connection raises.
  * @param {File} file
  * @param {number | undefined} limitBytes
  * @param {AbortSignal} signal
+ * @param {Options} options
  * @returns {AsyncGenerator<{value: import("../types.d.ts").VideoLine, text: string}>}
  */
-export async function* uploadVideo(file, limitBytes, signal) {
-  const response = await upload("v1/predict/video", file, limitBytes, signal);
+export async function* uploadVideo(file, limitBytes, signal, options) {
+  const response = await upload(withQuery("v1/predict/video", options), file, limitBytes, signal);
   if (response.body) yield* jsonLines(response.body);
 }
 
@@ -52,6 +57,12 @@ async function upload(path, file, limitBytes, signal) {
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Problem(problem.title ?? `The server answered ${response.status}`, problem.detail ?? "Try again later.");
+}
+
+/** @param {string} path @param {Record<string, string | number>} options */
+function withQuery(path, options) {
+  const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)])).toString();
+  return query === "" ? path : `${path}?${query}`;
 }
 
 /** @param {number} bytes */

@@ -189,7 +189,8 @@ def test_no_face_is_an_answer(visit: Visit) -> None:
         return canvas.toDataURL("image/png").split(",")[1];
     }"""
     choose(page, "empty.png", base64.b64decode(page.evaluate(draw)), "image/png")
-    expect(page.get_by_text("No face was found in this picture")).to_be_visible()
+    expect(page.get_by_text("No face of 24 pixels or more was found.")).to_be_visible()
+    expect(page.get_by_role("button", name="Look for smaller faces")).to_be_hidden()  # Haar's window has 24 pixels
     expect(page.locator("#note")).to_contain_text("It helps to")
 
 
