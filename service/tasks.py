@@ -20,8 +20,8 @@ from .workers.process import Handler, Plan
 Form = Literal["file", "json"]
 """What the body of an image's task is: the file itself, or the JSON that holds it."""
 
-# Memory that an image may take beyond what a worker has once it is loaded: bytes for each pixel, which cover decoders
-# of colour and the detector's copies, and as much for what is not of pixels.
+# Memory that an image may take beyond that of a loaded worker: bytes for each pixel, enough for decoders of colour
+# images and the detector's copies, and bytes that do not depend on the number of pixels.
 _BYTES_PER_PIXEL = 16
 _BYTES_BESIDE = 2**27
 _WARM_UP_SIDE = 64
@@ -95,7 +95,7 @@ def load_images(
 
 
 def warm_up(analyzer: Analyzer) -> None:
-    """Go every way through an Analyzer while files can still be opened: later, no library could load anything."""
+    """Call every part of an Analyzer while files can still be opened: libraries load some of their files late."""
     grey = np.random.default_rng(0).integers(0, 256, (_WARM_UP_SIDE, _WARM_UP_SIDE), np.uint8)
     for options in (
         *(Options(detector=each) for each in analyzer.detectors.by_option),

@@ -91,7 +91,7 @@ class WorkerPool:
             raise
         queue_ms = (time.perf_counter() - asked) * 1000
         threads = self._workers if self._under_way == 1 else 1
-        # A chore of its own: where the client has left, the worker still ends its task, and is free again.
+        # In a task of its own: if the client leaves, the worker still finishes, and is free again.
         talk = self._chore(self._talk(worker, task | {"threads": threads}, body, until))
         return Answer(*await asyncio.shield(talk), queue_ms)
 
@@ -148,7 +148,7 @@ class WorkerPool:
         return worker
 
     def _chore(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Work that goes on whoever waits for it; its error, if nobody does, is nobody's to see."""
+        """A task that goes on where its caller is cancelled. Its exception is retrieved, or asyncio would log it."""
         chore = asyncio.create_task(work)
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)

@@ -145,7 +145,7 @@ class Worker:
         return header, payload
 
     async def end(self) -> None:
-        """Kill it, and wait until it is gone; where that is cancelled, it goes on alone."""
+        """Kill the process and wait for its end. If this is cancelled, the rest is done in the background."""
         self._forget_sentinel()
         self._process.kill()
         await asyncio.shield(_in_background(self._clean_up()))
@@ -165,7 +165,7 @@ def too_late(plan: Plan) -> DeadlineExceeded:
 
 
 def _in_background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task that goes on where whoever waits for it is cancelled, as a request is whose client has left."""
+    """A task that goes on when its caller is cancelled, as the request of a client that has left is."""
     task = asyncio.create_task(work)
     _background.add(task)
     task.add_done_callback(_background.discard)
