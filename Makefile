@@ -156,7 +156,7 @@ node_modules/.package-lock.json: package-lock.json
 
 UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header
+	--no-emit-index-url --no-strip-extras --no-emit-find-links --no-header
 
 .venv-uv/bin/uv: | .venv-uv/bin/pip
 	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv
