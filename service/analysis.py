@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import images
-from .classifier import Contract, EmotionClassifier
+from .classifier import Contract, EmotionClassifier, Reading
 from .detectors.available import Detectors, load_detectors
 from .detectors.base import Detection
 from .images import Box, Grey
@@ -22,6 +22,10 @@ from .settings import MAX_PIXELS, DetectorChoice, available_cpus, default_model
 DARK, BRIGHT, BLURRED = 0.24, 0.77, 530.0
 
 
+Head = Literal["emotions", "votes"]
+"""The heads of the network, by the members of a result that hold their answers."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What a client asks for; `service.schemas.PredictOptions` describes each option."""
@@ -29,6 +33,7 @@ class Options:
     explain: Literal["none", "gradcam"] = "none"
     heatmap: Literal["map", "overlay"] = "map"
     target: str = "top"
+    head: Head = "emotions"
     max_faces: int = 10
     min_face_px: int | None = None
     crop: Literal["detect", "whole"] = "detect"
@@ -45,6 +50,7 @@ class Explanation:
     The square may reach past the edges of the image. It is turned clockwise by `degrees` about its centre.
     """
 
+    head: Head
     target: str
     media_type: str
     size_wh: tuple[int, int]
@@ -59,6 +65,7 @@ class Face:
 
     `probabilities` is float64 (labels,) in the order of `labels` and sums to 1. `prediction_set` are the indices of
     the labels that hold the true one at the coverage the model file was fitted for, most probable first; never empty.
+    `votes` has the same shape: the predicted share of voters for each label; None where the file has no votes head.
     `detector` is None where nothing was looked for, `track_id` outside streams and videos.
     """
 
@@ -72,6 +79,7 @@ class Face:
     warnings: tuple[str, ...]
     explanations: tuple[Explanation, ...]
     track_id: int | None = None
+    votes: NDArray[np.float64] | None = None
 
     @property
     def box(self) -> Box:
@@ -86,6 +94,17 @@ class Face:
     def confidence(self) -> float:
         """The probability of `emotion`."""
         return float(self.probabilities.max())
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """The answers of all heads, float64 (heads, labels): the probabilities, then the votes if there are any."""
+        return np.stack([self.probabilities] if self.votes is None else [self.probabilities, self.votes])
+
+    def with_shares(self, shares: NDArray[np.float64], prediction_set_threshold: float) -> "Face":
+        """The same face with other `shares`."""
+        probabilities, *votes = shares
+        chosen = prediction_set(probabilities, prediction_set_threshold)
+        return replace(self, probabilities=probabilities, prediction_set=chosen, votes=votes[0] if votes else None)
 
 
 @dataclass(frozen=True)
@@ -124,7 +143,7 @@ class Analyzer:
 
     def analyse(self, body: bytes, options: Options = Options()) -> Analysis:
         """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption."""
-        self.check_target(options.target)
+        check_explained(options.target, options.head, self.contract)
         self.detectors.chosen(options.detector)
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
@@ -140,10 +159,6 @@ class Analyzer:
         """The contract of the classifier's model file."""
         return self._classifier.contract
 
-    def check_target(self, target: str) -> None:
-        """Raises InvalidOption for a label that the model does not have."""
-        check_target(target, self.contract.labels)
-
     def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch) -> Analysis:
         found, searched_from_px = self._detect(image, options)
         watch.lap("detect")
@@ -155,8 +170,10 @@ class Analyzer:
         watch.lap("infer")
         faces = []
         for index, (detection, crop) in enumerate(zip(found, crops, strict=True)):
-            face = self._face(detection, crop, reading.probabilities[index], options)
-            explanations = self._explain(image.grey, face, margin, reading.heatmaps[index], options)
+            face = self._face(detection, crop, reading, index, options)
+            heatmaps = reading.heatmaps if options.head == "emotions" else reading.votes_heatmaps
+            # `check_explained` has refused the votes head of a file that has none.
+            explanations = () if heatmaps is None else self._explain(image.grey, face, margin, heatmaps[index], options)
             faces.append(replace(face, explanations=explanations))
         watch.lap("explain")
         return Analysis(image.size_wh, tuple(faces), searched_from_px, watch.laps)
@@ -169,8 +186,10 @@ class Analyzer:
         found = detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
         return found, math.ceil(detector.smallest_px(image.size_wh, options.min_face_px))
 
-    def _face(self, detection: Detection, crop: Grey, probabilities: NDArray[np.float64], options: Options) -> Face:
+    def _face(self, detection: Detection, crop: Grey, reading: Reading, index: int, options: Options) -> Face:
+        """The face of one row of the reading."""
         contract = self.contract
+        probabilities = reading.probabilities[index]
         sharpness, brightness = images.sharpness(crop), images.brightness(crop)
         return Face(
             labels=contract.labels,
@@ -182,6 +201,7 @@ class Analyzer:
             brightness=brightness,
             warnings=_warnings(detection.square, contract.size_wh, sharpness, brightness),
             explanations=(),
+            votes=None if reading.votes is None else reading.votes[index],
         )
 
     def _explain(
@@ -200,7 +220,8 @@ class Analyzer:
             else:
                 media_type, size_wh = "image/png", self.contract.size_wh
                 data = images.encode_map(heatmap, size_wh)
-            explanations.append(Explanation(label, media_type, size_wh, Box(x, y, side, side), degrees, data))
+            square = Box(x, y, side, side)
+            explanations.append(Explanation(options.head, label, media_type, size_wh, square, degrees, data))
         return tuple(explanations)
 
 
@@ -234,13 +255,17 @@ def _targets(face: Face, options: Options) -> tuple[str, ...]:
     """The labels to explain."""
     if options.explain == "none":
         return ()
-    return {"all": face.labels, "top": (face.emotion,)}.get(options.target, (options.target,))
+    shares = face.votes if options.head == "votes" and face.votes is not None else face.probabilities
+    top = face.labels[int(shares.argmax())]
+    return {"all": face.labels, "top": (top,)}.get(options.target, (options.target,))
 
 
-def check_target(target: str, labels: tuple[str, ...]) -> None:
-    """Raises InvalidOption for a target that is neither `top` nor `all` nor one of the model's labels."""
-    if target not in ("top", "all", *labels):
-        raise InvalidOption(f"target is {target!r}; it can be top, all, {', '.join(labels)}.")
+def check_explained(target: str, head: Head, contract: Contract) -> None:
+    """Raises InvalidOption for a target that is neither `top`, `all` nor a label, and a head that the model lacks."""
+    if target not in ("top", "all", *contract.labels):
+        raise InvalidOption(f"target is {target!r}; it can be top, all, {', '.join(contract.labels)}.")
+    if head == "votes" and contract.votes is None:
+        raise InvalidOption("head is 'votes', and this service's model has no votes head; it can be emotions.")
 
 
 def _warnings(box: Box, size_wh: tuple[int, int], sharpness: float, brightness: float) -> tuple[str, ...]:

@@ -15,9 +15,21 @@ from numpy.typing import NDArray
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
+_OUTPUTS = ("probabilities", "heatmaps")
+_VOTES_OUTPUTS = ("votes", "votes_heatmaps")
+
 
 class ModelError(Exception):
     """The file cannot be used; the message names the file and what it lacks."""
+
+
+@dataclass(frozen=True)
+class VotesHead:
+    """What a file says of its votes head: whose votes it predicts, and what it was measured at."""
+
+    source: str
+    temperature: float
+    metrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class Contract:
     """What a model file says of itself. The service knows nothing else about the network.
 
     `size_wh` are the pixels of its input, `heatmap_wh` those of its heatmaps. `crop_margin` is the share of the face
-    box's longer side that a crop adds on every side.
+    box's longer side that a crop adds on every side. `votes` is None for a file without a votes head.
     """
 
     labels: tuple[str, ...]
@@ -44,17 +56,21 @@ class Contract:
     heatmap_wh: tuple[int, int]
     licence: str
     created: str
+    votes: VotesHead | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
     """The network's answers for n faces: probabilities float64 (n, classes), heatmaps float32 (n, classes, h, w).
 
-    Each row of probabilities sums to 1; heatmaps are at least 0 and have no upper bound.
+    Each row of probabilities sums to 1; heatmaps are at least 0 and have no upper bound. `votes` and `votes_heatmaps`
+    have the same shapes: the share of voters who would choose each label. They are None without a votes head.
     """
 
     probabilities: NDArray[np.float64]
     heatmaps: NDArray[np.float32]
+    votes: NDArray[np.float64] | None = None
+    votes_heatmaps: NDArray[np.float32] | None = None
 
 
 class EmotionClassifier:
@@ -72,13 +88,15 @@ class EmotionClassifier:
 
     def classify(self, faces: NDArray[np.uint8]) -> Reading:
         """Classify grey faces, uint8 (n, height, width, 1) of the contract's size, in one run; n may be 0."""
+        has_votes = self.contract.votes is not None
         if len(faces) == 0:
             classes, (width, height) = len(self.contract.labels), self.contract.heatmap_wh
-            return Reading(np.zeros((0, classes)), np.zeros((0, classes, height, width), np.float32))
-        probabilities, heatmaps = self._session.run(["probabilities", "heatmaps"], {"faces": faces})
-        exact = np.asarray(probabilities, np.float64)
-        # float32 rounding leaves sums a few 1e-8 off one; the promise is a sum of one.
-        return Reading(exact / exact.sum(axis=1, keepdims=True), np.asarray(heatmaps))
+            shares, maps = np.zeros((0, classes)), np.zeros((0, classes, height, width), np.float32)
+            return Reading(shares, maps, shares, maps) if has_votes else Reading(shares, maps)
+        names = (*_OUTPUTS, *_VOTES_OUTPUTS) if has_votes else _OUTPUTS
+        found = [np.asarray(output) for output in self._session.run(names, {"faces": faces})]
+        votes = (_exact(found[2]), found[3]) if has_votes else (None, None)
+        return Reading(_exact(found[0]), found[1], *votes)
 
     def _warm_up(self, path: Path) -> float:
         """Milliseconds of a first run: it allocates, and no client should have to wait for that."""
@@ -91,7 +109,16 @@ class EmotionClassifier:
             raise ModelError(
                 f"{path} names {', '.join(self.contract.labels)} and answers with {answers} probabilities."
             )
+        if reading.votes is not None and reading.votes.shape != reading.probabilities.shape:
+            raise ModelError(f"{path} answers with {answers} probabilities and {reading.votes.shape[1]} votes.")
         return elapsed_ms
+
+
+def _exact(shares: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Rows that sum to one, as promised; float32 rounding leaves their sums a few 1e-8 off."""
+    exact: NDArray[np.float64] = shares.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    return exact
 
 
 def read_model(path: Path) -> bytes:
@@ -117,13 +144,17 @@ def _open(content: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
 def _read_contract(session: onnxruntime.InferenceSession, content: bytes, path: Path) -> Contract:
     outputs = {output.name: output.shape for output in session.get_outputs()}
     inputs = {given.name: given for given in session.get_inputs()}
-    missing = [f"output {name!r}" for name in ("probabilities", "heatmaps") if name not in outputs]
-    missing += [] if set(inputs) == {"faces"} else ["the one input 'faces'"]
     metadata = session.get_modelmeta().custom_metadata_map
+    # A votes head is not required, but half of one is a fault.
+    has_votes = "votes" in metadata or not outputs.keys().isdisjoint(_VOTES_OUTPUTS)
+    needed = (*_OUTPUTS, *_VOTES_OUTPUTS) if has_votes else _OUTPUTS
+    missing = [f"output {name!r}" for name in needed if name not in outputs]
+    missing += [] if set(inputs) == {"faces"} else ["the one input 'faces'"]
     if "plausible_threshold" in metadata:
         # Its name in files exported before version 0.2.
         metadata["prediction_set_threshold"] = metadata.pop("plausible_threshold")
-    wanted = [name for name in Contract.__dataclass_fields__ if name not in ("size_wh", "sha256", "heatmap_wh")]
+    not_metadata = ("size_wh", "sha256", "heatmap_wh") if has_votes else ("size_wh", "sha256", "heatmap_wh", "votes")
+    wanted = [name for name in Contract.__dataclass_fields__ if name not in not_metadata]
     missing += [f"metadata {name!r}" for name in wanted if name not in metadata]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}; export it with `make export`.")
@@ -145,6 +176,7 @@ def _read_contract(session: onnxruntime.InferenceSession, content: bytes, path: 
                 for name in ("name", "version", "data_sha256", "code_version", "seed", "licence", "created")
             },
             heatmap_layer=metadata["heatmap_layer"],
+            votes=VotesHead(**json.loads(metadata["votes"])) if has_votes else None,
         )
     except (ValueError, TypeError) as error:
         raise ModelError(f"{path} has metadata that cannot be read: {error}.") from error

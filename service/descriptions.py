@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from .analysis import Head
 from .classifier import Contract
 from .detectors.available import Searches
 from .detectors.base import LEAST_SHARE
@@ -14,9 +15,21 @@ from .settings import DetectorChoice, Settings
 MAX_TEXT_CHARS = 4096
 # The most frames of a video that are analysed for each second of it, unless a client says otherwise.
 DEFAULT_FPS = 5.0
-# The columns of a video's CSV, in this order; the labels follow, then ERROR_COLUMN.
+# The first columns of a video's CSV; `csv_columns` gives all of them.
 CSV_COLUMNS = ("index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain")
-ERROR_COLUMN = "error"
+VOTES_PREFIX, ERROR_COLUMN = "votes_", "error"
+# What each head answers, and what it is for.
+PREDICTS: dict[Head, tuple[str, str]] = {
+    "emotions": (
+        "the label that the data set gives the face",
+        "to compare with results on the same data set, and where a calibrated probability or the prediction set is "
+        "needed",
+    ),
+    "votes": (
+        "the share of ten people who would choose each label",
+        "to know what people would say the face shows, and how far they would agree",
+    ),
+}
 
 
 class Status(Outgoing):
@@ -43,6 +56,17 @@ class DetectorDescription(Outgoing):
     )
 
 
+class HeadDescription(Outgoing):
+    """One answer of the model, and how good it is."""
+
+    option: Head = Field(description="the member of a face that holds it, and the value of the option `head`")
+    predicts: str
+    use: str = Field(description="when to use this answer")
+    source: str | None = Field(description="where its targets come from; null for the data set's own labels")
+    temperature: float = Field(description="of its calibration")
+    metrics: dict[str, Any] = Field(description="measured at export; `split` names the faces")
+
+
 class ModelDescription(Outgoing):
     """What the ONNX file says of itself, and how the detector searches."""
 
@@ -54,7 +78,8 @@ class ModelDescription(Outgoing):
     crop_margin: float = Field(description="share of the face box's side that the crop adds on every side")
     detector: DetectorDescription = Field(description="the one of requests that name none")
     detectors: list[DetectorDescription] = Field(description="all that this service has")
-    metrics: dict[str, Any] = Field(description="measured at export, on the split that chose the model")
+    heads: list[HeadDescription] = Field(description="the answers for each face; not every model has `votes`")
+    metrics: dict[str, Any] = Field(description="of `emotions`, measured at export, on the split that chose the model")
     calibration: dict[str, float]
     explanation: dict[str, Any]
     training: dict[str, str]
@@ -99,7 +124,10 @@ class Limits(Outgoing):
         "the detector's `window_px`; a lower `min_face_px` is raised to it"
     )
     defaults: Defaults
-    csv_columns: list[str] = Field(description="in order; a column per label follows, then `error`")
+    csv_columns: list[str] = Field(
+        description="in order; a column per label follows, with a votes head "
+        "another per label that begins with `votes_`, then `error`"
+    )
 
 
 def model_description(contract: Contract, detectors: Searches) -> ModelDescription:
@@ -114,6 +142,7 @@ def model_description(contract: Contract, detectors: Searches) -> ModelDescripti
         crop_margin=contract.crop_margin,
         detector=described[detectors.default],
         detectors=list(described.values()),
+        heads=_heads(contract),
         metrics=contract.metrics,
         calibration={
             "temperature": contract.temperature,
@@ -133,6 +162,31 @@ def model_description(contract: Contract, detectors: Searches) -> ModelDescripti
         licence=contract.licence,
         created=contract.created,
     )
+
+
+def _heads(contract: Contract) -> list[HeadDescription]:
+    measured: list[tuple[Head, str | None, float, dict[str, Any]]] = [
+        ("emotions", None, contract.temperature, contract.metrics)
+    ]
+    if contract.votes is not None:
+        measured.append(("votes", contract.votes.source, contract.votes.temperature, contract.votes.metrics))
+    return [
+        HeadDescription(
+            option=head,
+            predicts=PREDICTS[head][0],
+            use=PREDICTS[head][1],
+            source=source,
+            temperature=temperature,
+            metrics=metrics,
+        )
+        for head, source, temperature, metrics in measured
+    ]
+
+
+def csv_columns(contract: Contract) -> list[str]:
+    """All columns of a video's CSV, in order."""
+    votes = [] if contract.votes is None else [f"{VOTES_PREFIX}{label}" for label in contract.labels]
+    return [*CSV_COLUMNS, *contract.labels, *votes, ERROR_COLUMN]
 
 
 def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:

@@ -62,6 +62,13 @@ Smoothing = Annotated[
     ),
 ]
 Target = Annotated[str, Field(description="the label to explain: `top`, `all`, or one of the model's labels")]
+Head = Annotated[
+    analysis.Head,
+    Field(
+        description="the answer to explain: the labels' probabilities (`emotions`), or the predicted `votes`, which "
+        "only some models have; see `heads` in `/v1/model`"
+    ),
+]
 
 
 class PredictOptions(Incoming):
@@ -72,12 +79,20 @@ class PredictOptions(Incoming):
         "map", description="`map`: grey PNG of the crop's size in the model; `overlay`: JPEG of the face in colour"
     )
     target: Target = "top"
+    head: Head = "emotions"
     max_faces: MaxFaces = MAX_FACES
     min_face_px: MinFacePx = None
     crop: Literal["detect", "whole"] = Field(
         "detect", description="`whole`: the image is a face already, no face is searched for"
     )
     detector: Detector = None
+
+    @field_validator("heatmap", "target", "head")
+    @classmethod
+    def _explains(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("explain") == "none":
+            raise ValueError("without explain=gradcam it has no effect")
+        return value
 
     @field_validator("detector")
     @classmethod
@@ -161,6 +176,7 @@ class Quality(Outgoing):
 
 class Explanation(Outgoing):
     method: Literal["gradcam"] = "gradcam"
+    head: analysis.Head = Field(description="the answer that it explains: `emotions` or `votes`")
     target: str
     media_type: str
     width: int
@@ -184,6 +200,11 @@ class Face(Outgoing):
         "most probable first"
     )
     emotions: dict[str, float] = Field(description="all labels in the model's order; they sum to 1")
+    votes: dict[str, float] | None = Field(
+        None,
+        description="the predicted share of ten people who would choose each label, in the same order; they sum to 1. "
+        "Null where the model has no votes head",
+    )
     quality: Quality
     track_id: int | None = Field(
         None, description="the same while a face stays in view, from 1; null outside streams and videos"
@@ -263,6 +284,7 @@ def face(found: analysis.Face) -> Face:
         uncertain=len(found.prediction_set) > 1,
         prediction_set=[found.labels[index] for index in found.prediction_set],
         emotions=dict(zip(found.labels, found.probabilities.tolist(), strict=True)),
+        votes=None if found.votes is None else dict(zip(found.labels, found.votes.tolist(), strict=True)),
         quality=Quality(
             sharpness=found.sharpness,
             brightness=found.brightness,
@@ -275,6 +297,7 @@ def face(found: analysis.Face) -> Face:
 
 def _explanation(found: analysis.Explanation) -> Explanation:
     return Explanation(
+        head=found.head,
         target=found.target,
         media_type=found.media_type,
         width=found.size_wh[0],

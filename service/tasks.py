@@ -9,7 +9,7 @@ import numpy as np
 
 from . import images, schemas
 from .analysis import Analyzer, Options
-from .classifier import Contract, EmotionClassifier
+from .classifier import Contract, EmotionClassifier, VotesHead
 from .detectors.available import Detectors, load_detectors
 from .detectors.haar import use_threads
 from .settings import DetectorChoice, Settings
@@ -61,7 +61,8 @@ def contract_of(header: Header) -> Contract:
     """The contract in what `about` says."""
     lists = ("labels", "size_wh", "heatmap_wh")
     values: dict[str, Any] = {**header["contract"], **{name: tuple(header["contract"][name]) for name in lists}}
-    return Contract(**values)
+    votes = None if values["votes"] is None else VotesHead(**values["votes"])
+    return Contract(**{**values, "votes": votes})
 
 
 def load_images(

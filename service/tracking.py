@@ -1,4 +1,4 @@
-"""Tracker: follows faces from frame to frame, and averages the probabilities of each over time."""
+"""Tracker: follows faces from frame to frame, and averages the probabilities and votes of each over time."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .analysis import Face, prediction_set
+from .analysis import Face
 
 Vector = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class _Track:
     begun_s: float
     seen_s: float
     weighted: Vector
-    """The weighted sum of the probabilities of all frames: older frames have lower weights."""
+    """The weighted sum of the `shares` of all frames: older frames have lower weights."""
     velocity: Vector = field(default_factory=lambda: np.zeros(2))
     """Pixels a second."""
     sightings: int = 1
@@ -55,7 +55,7 @@ class _Track:
             self.velocity += share * ((centre - self.centre) / elapsed_s - self.velocity)
         # 0 ** 0 is 1, but without smoothing even a frame of the same time has no weight.
         kept = smoothing**elapsed_s if smoothing > 0 else 0.0
-        self.weighted = kept * self.weighted + face.probabilities
+        self.weighted = kept * self.weighted + face.shares
         self.centre, self.side, self.seen_s = centre, _side(face), at_s
         self.sightings += 1
         self.misses = 0
@@ -68,7 +68,7 @@ _VECTORS = ("centre", "weighted", "velocity")
 class Tracker:
     """Follows the faces of one stream or video.
 
-    `smoothing` is the weight that a frame keeps after one second, 0 to 1, in the mean of its track's probabilities: the
+    `smoothing` is the weight that a frame keeps after one second, 0 to 1, in the mean of its track's shares: the
     time constant is -1 / ln(smoothing) seconds (0.1: 0.43 s, 0.5: 1.4 s) at every frame rate. With 0 each frame stands
     alone, with 1 the mean is over the whole track.
     """
@@ -134,20 +134,15 @@ class Tracker:
 
     def _begin(self, face: Face, at_s: float) -> _Track:
         self._begun += 1
-        track = _Track(self._begun, _centre(face), _side(face), at_s, at_s, face.probabilities)
+        track = _Track(self._begun, _centre(face), _side(face), at_s, at_s, face.shares)
         self._tracks.append(track)
         return track
 
     def _smoothed(self, face: Face, track: _Track) -> Face:
         if self.smoothing == 0:
             return replace(face, track_id=track.number)
-        probabilities = track.weighted / track.weighted.sum()
-        return replace(
-            face,
-            track_id=track.number,
-            probabilities=probabilities,
-            prediction_set=prediction_set(probabilities, self._prediction_set_threshold),
-        )
+        shares = track.weighted / track.weighted.sum(axis=1, keepdims=True)
+        return replace(face.with_shares(shares, self._prediction_set_threshold), track_id=track.number)
 
 
 def _costs(tracks: Sequence[_Track], faces: Sequence[Face], at_s: float) -> Vector:

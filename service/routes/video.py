@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Send
 
-from ..analysis import check_target
+from ..analysis import check_explained
+from ..descriptions import csv_columns
 from ..problems import report
 from ..state import StateDep
 from ..video.analysis import analyse, video_task
@@ -71,13 +72,13 @@ async def predict_video(
 ) -> StreamingResponse:
     """Answers while it decodes. An error after the first line is the last line; all lines before it stay valid."""
     options = state.allowed(options)
-    check_target(options.target, state.contract.labels)
+    check_explained(options.target, options.head, state.contract)
     state.detectors.check(options.detector)
     file = await read_video(request, state.settings)
     text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
     place.push_async_callback(text.aclose)
     await anext(text)
-    return _Answer(request, text, format_of(options, state.contract.labels), state.settings.stream_send_s)
+    return _Answer(request, text, format_of(options, csv_columns(state.contract)), state.settings.stream_send_s)
 
 
 class _Answer(StreamingResponse):

@@ -10,6 +10,7 @@ from ..schemas import (
     MAX_FACES,
     Detector,
     Explain,
+    Head,
     Incoming,
     MaxFaces,
     MinFacePx,
@@ -30,6 +31,7 @@ class StreamOptions(Incoming):
     explain: Explain = "none"
     explain_every: PositiveInt = Field(1, description="explain every n-th frame that is analysed")
     target: Target = "top"
+    head: Head = "emotions"
     max_faces: MaxFaces = MAX_FACES
     min_face_px: MinFacePx = None
     detector: Detector = None
@@ -44,6 +46,7 @@ class StreamOptions(Incoming):
         return Options(
             explain=explain,
             target=self.target,
+            head=self.head,
             max_faces=self.max_faces,
             min_face_px=self.min_face_px,
             detector=self.detector,

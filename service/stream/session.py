@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .. import descriptions, schemas
-from ..analysis import check_target
+from ..analysis import check_explained
 from ..ids import new_id
 from ..images import ACCEPTED
 from ..problems import Problem, report
@@ -120,12 +120,13 @@ class Session:
                 raise Closing(CloseCode.NORMAL, "closed by the client")
             changes = command.model_dump(exclude={"type"}, exclude_unset=True)
             self._state.check_max_faces(changes.get("max_faces", self._options.max_faces))
-            check_target(changes.get("target", self._options.target), self._state.contract.labels)
+            options = self._options.model_copy(update=changes)
+            check_explained(options.target, options.head, self._state.contract)
             self._state.detectors.check(changes.get("detector", self._options.detector))
         except Problem as problem:
             await self._send_error(None, problem)
         else:
-            self._options = self._options.model_copy(update=changes)
+            self._options = options
             await self._send(messages.SessionUpdated(configuration=self._options))
 
     def _count_abuse(self) -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 
 from ..analysis import Analyzer
 from ..classifier import EmotionClassifier
+from ..descriptions import csv_columns
 from ..detectors.available import load_detectors
 from ..problems import Draining, Problem, report
 from ..settings import Settings
@@ -42,7 +43,8 @@ def video_task(options: VideoOptions, instance: str, request_id: str) -> Header:
     The first answer has no payload and says that the file could be opened; the payloads of all others, joined, are the
     text of the format asked for. A problem after the first answer is its end.
     """
-    return {"options": options.model_dump(), "instance": instance, "request_id": request_id}
+    # Without the defaults: an option that is given and has no effect is refused.
+    return {"options": options.model_dump(exclude_unset=True), "instance": instance, "request_id": request_id}
 
 
 def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
@@ -57,7 +59,7 @@ def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
         options = VideoOptions(**task["options"])
         video = Video(body.file(), max_pixels=settings.max_video_pixels, max_s=settings.max_video_s)
         yield {}, b""
-        form = format_of(options, analyzer.contract.labels)
+        form = format_of(options, csv_columns(analyzer.contract))
         yield {}, form.head().encode()
         with closing(video):
             try:
@@ -80,7 +82,7 @@ def _parts(video: Video, options: VideoOptions, analyzer: Analyzer) -> Iterator[
         faces = tracker.follow(found.faces, frame.time_s)
         yield video_frame(timeline.frames, frame.time_s, faces, found.searched_from_px)
         pairs = zip(faces, found.faces, strict=True)
-        tracked = [(face.track_id, raw.probabilities) for face, raw in pairs if face.track_id is not None]
+        tracked = [(face.track_id, raw.shares) for face, raw in pairs if face.track_id is not None]
         timeline.add(tracked, frame.time_s)
     yield VideoSummary(
         duration_s=video.duration_s,

@@ -3,9 +3,10 @@
 import csv
 import html
 import io
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from ..descriptions import CSV_COLUMNS, ERROR_COLUMN
+from ..schemas import Face
 from .messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 
 
@@ -73,8 +74,17 @@ class WebVtt:
     def _cue(self, to_s: float) -> str:
         if self._previous is None or not self._previous.faces:
             return ""
-        faces = [f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}" for face in self._previous.faces]
+        faces = map(_words, self._previous.faces)
         return "\n".join([f"{_clock(self._previous.time_s)} --> {_clock(to_s)}", *faces, "", ""])
+
+
+def _words(face: Face) -> str:
+    """`1: happy 96%`, and the label that most voters would choose: `1: happy 96%, votes happy 88%`."""
+    text = f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}"
+    if face.votes is None:
+        return text
+    label = max(face.votes, key=face.votes.__getitem__)
+    return f"{text}, votes {html.escape(label)} {face.votes[label]:.0%}"
 
 
 class Csv:
@@ -82,11 +92,11 @@ class Csv:
 
     media_type: ClassVar[str] = "text/csv"
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
-        self._labels = labels
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
 
     def head(self) -> str:
-        return _row([*CSV_COLUMNS, *self._labels, ERROR_COLUMN])
+        return _row(self._columns)
 
     def frame(self, frame: VideoFrame) -> str:
         return "".join(
@@ -96,6 +106,7 @@ class Csv:
                     *(face.box.x, face.box.y, face.box.width, face.box.height),
                     *(face.emotion, face.confidence, str(face.uncertain).lower()),
                     *face.emotions.values(),
+                    *(face.votes or {}).values(),
                     "",
                 ]
             )
@@ -106,22 +117,22 @@ class Csv:
         return ""
 
     def error(self, error: VideoError) -> str:
-        empty = [""] * (len(CSV_COLUMNS) + len(self._labels))
+        empty = [""] * (len(self._columns) - 1)
         return _row([*empty, f"{error.code}: {error.detail}"])
 
 
-def format_of(options: VideoOptions, labels: tuple[str, ...]) -> Format:
-    """The writer for `options.format`; it is for one video."""
+def format_of(options: VideoOptions, columns: Sequence[str]) -> Format:
+    """The writer for `options.format`; it is for one video. `columns` are those of `descriptions.csv_columns`."""
     match options.format:
         case "ndjson":
             return Ndjson()
         case "webvtt":
             return WebVtt(options.fps)
         case "csv":
-            return Csv(labels)
+            return Csv(columns)
 
 
-def _row(cells: list[object]) -> str:
+def _row(cells: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text).writerow(cells)
     return text.getvalue()

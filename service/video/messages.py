@@ -57,6 +57,9 @@ class VideoTrack(Outgoing):
     to_s: float
     mean: dict[str, float] = Field(description="the mean of its frames' probabilities, each counted once, not smoothed")
     dominant: str = Field(description="the label with the highest mean")
+    mean_votes: dict[str, float] | None = Field(
+        None, description="the mean of its frames' votes; null where the model has no votes head"
+    )
 
 
 class VideoSummary(Outgoing):
@@ -90,12 +93,14 @@ def video_frame(
 
 
 def video_track(track: Track, labels: tuple[str, ...]) -> VideoTrack:
+    mean, *votes = track.mean
     return VideoTrack(
         track_id=track.number,
         from_s=_microseconds(track.from_s),
         to_s=_microseconds(track.to_s),
-        mean=dict(zip(labels, track.mean.tolist(), strict=True)),
-        dominant=labels[int(track.mean.argmax())],
+        mean=dict(zip(labels, mean.tolist(), strict=True)),
+        dominant=labels[int(mean.argmax())],
+        mean_votes=dict(zip(labels, votes[0].tolist(), strict=True)) if votes else None,
     )
 
 

@@ -35,6 +35,7 @@ export interface DetectorDescription {
 
 export interface Explanation {
   method: "gradcam";
+  head: "emotions" | "votes";
   target: string;
   media_type: string;
   width: number;
@@ -52,6 +53,7 @@ export interface Face {
   uncertain: boolean;
   prediction_set: Array<string>;
   emotions: Record<string, number>;
+  votes: Record<string, number> | null;
   quality: Quality;
   track_id: number | null;
   explanations: Array<Explanation>;
@@ -61,6 +63,15 @@ export interface FrameDropped {
   type: "dropped";
   frame_id: number;
   reason: "superseded" | "stale";
+}
+
+export interface HeadDescription {
+  option: "emotions" | "votes";
+  predicts: string;
+  use: string;
+  source: string | null;
+  temperature: number;
+  metrics: Record<string, any>;
 }
 
 export interface ImageSize {
@@ -113,6 +124,7 @@ export interface ModelDescription {
   crop_margin: number;
   detector: DetectorDescription;
   detectors: Array<DetectorDescription>;
+  heads: Array<HeadDescription>;
   metrics: Record<string, any>;
   calibration: Record<string, number>;
   explanation: Record<string, any>;
@@ -180,6 +192,7 @@ export interface StreamOptions {
   explain: "none" | "gradcam";
   explain_every: number;
   target: string;
+  head: "emotions" | "votes";
   max_faces: number;
   min_face_px: number | null;
   detector: "haar" | "centerface" | null;
@@ -232,4 +245,5 @@ export interface VideoTrack {
   to_s: number;
   mean: Record<string, number>;
   dominant: string;
+  mean_votes: Record<string, number> | null;
 }

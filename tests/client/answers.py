@@ -52,6 +52,7 @@ def face(**changes: Any) -> dict[str, Any]:
         "uncertain": False,
         "prediction_set": ["happy"],
         "emotions": {"happy": 1.0},
+        "votes": None,
         "quality": {"sharpness": 1.5, "brightness": 0.5, "warnings": []},
         "track_id": None,
         "explanations": [],
@@ -62,6 +63,7 @@ def face(**changes: Any) -> dict[str, Any]:
 def explanation(**changes: Any) -> dict[str, Any]:
     return {
         "method": "gradcam",
+        "head": "emotions",
         "target": "happy",
         "media_type": "image/png",
         "width": 8,
@@ -115,7 +117,16 @@ VIDEO_SUMMARY: dict[str, Any] = {
     "duration_s": 1.0,
     "frames_read": 25,
     "frames_analysed": 5,
-    "tracks": [{"track_id": 1, "from_s": 0.0, "to_s": 1.0, "mean": {"happy": 1.0}, "dominant": "happy"}],
+    "tracks": [
+        {
+            "track_id": 1,
+            "from_s": 0.0,
+            "to_s": 1.0,
+            "mean": {"happy": 1.0},
+            "dominant": "happy",
+            "mean_votes": None,
+        }
+    ],
 }
 VIDEO_ERROR = {**problem(422, "undecodable_video", "Broken at 3 s."), "type": "error"}
 

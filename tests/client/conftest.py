@@ -15,7 +15,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests.client.answers import mpjpeg_part
 from tests.client.servers import Serve, Shelf, served
-from tests.service.conftest import ROOT, brightness_network, encoded
+from tests.service.conftest import ROOT, VOTES_METADATA, brightness_network, encoded
 
 PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
 
@@ -31,6 +31,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def url(settings: Settings) -> Iterator[str]:
     """The real service."""
     with served(create_app(settings)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def votes_url(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real service, with a model that has a votes head."""
+    path = tmp_path_factory.mktemp("model") / "votes.onnx"
+    path.write_bytes(brightness_network(VOTES_METADATA, votes=True))
+    with served(create_app(settings.model_copy(update={"model": path}))) as url:
         yield url
 
 

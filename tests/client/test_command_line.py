@@ -121,6 +121,31 @@ def test_csv_has_a_row_for_each_face(fer: Any, url: str, white: Path, tmp_path: 
     assert empty == [str(odd), *[""] * (len(header) - 1)]
 
 
+def test_votes_are_printed_beside_the_answer(votes_url: str, white: Path, capsys: Capture) -> None:
+    assert main(["predict", str(white), "--crop", "whole", "--url", votes_url]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("at 0,0 16x16, votes: bright 50 %")
+
+
+def test_csv_has_columns_of_votes(votes_url: str, white: Path, tmp_path: Path, capsys: Capture) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    assert main(["predict", str(white), str(text), "--csv", "--crop", "whole", "--url", votes_url]) == 1
+    header, found, failed = csv.reader(capsys.readouterr().out.splitlines())
+    with Client(votes_url) as client:
+        columns, labels = client.limits().csv_columns, client.model().labels
+    assert header == ["file", *columns, *labels, *(f"votes_{label}" for label in labels), "error"]
+    row = dict(zip(header, found, strict=True))
+    assert [float(row[f"votes_{label}"]) for label in labels] == pytest.approx([0, 0.5, 0.5], abs=1e-7)
+    assert len(failed) == len(header)
+    assert failed[-1].startswith("unsupported_media_type: ")
+
+
+def test_the_votes_heatmap_is_saved(votes_url: str, white: Path, tmp_path: Path) -> None:
+    options = ["--crop", "whole", "--explain", str(tmp_path / "out"), "--head", "votes", "--target", "never"]
+    assert main(["predict", str(white), *options, "--url", votes_url]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["white-0-never.jpg"]
+
+
 def test_csv_names_the_photos_that_failed(fer: Any, white: Path, tmp_path: Path, capsys: Capture) -> None:
     text, missing = tmp_path / "text.png", tmp_path / "missing.png"
     text.write_text("no picture")

@@ -73,7 +73,7 @@ WHOLE = [
         )
     ),
     *((name, OPENAPI) for name in ("Result", "VideoFrame", "VideoSummary", "VideoTrack")),
-    *((name, OPENAPI) for name in ("ModelDescription", "DetectorDescription", "Limits", "Defaults")),
+    *((name, OPENAPI) for name in ("ModelDescription", "HeadDescription", "DetectorDescription", "Limits", "Defaults")),
     ("StreamResult", ASYNCAPI),
 ]
 # The client reads a part of these.

@@ -19,6 +19,14 @@ def test_an_answer_is_read() -> None:
     assert result.faces[0].detection.weight is None
 
 
+def test_votes_are_read_where_there_are_any() -> None:
+    assert read(Result, answer()).faces[0].votes is None
+    assert read(Result, answer(faces=[face(votes={"happy": 0.5})])).faces[0].votes == {"happy": 0.5}
+    older = face()
+    del older["votes"]
+    assert read(Result, answer(faces=[older])).faces[0].votes is None
+
+
 def test_what_a_newer_service_adds_is_kept_aside() -> None:
     said = answer(faces=[face(gaze={"x": 1}, raw="no", frame=3)], mood="new", raw=1, frame=2)
     result = read(Result, said)

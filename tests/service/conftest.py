@@ -39,10 +39,16 @@ METADATA = {
 }
 
 
-def brightness_network(metadata: dict[str, str] = METADATA) -> bytes:
+VOTES = {"source": "people", "temperature": 1.5, "metrics": {"split": "validation", "agreement": 0.75}}
+VOTES_METADATA = {**METADATA, "votes": json.dumps(VOTES)}
+
+
+def brightness_network(metadata: dict[str, str] = METADATA, *, votes: bool = False) -> bytes:
     """An ONNX file: with m the mean grey from 0 to 1, P(dark, bright, never) = softmax(10 (1 - m), 10 m, -20).
 
-    Its heatmaps are the four quarters' means: of the face for bright, of its negative for dark, 0 for never.
+    Its heatmaps are the four quarters' means: of the face for bright, of its negative for dark, 0 for never. With
+    `votes` (see VOTES_METADATA) it has a votes head: the shares (1 - m) / 2, m / 2, 1 / 2, and the heatmaps of the
+    labels in the reversed order.
     """
     constants = {
         "white": np.float32(255),
@@ -67,14 +73,30 @@ def brightness_network(metadata: dict[str, str] = METADATA) -> bytes:
         helper.make_node("Mul", ["bright", "zero"], ["never"]),
         helper.make_node("Concat", ["dark", "bright", "never"], ["heatmaps"], axis=1),
     ]
+    outputs = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3]),
+        helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 3, 2, 2]),
+    ]
+    if votes:
+        constants |= {
+            "votes_gain": np.array([[-0.5, 0.5, 0]], np.float32),
+            "votes_bias": np.array([[0.5, 0, 0.5]], np.float32),
+            "reversed": np.array([2, 1, 0]),
+        }
+        nodes += [
+            helper.make_node("Mul", ["column", "votes_gain"], ["votes_scaled"]),
+            helper.make_node("Add", ["votes_scaled", "votes_bias"], ["votes"]),
+            helper.make_node("Gather", ["heatmaps", "reversed"], ["votes_heatmaps"], axis=1),
+        ]
+        outputs += [
+            helper.make_tensor_value_info("votes", TensorProto.FLOAT, ["n", 3]),
+            helper.make_tensor_value_info("votes_heatmaps", TensorProto.FLOAT, ["n", 3, 2, 2]),
+        ]
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("faces", TensorProto.UINT8, ["n", SIDE, SIDE, 1])],
-        [
-            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3]),
-            helper.make_tensor_value_info("heatmaps", TensorProto.FLOAT, ["n", 3, 2, 2]),
-        ],
+        outputs,
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
@@ -87,6 +109,14 @@ def brightness_network(metadata: dict[str, str] = METADATA) -> bytes:
 def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "brightness.onnx"
     path.write_bytes(brightness_network())
+    return path
+
+
+@pytest.fixture(scope="session")
+def votes_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network with a votes head."""
+    path = tmp_path_factory.mktemp("model") / "votes.onnx"
+    path.write_bytes(brightness_network(VOTES_METADATA, votes=True))
     return path
 
 
@@ -113,6 +143,13 @@ def settings(model_path: Path) -> Settings:
 def client(settings: Settings) -> Iterator[TestClient]:
     """One service for all tests that leave it as it was."""
     with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def votes_client(settings: Settings, votes_model_path: Path) -> Iterator[TestClient]:
+    """A service whose model has a votes head."""
+    with TestClient(create_app(settings.model_copy(update={"model": votes_model_path}))) as client:
         yield client
 
 

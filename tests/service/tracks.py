@@ -12,11 +12,17 @@ from service.tracking import Tracker
 HALF = (0.5, 0.5, 0.0)
 
 
-def face(x: float, y: float = 100, side: float = 100, probabilities: Sequence[float] = HALF) -> Face:
+def face(
+    x: float,
+    y: float = 100,
+    side: float = 100,
+    probabilities: Sequence[float] = HALF,
+    votes: Sequence[float] | None = None,
+) -> Face:
     """A face centred at (x, y)."""
-    row = np.array(probabilities)
+    row, voted = np.array(probabilities), None if votes is None else np.array(votes)
     box = Box(round(x - side / 2), round(y - side / 2), round(side), round(side))
-    return Face(("a", "b", "c"), Detection(box), None, row, (int(row.argmax()),), 0.0, 0.0, (), ())
+    return Face(("a", "b", "c"), Detection(box), None, row, (int(row.argmax()),), 0.0, 0.0, (), (), votes=voted)
 
 
 def tracker(smoothing: float = 0.0) -> Tracker:

@@ -16,9 +16,13 @@ export function face(label, x, trackId = 1) {
     uncertain: false,
     prediction_set: [label],
     emotions,
+    votes: null,
     track_id: trackId,
   };
 }
+
+/** The same face with votes: each label's share. @param {import("../../service/web/types.d.ts").PageFace} one @param {number[]} shares */
+export const voted = (one, shares) => ({ ...one, votes: Object.fromEntries(LABELS.map((name, i) => [name, shares[i] ?? 0])) });
 
 /**
  * @param {number} index @param {number} timeS @param {import("../../service/web/types.d.ts").PageFace[]} faces

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { VideoFrames } from "../../service/web/modes/frames.js";
-import { face, frame, summary } from "./faces.js";
+import { face, frame, summary, voted } from "./faces.js";
 
 const FPS = 5;
 
@@ -31,6 +31,12 @@ test("the label is that of the largest share on the way", () => {
   const half = frames.facesAt(0.1)?.[0];
   assert.ok(half && Math.abs(half.confidence - 0.45) < 1e-9);
   assert.ok(Math.abs(Object.values(half.emotions).reduce((a, b) => a + b) - 1) < 1e-9);
+});
+
+test("votes change along with the shares, and stay null where there are none", () => {
+  const frames = read(frame(0, 0, voted(face("happy", 0), [0, 1, 0])), frame(1, 0.2, voted(face("happy", 0), [1, 0, 0])));
+  assert.deepEqual(frames.facesAt(0.1)?.[0]?.votes, { angry: 0.5, happy: 0.5, neutral: 0 });
+  assert.equal(read(frame(0, 0, face("happy", 0)), frame(1, 0.2, face("angry", 0))).facesAt(0.1)?.[0]?.votes, null);
 });
 
 test("where frames lie far apart, the picture and its faces stand still", () => {

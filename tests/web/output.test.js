@@ -5,7 +5,7 @@ import { asCsv } from "../../service/web/output/csv.js";
 import { asJson, asShortJson } from "../../service/web/output/json.js";
 import { float } from "../../service/web/output/numbers.js";
 import { asWebVtt } from "../../service/web/output/webvtt.js";
-import { LABELS, face, frame } from "./faces.js";
+import { LABELS, face, frame, voted } from "./faces.js";
 
 const COLUMNS = ["index", "time_s", "face", "track_id", "x", "y", "width", "height", "emotion", "confidence", "uncertain"];
 
@@ -26,7 +26,7 @@ for (const [text, value] of Object.entries(floats)) {
 }
 
 test("CSV has a row for each face, the labels' shares, and an empty error", () => {
-  const rows = asCsv([frame(0, 0, face("happy", 20)), frame(1, 0.2), frame(2, 0.4, face("angry", 5, null))], COLUMNS, LABELS);
+  const rows = asCsv([frame(0, 0, face("happy", 20)), frame(1, 0.2), frame(2, 0.4, face("angry", 5, null))], COLUMNS, LABELS, false);
   assert.equal(
     rows,
     "index,time_s,face,track_id,x,y,width,height,emotion,confidence,uncertain,angry,happy,neutral,error\r\n" +
@@ -35,14 +35,26 @@ test("CSV has a row for each face, the labels' shares, and an empty error", () =
   );
 });
 
+test("with a votes head, CSV has another column for each label", () => {
+  const moments = [frame(0, 0, voted(face("happy", 20), [0.25, 0.5, 0.25]), face("angry", 5))];
+  assert.equal(
+    asCsv(moments, ["face"], LABELS, true),
+    "face,angry,happy,neutral,votes_angry,votes_happy,votes_neutral,error\r\n" +
+      "0,0.1,0.8,0.1,0.25,0.5,0.25,\r\n" +
+      "1,0.8,0.1,0.1,,,,\r\n",
+  );
+  const error = { code: "c", detail: "d" };
+  assert.match(asCsv([], ["face"], LABELS, true, /** @type {any} */ (error)), /\n,,,,,,,c: d\r\n$/);
+});
+
 test("CSV ends with the error that ended the reading", () => {
   const error = { code: "undecodable_video", detail: 'damaged, after "0.4 s"' };
-  const rows = asCsv([], ["index"], ["happy"], /** @type {any} */ (error));
+  const rows = asCsv([], ["index"], ["happy"], false, /** @type {any} */ (error));
   assert.equal(rows, 'index,happy,error\r\n,,"undecodable_video: damaged, after ""0.4 s"""\r\n');
 });
 
 test("a column that the page does not know is an error, not an empty cell", () => {
-  assert.throws(() => asCsv([], ["index", "mood"], LABELS), /mood/);
+  assert.throws(() => asCsv([], ["index", "mood"], LABELS, false), /mood/);
 });
 
 test("WebVTT has a cue for each frame with faces, until the next frame", () => {
@@ -54,6 +66,11 @@ test("WebVTT has a cue for each frame with faces, until the next frame", () => {
       "01:00:00.000 --> 01:00:00.200\n&lt;b&gt; &amp; co 80%\n\n" +
       'NOTE {"type":"summary","duration_s":2.0}\n',
   );
+});
+
+test("a cue names the label with the most votes", () => {
+  const text = asWebVtt([frame(0, 0, voted(face("happy", 0), [0.125, 0.25, 0.625]))], 0.2);
+  assert.match(text, /\n1: happy 80%, votes neutral 62%\n/);
 });
 
 test("while a video is still being read, its captions end with the last cue", () => {

@@ -22,6 +22,10 @@ Heatmap = Annotated[
     Option("map: a grey PNG of the crop's size in the model; overlay: a JPEG of the face in colour", "map"),
 ]
 Target = Annotated[str | None, Option("the label to explain: top, all, or one of the model's labels", "top")]
+Head = Annotated[
+    Literal["emotions", "votes"] | None,
+    Option("the answer to explain; votes only where the model has a votes head", "emotions"),
+]
 MaxFaces = Annotated[int | None, Option("at most this many faces, largest first", 10)]
 MinFacePx = Annotated[
     int | None, Option("find only faces at least this wide, in pixels; by default a sixteenth of the longer side", None)
@@ -49,6 +53,7 @@ class PredictOptions(TypedDict, total=False):
     explain: Explain
     heatmap: Heatmap
     target: Target
+    head: Head
     max_faces: MaxFaces
     min_face_px: MinFacePx
     crop: Crop
@@ -70,6 +75,7 @@ class StreamOptions(TypedDict, total=False):
     explain: Explain
     explain_every: Annotated[int | None, Option("explain every n-th analysed frame", 1)]
     target: Target
+    head: Head
     max_faces: MaxFaces
     min_face_px: MinFacePx
     detector: Detector

@@ -64,7 +64,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """A heatmap of the parts of the face that led to the label `target`.
+    """A heatmap of the parts of the face that led to the label `target` in the answer `head` (`emotions` or `votes`).
 
     `data` is an image file's bytes, `width` and `height` its size in pixels. `box` is the square of the upright image
     that it covers; it may reach past the image's edge. It is turned clockwise by `degrees` about its centre.
@@ -78,6 +78,7 @@ class Explanation:
     data: bytes = field(repr=False)
     box: Box
     degrees: float = 0.0
+    head: str = "emotions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ class Face:
 
     `emotions` has the calibrated probability of every label. `prediction_set` is the conformal prediction set: labels
     that hold the true one in 90 % of cases, likeliest first. `uncertain` says that it has more than one label.
+    `votes` has the predicted share of ten people who would choose each label; None where the model has no votes head.
     `track_id` is None outside videos and streams.
     """
 
@@ -99,6 +101,7 @@ class Face:
     quality: Quality
     track_id: int | None = None
     explanations: tuple[Explanation, ...] = ()
+    votes: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,13 +190,14 @@ class VideoFrame(_Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoTrack:
-    """One face from its first to its last frame: mean probabilities, and the label with the highest."""
+    """One face from its first to its last frame: mean probabilities, the label with the highest, and mean votes."""
 
     track_id: int
     from_s: float
     to_s: float
     mean: Mapping[str, float]
     dominant: str
+    mean_votes: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +235,27 @@ class DetectorDescription:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeadDescription:
+    """One answer of the model: what it predicts, when to use it, and how good it is.
+
+    `option` is the member of a face that holds it, and the value of the option `head`. `source` says where its targets
+    come from; it is None for the data set's own labels.
+    """
+
+    option: str
+    predicts: str
+    use: str
+    temperature: float
+    metrics: Mapping[str, Any]
+    source: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelDescription(_Answer):
     """What the model's file says of itself, and how the detector searches. `labels` are in index order.
 
-    `detector` is the one of requests that name none, `detectors` are all that the service has.
+    `detector` is the one of requests that name none, `detectors` are all that the service has. `heads` are the answers
+    for each face.
     """
 
     name: str
@@ -245,6 +266,7 @@ class ModelDescription(_Answer):
     crop_margin: float
     detector: DetectorDescription
     detectors: tuple[DetectorDescription, ...] = ()
+    heads: tuple[HeadDescription, ...] = ()
     metrics: Mapping[str, Any]
     calibration: Mapping[str, float]
     explanation: Mapping[str, Any]

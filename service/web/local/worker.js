@@ -10,7 +10,7 @@ import { crop, greyMap, greyOf, squareOf } from "./pixels.js";
  * @typedef {import("../contract.d.ts").ModelDescription} ModelDescription
  * @typedef {typeof import("onnxruntime-web/wasm")} Runtime
  * @typedef {{data: Float32Array}} Output
- * @typedef {{probabilities: Output, heatmaps: Output}} Outputs
+ * @typedef {{probabilities: Output, heatmaps: Output, votes: Output | null}} Outputs `votes`: of a model that has them
  *
  * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription, maxFaces: number}} Setup
  *   addresses, and what the service says of its model and its defaults
@@ -94,12 +94,13 @@ const sizeOf = ({ width, height }) => ({ width, height });
  * @param {ModelDescription} description
  * @returns {Promise<Outputs>}
  */
-async function run(ort, session, crops, { input }) {
+async function run(ort, session, crops, { input, heads }) {
   const { width, height } = sizeOf(input);
   const batch = new Uint8Array(crops.length * width * height);
   crops.forEach(({ data }, i) => batch.set(data, i * width * height));
   const outputs = await session.run({ [input.name]: new ort.Tensor("uint8", batch, [crops.length, height, width, 1]) });
-  return { probabilities: floats(outputs["probabilities"]), heatmaps: floats(outputs["heatmaps"]) };
+  const votes = heads.some(({ option }) => option === "votes") ? floats(outputs["votes"]) : null;
+  return { probabilities: floats(outputs["probabilities"]), heatmaps: floats(outputs["heatmaps"]), votes };
 }
 
 /** @param {{data: unknown} | undefined} tensor @returns {Output} */
@@ -113,13 +114,10 @@ function floats(tensor) {
  * @param {Outputs} outputs @param {ModelDescription} description
  * @returns {PageFace}
  */
-function face({ box, weight }, index, margin, { probabilities, heatmaps }, description) {
+function face({ box, weight }, index, margin, { probabilities, heatmaps, votes }, description) {
   const { labels, calibration, input, explanation } = description;
-  const row = [...probabilities.data.subarray(index * labels.length, (index + 1) * labels.length)];
-  const sum = row.reduce((a, b) => a + b, 0);
-  const ranked = labels
-    .map((label, i) => ({ label, share: (row[i] ?? 0) / sum }))
-    .sort((a, b) => b.share - a.share);
+  const emotions = sharesOf(probabilities, index, labels);
+  const ranked = labels.map((label) => ({ label, share: emotions[label] ?? 0 })).sort((a, b) => b.share - a.share);
   const threshold = calibration.prediction_set_threshold;
   const predictionSet = ranked.filter(({ share }, rank) => rank === 0 || share >= threshold);
   const { width, height } = sizeOf(explanation);
@@ -135,11 +133,19 @@ function face({ box, weight }, index, margin, { probabilities, heatmaps }, descr
     confidence: ranked[0]?.share ?? 0,
     uncertain: predictionSet.length > 1,
     prediction_set: predictionSet.map(({ label }) => label),
-    emotions: Object.fromEntries(labels.map((label, i) => [label, (row[i] ?? 0) / sum])),
+    emotions,
+    votes: votes && sharesOf(votes, index, labels),
     track_id: null,
     heatmaps: Object.fromEntries(labels.map((label, i) => [label, map(i)])),
     heatmap_box: squareOf(box, margin),
   };
+}
+
+/** One row of an output by label; its sum is one. @param {Output} output @param {number} index @param {string[]} labels */
+function sharesOf({ data }, index, labels) {
+  const row = [...data.subarray(index * labels.length, (index + 1) * labels.length)];
+  const sum = row.reduce((a, b) => a + b, 0);
+  return Object.fromEntries(labels.map((label, i) => [label, (row[i] ?? 0) / sum]));
 }
 
 /** Milliseconds between two calls of `lap`, by name. */

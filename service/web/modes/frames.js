@@ -1,5 +1,7 @@
 /** The frames of a video that have been read so far: its faces at any time. */
 
+import { highest } from "../view/format.js";
+
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
  * @typedef {import("../types.d.ts").Moment} Moment
@@ -90,7 +92,10 @@ function between(face, other, share) {
     width: mix(face.box.width, other.box.width),
     height: mix(face.box.height, other.box.height),
   };
-  const shares = Object.entries(face.emotions).map(([label, from]) => /** @type {const} */ ([label, mix(from, other.emotions[label] ?? 0)]));
-  const [emotion, confidence] = shares.reduce((best, one) => (one[1] > best[1] ? one : best));
-  return { ...(share < 0.5 ? face : other), box, emotions: Object.fromEntries(shares), emotion, confidence };
+  /** @param {Record<string, number>} from @param {Record<string, number>} to */
+  const mixed = (from, to) => Object.fromEntries(Object.entries(from).map(([label, value]) => [label, mix(value, to[label] ?? 0)]));
+  const emotions = mixed(face.emotions, other.emotions);
+  const votes = face.votes && other.votes ? mixed(face.votes, other.votes) : face.votes;
+  const [emotion, confidence] = highest(emotions);
+  return { ...(share < 0.5 ? face : other), box, emotions, votes, emotion, confidence };
 }

@@ -121,8 +121,12 @@ export const readingChoices = (reading, page) => [
   ["This reading (CSV)", "reading.csv", () => csvFile([{ index: 0, time_s: 0, faces: reading.faces }], page)],
 ];
 
-/** @param {import("../types.d.ts").Moment[]} moments @param {import("./page.js").Page} page */
-export async function csvFile(moments, { service, stage }) {
-  const { csv_columns: columns } = await service.requireLimits();
-  return new Blob([asCsv(moments, columns, stage.labels)], { type: "text/csv" });
+/**
+ * @param {import("../types.d.ts").Moment[]} moments @param {import("./page.js").Page} page
+ * @param {import("../contract.d.ts").VideoError | null} [error] what ended the reading early
+ */
+export async function csvFile(moments, { service, stage }, error) {
+  const [{ csv_columns: columns }, model] = await Promise.all([service.requireLimits(), service.model]);
+  const hasVotes = model?.heads.some(({ option }) => option === "votes") ?? false;
+  return new Blob([asCsv(moments, columns, stage.labels, hasVotes, error)], { type: "text/csv" });
 }

@@ -2,13 +2,12 @@
 
 import { byId } from "../dom.js";
 import { readVideo } from "../local/video.js";
-import { asCsv } from "../output/csv.js";
 import { asWebVtt } from "../output/webvtt.js";
 import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
 import { clock } from "../view/format.js";
 import { VideoFrames } from "./frames.js";
-import { viewChoices } from "./picture.js";
+import { csvFile, viewChoices } from "./picture.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
@@ -27,8 +26,6 @@ export class VideoMode {
   #texts = [];
   /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
   #error = null;
-  /** @type {string[]} */
-  #columns = [];
   #isStopped = false;
   #isOpen = false;
   #state = byId("video-state");
@@ -57,7 +54,6 @@ export class VideoMode {
       const limits = await page.service.requireLimits();
       if (signal.aborted) return;
       this.#frames = new VideoFrames(limits.defaults.fps);
-      this.#columns = limits.csv_columns;
       for await (const { value, text } of this.#lines(source, limits)) {
         if (signal.aborted) return;
         this.#texts.push(text);
@@ -105,12 +101,11 @@ export class VideoMode {
   /** @returns {SaveChoice[]} */
   choices() {
     const { moments, summary, intervalS } = this.#frames;
-    const { labels } = this.#page.stage;
     const lastText = summary || this.#error ? this.#texts.at(-1) : undefined;
     return [
       ...viewChoices(this.#page),
       ["The video's readings (NDJSON)", "video.ndjson", () => textFile(this.#texts.map((text) => `${text}\n`).join(""), "application/x-ndjson")],
-      ["The video's readings (CSV)", "video.csv", () => textFile(asCsv(moments, this.#columns, labels, this.#error), "text/csv")],
+      ["The video's readings (CSV)", "video.csv", () => csvFile(moments, this.#page, this.#error)],
       ["The video's captions (WebVTT)", "video.vtt", () => textFile(asWebVtt(moments, intervalS, lastText), "text/vtt")],
     ];
   }

@@ -27,9 +27,11 @@ const CELLS = {
  * @param {Moment[]} moments
  * @param {string[]} columns those before the labels, as GET /v1/limits names them
  * @param {string[]} labels
+ * @param {boolean} hasVotes whether the model has a votes head, and each label another column
  * @param {import("../contract.d.ts").VideoError | null} [error] what ended the reading early
  */
-export function asCsv(moments, columns, labels, error = null) {
+export function asCsv(moments, columns, labels, hasVotes, error = null) {
+  const voted = hasVotes ? labels : [];
   const cells = columns.map((column) => {
     const cell = CELLS[column];
     if (!cell) throw new Error(`this page does not know the column ${column}`);
@@ -39,11 +41,13 @@ export function asCsv(moments, columns, labels, error = null) {
     moment.faces.map((face, number) => [
       ...cells.map((cell) => cell(moment, face, number)),
       ...labels.map((label) => float(face.emotions[label] ?? 0)),
+      ...voted.map((label) => (face.votes ? float(face.votes[label] ?? 0) : "")),
       "",
     ]),
   );
-  const last = error ? [[...columns, ...labels].map(() => "").concat(`${error.code}: ${error.detail}`)] : [];
-  return [[...columns, ...labels, "error"], ...rows, ...last].map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
+  const header = [...columns, ...labels, ...voted.map((label) => `votes_${label}`)];
+  const last = error ? [header.map(() => "").concat(`${error.code}: ${error.detail}`)] : [];
+  return [[...header, "error"], ...rows, ...last].map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
 }
 
 /** @param {string} cell */

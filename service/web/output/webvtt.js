@@ -1,6 +1,7 @@
 /** A video's readings as captions: WebVTT by the service's rules (https://www.w3.org/TR/webvtt1/). */
 
 import { roundHalfEven } from "../local/pixels.js";
+import { highest } from "../view/format.js";
 
 /** @typedef {import("../types.d.ts").Moment} Moment */
 
@@ -28,9 +29,15 @@ export function asWebVtt(moments, intervalS, lastText) {
 }
 
 /** @param {import("../types.d.ts").PageFace} face */
-function words({ track_id: track, emotion, confidence }) {
-  const escaped = ENTITIES.reduce((text, [character = "", entity = ""]) => text.replaceAll(character, entity), emotion);
-  return `${track === null ? "" : `${track}: `}${escaped} ${roundHalfEven(100 * confidence)}%`;
+function words({ track_id: track, emotion, confidence, votes }) {
+  const answer = `${track === null ? "" : `${track}: `}${labelled(emotion, confidence)}`;
+  return votes ? `${answer}, votes ${labelled(...highest(votes))}` : answer;
+}
+
+/** @param {string} label @param {number} share */
+function labelled(label, share) {
+  const escaped = ENTITIES.reduce((text, [character = "", entity = ""]) => text.replaceAll(character, entity), label);
+  return `${escaped} ${roundHalfEven(100 * share)}%`;
 }
 
 /** @param {number} timeS */

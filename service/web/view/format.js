@@ -16,3 +16,6 @@ export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
+
+/** The label with the largest share, and that share; of equal ones the first. @param {Record<string, number>} shares @returns {[string, number]} */
+export const highest = (shares) => Object.entries(shares).reduce((best, one) => (one[1] > best[1] ? one : best), ["", -1]);

@@ -12,7 +12,10 @@ from tests.conformance.client import PATIENCE_S, PHOTO, Service, Session
 LONGEST_S, MOST_SESSIONS, MOST_MESSAGES, MOST_BYTES = 30.0, 64, 5000, 2**26
 # The kernel's buffers take some megabytes from a client that does not read; a service that takes more hoards them.
 MOST_UNREAD, HELD_UP_S = 2**25, 3.0
-OPTIONS = {"explain", "explain_every", "target", "max_faces", "min_face_px", "detector", "smoothing", "max_age_ms"}
+OPTIONS = {
+    *("explain", "explain_every", "target", "head", "max_faces", "min_face_px", "detector", "smoothing"),
+    "max_age_ms",
+}
 
 
 class Skipped(Exception):

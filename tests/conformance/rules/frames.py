@@ -86,8 +86,8 @@ def _(service: Service) -> None:
         faces = [session.analyse(PHOTO)["faces"][0] for _ in range(4)]
         equal([len(face["explanations"]) for face in faces], [1, 0, 1, 0], "the number of heatmaps, frame by frame,")
         (heatmap,) = faces[0]["explanations"]
-        answered = [heatmap[name] for name in ("method", "target", "media_type")]
-        equal(answered, ["gradcam", faces[0]["emotion"], "image/png"], "the heatmap's description")
+        answered = [heatmap[name] for name in ("method", "head", "target", "media_type")]
+        equal(answered, ["gradcam", "emotions", faces[0]["emotion"], "image/png"], "the heatmap's description")
         assert base64.b64decode(heatmap["data"]).startswith(b"\x89PNG"), "the heatmap is no PNG"
 
 

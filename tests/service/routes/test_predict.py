@@ -232,5 +232,6 @@ def test_another_model_is_served_unchanged(tmp_path: Path, white: bytes) -> None
     path = tmp_path / "other.onnx"
     path.write_bytes(brightness_network({**METADATA, "labels": json.dumps(["nuit", "jour", "jamais"])}))
     with TestClient(create_app(Settings(model=path))) as client:
-        (face,) = client.post(URL, content=white, params={"crop": "whole", "target": "jour"}).json()["faces"]
+        explained = {"crop": "whole", "explain": "gradcam", "target": "jour"}
+        (face,) = client.post(URL, content=white, params=explained).json()["faces"]
     assert face["emotion"] == "jour"

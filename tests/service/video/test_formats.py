@@ -53,7 +53,7 @@ def told(lines: Format, end: VideoSummary | VideoError, frames: list[VideoFrame]
 
 
 def as_form(form: str) -> Format:
-    return format_of(VideoOptions.model_validate({"format": form, "fps": 4}), LABELS)
+    return format_of(VideoOptions.model_validate({"format": form, "fps": 4}), [*CSV_COLUMNS, *LABELS, "error"])
 
 
 @pytest.mark.parametrize("end", [SUMMARY, ERROR])

@@ -18,7 +18,7 @@ Options = TypeVar("Options")
 FLAGS = {"from_s": "--from", "to_s": "--to"}
 METAVARS = {"target": "LABEL", "from_s": "SECONDS", "to_s": "SECONDS", "max_age_ms": "MS", "smoothing": "SHARE"}
 # They say what to explain and how: without --explain they would have no effect.
-EXPLANATION_OPTIONS = ("heatmap", "target", "explain_every")
+EXPLANATION_OPTIONS = ("heatmap", "target", "head", "explain_every")
 # Files for people to look at, so not the service's default.
 HEATMAP = "overlay"
 

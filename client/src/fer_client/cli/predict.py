@@ -59,7 +59,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     async with AsyncClient(**connection(arguments)) as client:
         table = None
         if arguments.csv:
-            table = Table((await client.limits()).csv_columns, (await client.model()).labels)
+            model = await client.model()
+            has_votes = any(head.option == "votes" for head in model.heads)
+            table = Table((await client.limits()).csv_columns, model.labels, has_votes=has_votes)
             print_line(table.header())
         several = len(paths) > 1 and sys.stderr.isatty()
         with tqdm(total=len(paths), unit="photo", disable=not several, leave=False) as progress:

@@ -8,20 +8,24 @@ from fer_client.cli.text import error_text
 from fer_client.errors import ServiceError
 from fer_client.results import Face, Result
 
-FILE, ERROR = "file", "error"
+FILE, VOTES_PREFIX, ERROR = "file", "votes_", "error"
 
 
 class Table:
     """Rows with the file, the service's `columns` in its order, a column per label, and one for an error.
 
+    Where the model has a votes head, another column per label has the votes.
+
     A column that says nothing about photos, such as the time in a video, is empty.
     """
 
-    def __init__(self, columns: Iterable[str], labels: Iterable[str]):
+    def __init__(self, columns: Iterable[str], labels: Iterable[str], *, has_votes: bool = False):
         self._columns, self._labels = list(columns), list(labels)
+        self._voted = self._labels if has_votes else []
 
     def header(self) -> str:
-        return _row([FILE, *self._columns, *self._labels, ERROR])
+        votes = [f"{VOTES_PREFIX}{label}" for label in self._voted]
+        return _row([FILE, *self._columns, *self._labels, *votes, ERROR])
 
     def result(self, file: str, result: Result) -> list[str]:
         """A row for each face, counted from 0; without a face, one row with nothing but the file."""
@@ -38,10 +42,11 @@ class Table:
         return [
             *(values.get(column, "") for column in self._columns),
             *(face.emotions.get(label, "") for label in self._labels),
+            *((face.votes or {}).get(label, "") for label in self._voted),
         ]
 
     def _empty(self, error: str) -> list[object]:
-        return [*[""] * (len(self._columns) + len(self._labels)), error]
+        return [*[""] * (len(self._columns) + len(self._labels) + len(self._voted)), error]
 
 
 def face_values(number: int, face: Face) -> dict[str, object]:

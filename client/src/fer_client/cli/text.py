@@ -31,12 +31,22 @@ def bar_character(encoding: str | None) -> str:
 
 
 def face_line(face: Face, full: str) -> str:
-    """`happy      96 %  ███████████████████.  at 175,65 100x100`, and the other labels of the prediction set."""
+    """`happy      96 %  ███████████████████.  at 175,65 100x100`, and the other labels of the prediction set.
+
+    Then the label that most voters would choose, where the model predicts votes.
+    """
     bar = (full * round(face.confidence * BAR_CELLS)).ljust(BAR_CELLS, ".")
     box = face.box
     line = f"{face.emotion:<9} {percent(face.confidence):>5}  {bar}  at {box.x},{box.y} {box.width}x{box.height}"
     others = [label for label in face.prediction_set if label != face.emotion]
-    return f"{line}, or {', '.join(others)}" if others else line
+    line = f"{line}, or {', '.join(others)}" if others else line
+    return line if face.votes is None else f"{line}, {votes_words(face.votes)}"
+
+
+def votes_words(votes: Mapping[str, float]) -> str:
+    """`votes: happy 88 %`, the label with the most of them."""
+    label = max(votes, key=votes.__getitem__)
+    return f"votes: {label} {percent(votes[label])}"
 
 
 def result_lines(name: str, result: Result, full: str) -> list[str]:
@@ -49,6 +59,7 @@ def live_line(faces: Iterable[Face]) -> str:
     """All faces in one line."""
     faces_text = (
         f"{'' if face.track_id is None else f'{face.track_id}: '}{face.emotion} {percent(face.confidence)}"
+        f"{'' if face.votes is None else f', {votes_words(face.votes)}'}"
         for face in faces
     )
     return printable("  |  ".join(faces_text)) or "no face"
