@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__
+from .admission import AdmissionMiddleware
 from .classifier import read_model
 from .detectors import haar
 from .detectors.available import Searches
@@ -100,12 +101,15 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A redirect names the host that the service was asked for, which a proxy may have changed.
+        redirect_slashes=False,
     )
     for route in (predict.router, video.router, stream.router, operations.router):
         app.include_router(route)
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, render)
+    app.add_middleware(AdmissionMiddleware, settings=settings)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
     app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))
@@ -122,6 +126,11 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return FileResponse(WEB / "docs.html")
+
+    @app.get("/docs/", include_in_schema=False)
+    async def docs_with_slash() -> Response:
+        # Relative: the service may live under a path of a larger site.
+        return Response(status_code=307, headers={"Location": "../docs"})
 
     @app.get("/page.json", include_in_schema=False)
     async def abilities() -> dict[str, str | None]:

@@ -55,7 +55,11 @@ class MalformedBody(Problem):
 
 
 class ForbiddenOrigin(Problem):
-    status, code, title = 403, "forbidden_origin", "This page may not open a stream here"
+    status, code, title = 403, "forbidden_origin", "This page may not use this service"
+
+
+class ForbiddenHost(Problem):
+    status, code, title = 403, "forbidden_host", "The service is not known by this name"
 
 
 class NotFound(Problem):

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, PositiveInt, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .origins import Origin, host_pattern
 
 PREFIX = "FER_"
 # The client's command line reads this variable, so it may be set where the service runs.
@@ -48,6 +50,22 @@ def default_model() -> Path:
     """models/emotion.onnx of the working directory; without one, the file that is installed with the package."""
     packaged = Path(__file__).parent / MODEL
     return packaged if packaged.is_file() and not MODEL.is_file() else MODEL
+
+
+def _parts(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(Origin.parse(value)) for value in values)
+
+
+def _host_patterns(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(host_pattern(value) for value in values)
+
+
+Parts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+"""Several values, comma separated."""
 
 
 class Settings(BaseSettings):
@@ -106,14 +124,14 @@ class Settings(BaseSettings):
         description="frames without a credit, frames in error and text messages that a WebSocket client may send "
         "within ten seconds; one more is closed with 4429",
     )
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    hosts: Annotated[Parts, AfterValidator(_host_patterns)] = Field(
+        (),
+        description="names that the service is known by besides localhost, its IP addresses and FER_HOST, comma "
+        "separated: fer.example, *.fer.example",
+    )
+    allowed_origins: Annotated[Parts, AfterValidator(_origins)] = Field(
         (), description="other web origins that may call, comma separated, such as https://app.example"
     )
-
-    @field_validator("allowed_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def load() -> Settings:

@@ -89,7 +89,7 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FER_")}
-        here = {"HOST": "127.0.0.1", "PORT": str(self._port), "FER_MODEL": str(model)}
+        here = {"HOST": "127.0.0.1", "PORT": str(self._port), "FER_MODEL": str(model), "FER_HOSTS": INSECURE_HOST}
         self._environment = {**kept, **here, **environment}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None

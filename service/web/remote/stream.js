@@ -178,7 +178,8 @@ export class Stream {
     if (this.#ended || this.#socket !== null) return;
     // The first time, the server may just have started; the second time, it has refused.
     if (answers && this.#failures > 0) {
-      this.#stopAsRefused("It answers, but takes no stream from this page. A proxy on the way may not pass WebSockets.");
+      const reason = await refusal();
+      if (!this.#ended && this.#socket === null) this.#stopAsRefused(reason);
       return;
     }
     this.#listener.onTrouble("gone", "");
@@ -210,6 +211,17 @@ export class Stream {
   #sendText(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
+}
+
+/** Why the server takes no stream from this page: a request meets the same checks as a handshake. */
+async function refusal() {
+  try {
+    const response = await fetch(address("v1/stream"), { method: "POST" });
+    if (response.status === 403) return (await response.json()).detail;
+  } catch {
+    // The sentence below is true all the same.
+  }
+  return "It answers, but takes no stream from this page. A proxy on the way may not pass WebSockets.";
 }
 
 async function isAnswering() {

@@ -1,4 +1,4 @@
-"""WS /v1/stream: who may open a session."""
+"""WS /v1/stream: which pages may open a session, and with which subprotocol."""
 
 import json
 
@@ -10,7 +10,7 @@ from service.settings import Settings
 from tests.service.streams import URL, closed_with, limited, session
 
 
-@pytest.mark.parametrize("origin", ["http://testserver", "https://testserver", "https://app.example"])
+@pytest.mark.parametrize("origin", ["http://testserver", "https://app.example", "HTTPS://APP.example:443"])
 def test_own_and_allowed_origins(settings: Settings, origin: str) -> None:
     with (
         limited(settings, allowed_origins=("https://app.example",)) as client,
