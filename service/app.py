@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__
-from .admission import AdmissionMiddleware
+from .access import AccessMiddleware
 from .classifier import read_model
 from .detectors import haar
 from .detectors.available import Searches
@@ -109,7 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, render)
-    app.add_middleware(AdmissionMiddleware, settings=settings)
+    app.add_middleware(AccessMiddleware, settings=settings)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
     app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))

@@ -13,8 +13,8 @@ from tests.service.processes import serving
 WIDE = {"FER_STREAM_SEND_S": "1", "FER_STREAM_ABUSE": "1000000", "FER_MAX_STREAMS": "3"}
 TIGHT = {"FER_STREAM_IDLE_S": "2", "FER_STREAM_SESSION_S": "6", "FER_STREAM_ABUSE": "40"}
 ANY_ORIGIN = (
-    "import sys; from service import __main__, admission;"
-    "admission.AdmissionMiddleware._check_origin = lambda *_: None; sys.exit(__main__.main())"
+    "import sys; from service import __main__, access;"
+    "access.AccessMiddleware._check_origin = lambda *_: None; sys.exit(__main__.main())"
 )
 
 

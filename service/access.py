@@ -13,7 +13,7 @@ from .origins import Host, Origin, is_named
 from .problems import ForbiddenHost, ForbiddenOrigin, Problem
 from .settings import Settings
 
-log = logging.getLogger("service.admission")
+log = logging.getLogger("service.access")
 
 # Load balancers ask for these under names of their own, and they say nothing that a web page could use.
 _PROBES = ("/livez", "/readyz")
@@ -23,7 +23,7 @@ _MOST_LOGGED = 100
 _LONGEST_SHOWN = 80
 
 
-class AdmissionMiddleware:
+class AccessMiddleware:
     """ASGI middleware that answers 403 in place of the application, or lets a request or a handshake through.
 
     A web page can make its visitor's browser send requests to a service that only the visitor reaches. Two things

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from starlette.testclient import WebSocketDenialResponse
 
-from service.admission import known_names, listens_to_itself
+from service.access import known_names, listens_to_itself
 from service.settings import Settings
 from tests.service.answers import assert_problem
 from tests.service.streams import limited, session
@@ -95,7 +95,7 @@ def test_what_only_reads_is_answered(client: TestClient) -> None:
 
 def test_the_cause_is_said_once_in_the_log(client: TestClient, white: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """A proxy that passes `Host` without its port: what to change stands in answer and log."""
-    caplog.set_level(logging.WARNING, "service.admission")
+    caplog.set_level(logging.WARNING, "service.access")
     for _ in range(3):
         answer = post(client, white, origin="http://127.0.0.1:8321", host="127.0.0.1")
     detail = assert_problem(answer, 403, "forbidden_origin")["detail"]
@@ -108,7 +108,7 @@ def test_the_cause_is_said_once_in_the_log(client: TestClient, white: bytes, cap
 def test_the_log_cannot_be_filled_nor_given_lines(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     for number in range(150):
         client.get("/v1/limits", headers={"host": f"{number}.example" + "x" * 1000})
-    lines = [record.getMessage() for record in caplog.records if record.name == "service.admission"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "service.access"]
     assert len(lines) <= 100
     assert max(map(len, lines)) < 300
     detail = client.get("/v1/limits", headers={b"host": b"a\x85b"}).json()["detail"]
