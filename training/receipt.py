@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 
 from service.classifier import EmotionClassifier
+from training.data import duplicates
 from training.data.dataset import Dataset
 from training.data.votes import Votes
 from training.release import card, evaluate, metrics, quantise
@@ -22,7 +23,7 @@ from training.release.figures.answers import draw_model
 from training.release.figures.data import draw_data
 from training.release.figures.style import STYLE, save
 from training.release.figures.training import draw_training
-from training.studies import agreement, duplicates, faithfulness, robustness, slices
+from training.studies import agreement, faithfulness, robustness, slices
 from training.studies.figures.agreement import draw_agreement
 from training.studies.figures.duplicates import draw_duplicates
 from training.studies.figures.faithfulness import draw_faithfulness

@@ -28,8 +28,8 @@ def add(commands: "shared.Subparsers") -> None:
 
 def run(options: argparse.Namespace) -> None:
     from training import receipt
+    from training.data import duplicates
     from training.data.votes import load_votes
-    from training.studies import duplicates
 
     dataset = shared.load_data(options)
     votes = load_votes(options.votes, dataset) if options.votes else None

@@ -22,14 +22,14 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import log_softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
+from training.data import duplicates
 from training.data.dataset import Dataset, Split
+from training.data.duplicates import Pairs
 from training.learning import checkpoints, network, votes
 from training.learning.predict import predict_heads
 from training.learning.recipe import Recipe
 from training.learning.train import Trainer
 from training.learning.votes import VoteShares
-from training.studies import duplicates
-from training.studies.duplicates import Pairs
 
 COUNT = 5
 ASSIGNMENT = "assignment.npz"

@@ -10,6 +10,7 @@ from scipy.special import softmax
 from tests.training.runs import TINY, write_run
 from training.__main__ import main
 from training.data.dataset import Dataset
+from training.data.duplicates import Pairs
 from training.learning import checkpoints, folds, teacher
 from training.learning.checkpoints import load_kept
 from training.learning.interrupt import Interrupted
@@ -17,7 +18,6 @@ from training.learning.predict import predict
 from training.learning.targets import SoftTargets
 from training.learning.train import Trainer
 from training.learning.votes import VoteShares
-from training.studies.duplicates import Pairs
 
 RECIPE = replace(TINY, epochs=1, votes_weight=0.5, sizes=((1.0, 24),))
 

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from training.data.dataset import Dataset
+from training.data.duplicates import Pairs, split_of
 from training.release.figures.style import SOFT, STYLE, TEAL
-from training.studies.duplicates import Pairs, split_of
 
 SAMPLES = 6
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.data import duplicates
 from training.data.dataset import LABELS, Dataset, Split
-from training.studies import duplicates
 from training.studies.figures.duplicates import draw_duplicates
 
 # Rows of the three splits below.
