@@ -3,9 +3,20 @@
 import base64
 import binascii
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from . import analysis, images
 from .analysis import Analysis, Options
@@ -16,9 +27,26 @@ from .settings import DetectorChoice
 
 
 class Incoming(BaseModel):
-    """What a client sends; a member that is not declared is refused."""
+    """What a client sends; a member that is not declared is refused, and the answer lists those that are."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _lists_its_members(cls, data: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            faults = [cls._listing(fault) for fault in error.errors(include_url=False)]
+        raise ValidationError.from_exception_data(cls.__name__, faults)
+
+    @classmethod
+    def _listing(cls, fault: ErrorDetails) -> InitErrorDetails:
+        kind: str | PydanticCustomError = fault["type"]
+        if kind == "extra_forbidden":
+            members = ", ".join(cls.model_fields)
+            kind = PydanticCustomError("extra_forbidden", f"it does not exist; there are {members}")
+        return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"], ctx=fault.get("ctx", {}))
 
 
 class Outgoing(BaseModel):

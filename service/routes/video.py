@@ -15,9 +15,9 @@ from ..descriptions import csv_columns
 from ..problems import report
 from ..state import StateDep
 from ..video.analysis import analyse, video_task
+from ..video.container import ACCEPTED
 from ..video.formats import Csv, Format, Ndjson, WebVtt, format_of
 from ..video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
-from ..video.reader import ACCEPTED
 from .bodies import file_forms, read_video
 from .predict import problems
 

@@ -15,9 +15,10 @@ from ..tracking import Tracker
 from ..workers import solo
 from ..workers.channel import Body, Header, Upload
 from ..workers.process import Handler, Plan
+from .container import load_all
 from .formats import format_of
 from .messages import VideoError, VideoFrame, VideoOptions, VideoSummary, video_frame, video_track
-from .reader import Video, load_all
+from .reader import Video
 from .timeline import Timeline
 
 # A video takes minutes where an image takes milliseconds: the system gives images the processor first.

@@ -43,48 +43,45 @@ class Ndjson:
 
 
 class WebVtt:
-    """A cue per frame with faces, a line per face; summary or error is a NOTE (https://www.w3.org/TR/webvtt1/).
+    """A line per face in the cues; summary or error is a NOTE (https://www.w3.org/TR/webvtt1/).
 
-    A cue ends where the next frame begins, so it is written one frame later; the last one lasts 1 / fps seconds.
+    A cue lasts as long as the same faces have the same labels. Its end is the time of the first frame that differs, so
+    it is written with that frame; after the last frame it lasts 1 / fps seconds more.
     """
 
     media_type: ClassVar[str] = "text/vtt"
 
     def __init__(self, fps: float) -> None:
-        self._cue_s = 1 / fps
-        self._previous: VideoFrame | None = None
+        self._frame_s = 1 / fps
+        self._from_s = self._to_s = 0.0
+        self._text = ""
 
     def head(self) -> str:
         return "WEBVTT\n\n"
 
     def frame(self, frame: VideoFrame) -> str:
-        cue = self._cue(frame.time_s)
-        self._previous = frame
+        faces = sorted(frame.faces, key=lambda face: face.track_id or 0)
+        text = "".join(f"{_words(face)}\n" for face in faces)
+        cue = "" if text == self._text else self._cue(frame.time_s)
+        if text != self._text:
+            self._text, self._from_s = text, frame.time_s
+        self._to_s = frame.time_s + self._frame_s
         return cue
 
     def summary(self, summary: VideoSummary) -> str:
-        return f"{self._last_cue()}NOTE {summary.model_dump_json()}\n"
+        return f"{self._cue(self._to_s)}NOTE {summary.model_dump_json()}\n"
 
     def error(self, error: VideoError) -> str:
-        return f"{self._last_cue()}NOTE {error.model_dump_json()}\n"
-
-    def _last_cue(self) -> str:
-        return "" if self._previous is None else self._cue(self._previous.time_s + self._cue_s)
+        return f"{self._cue(self._to_s)}NOTE {error.model_dump_json()}\n"
 
     def _cue(self, to_s: float) -> str:
-        if self._previous is None or not self._previous.faces:
-            return ""
-        faces = map(_words, self._previous.faces)
-        return "\n".join([f"{_clock(self._previous.time_s)} --> {_clock(to_s)}", *faces, "", ""])
+        return f"{_clock(self._from_s)} --> {_clock(to_s)}\n{self._text}\n" if self._text else ""
 
 
 def _words(face: Face) -> str:
-    """`1: happy 96%`, and the label that most voters would choose: `1: happy 96%, votes happy 88%`."""
-    text = f"{face.track_id}: {html.escape(face.emotion)} {face.confidence:.0%}"
-    if face.votes is None:
-        return text
-    label = max(face.votes, key=face.votes.__getitem__)
-    return f"{text}, votes {html.escape(label)} {face.votes[label]:.0%}"
+    """`face 1: happy`, and the label that most voters would choose: `face 1: happy, votes sad`."""
+    text = f"face {face.track_id}: {html.escape(face.emotion)}"
+    return text if face.votes is None else f"{text}, votes {html.escape(max(face.votes, key=face.votes.__getitem__))}"
 
 
 class Csv:

@@ -14,7 +14,12 @@ class VideoOptions(PredictOptions):
     """Those of an image, for each frame, and which frames; an unknown one is refused."""
 
     fps: float = Field(DEFAULT_FPS, gt=0, le=60, description="frames analysed a second, at most")
-    from_s: float = Field(0.0, ge=0, allow_inf_nan=False, description="begin at this time, seconds")
+    from_s: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="begin at this time, seconds; 0 is where the video begins, whatever its own clock says",
+    )
     to_s: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="end before this time, seconds; by default at the video's end"
     )
@@ -44,7 +49,7 @@ class VideoFrame(Outgoing):
 
     type: Literal["frame"] = "frame"
     index: int = Field(description="number among the frames analysed, from 0")
-    time_s: float = Field(description="the frame's time in the video, seconds")
+    time_s: float = Field(description="the frame's time, seconds from the video's beginning")
     faces: list[Face]
     searched_from_px: int | None = SEARCHED_FROM_PX
 
@@ -66,7 +71,9 @@ class VideoSummary(Outgoing):
     """The last line of a video that was read to its end, or to `to_s`."""
 
     type: Literal["summary"] = "summary"
-    duration_s: float = Field(description="of the whole video; as far as it was read where the file does not say")
+    duration_s: float = Field(
+        description="of the whole video: what the file says, or the end of the last frame read where that is later"
+    )
     frames_read: int = Field(description="frames between `from_s` and `to_s`")
     frames_analysed: int
     tracks: list[VideoTrack]

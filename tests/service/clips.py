@@ -83,12 +83,16 @@ def lasting(body: bytes, seconds: float) -> bytes:
 
 
 def turned(body: bytes, degrees: int) -> bytes:
-    """An MP4 whose track header says that it is to be shown turned counter-clockwise (ISO 14496-12, 8.3.2)."""
+    """An MP4 whose track header says that it is to be shown turned counter-clockwise."""
     cosine, sine = (round(math.cos(math.radians(degrees))), round(math.sin(math.radians(degrees))))
-    before = b"".join(value.to_bytes(4, "big", signed=True) for value in (65536, 0, 0, 0, 65536, 0, 0, 0, 0x40000000))
-    after = b"".join(
-        value.to_bytes(4, "big", signed=True)
-        for value in (cosine * 65536, -sine * 65536, 0, sine * 65536, cosine * 65536, 0, 0, 0, 0x40000000)
+    return with_matrix(body, cosine, -sine, sine, cosine)
+
+
+def with_matrix(body: bytes, a: float, b: float, c: float, d: float) -> bytes:
+    """An MP4 whose track header has this display matrix (ISO 14496-12, 8.3.2)."""
+    before, after = (
+        b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in (p, q, 0, r, s, 0, 0, 0, 16384))
+        for p, q, r, s in ((1, 0, 0, 1), (a, b, c, d))
     )
     at = body.index(before, body.index(b"tkhd"))
     return body[:at] + after + body[at + len(after) :]

@@ -238,5 +238,5 @@ def test_csv_without_the_head_has_no_such_columns(client: TestClient, body: byte
 
 
 def test_a_cue_names_the_label_with_the_most_votes(votes_client: TestClient, client: TestClient, body: bytes) -> None:
-    assert "\n1: dark 98%, votes never 50%\n" in video(votes_client, body, format="webvtt")
+    assert "\nface 1: dark, votes never\n" in video(votes_client, body, format="webvtt")
     assert "votes" not in video(client, body, format="webvtt").partition("NOTE")[0]

@@ -14,31 +14,37 @@ const ENTITIES = [
 ];
 
 /**
- * A cue for each frame with faces, until the next frame; then the last line as a note.
+ * Cues that last as long as the same faces have the same labels; then the last line as a note.
  * @param {Moment[]} moments
- * @param {number} intervalS how long the last cue is
+ * @param {number} intervalS how long the last frame is shown
  * @param {string} [lastText] the summary or the error, as it was sent
  */
 export function asWebVtt(moments, intervalS, lastText) {
-  const cues = moments.map(({ time_s: fromS, faces }, i) => {
-    if (faces.length === 0) return "";
-    const toS = moments[i + 1]?.time_s ?? fromS + intervalS;
-    return `${clock(fromS)} --> ${clock(toS)}\n${faces.map((face) => `${words(face)}\n`).join("")}\n`;
-  });
-  return ["WEBVTT\n\n", ...cues, lastText === undefined ? "" : `NOTE ${lastText}\n`].join("");
+  /** @type {{fromS: number, text: string}[]} */
+  const cues = [];
+  for (const { time_s: fromS, faces } of moments) {
+    const text = inWords(faces);
+    if (text !== cues.at(-1)?.text) cues.push({ fromS, text });
+  }
+  const endS = (moments.at(-1)?.time_s ?? 0) + intervalS;
+  const blocks = cues.map(({ fromS, text }, i) => (text ? `${clock(fromS)} --> ${clock(cues[i + 1]?.fromS ?? endS)}\n${text}\n` : ""));
+  return ["WEBVTT\n\n", ...blocks, lastText === undefined ? "" : `NOTE ${lastText}\n`].join("");
+}
+
+/** A line for each face, in the order of their tracks. @param {import("../types.d.ts").PageFace[]} faces */
+function inWords(faces) {
+  const ordered = faces.toSorted((a, b) => (a.track_id ?? 0) - (b.track_id ?? 0));
+  return ordered.map((face) => `${words(face)}\n`).join("");
 }
 
 /** @param {import("../types.d.ts").PageFace} face */
-function words({ track_id: track, emotion, confidence, votes }) {
-  const answer = `${track === null ? "" : `${track}: `}${labelled(emotion, confidence)}`;
-  return votes ? `${answer}, votes ${labelled(...highest(votes))}` : answer;
+function words({ track_id: track, emotion, votes }) {
+  const answer = `${track === null ? "" : `face ${track}: `}${escaped(emotion)}`;
+  return votes ? `${answer}, votes ${escaped(highest(votes)[0])}` : answer;
 }
 
-/** @param {string} label @param {number} share */
-function labelled(label, share) {
-  const escaped = ENTITIES.reduce((text, [character = "", entity = ""]) => text.replaceAll(character, entity), label);
-  return `${escaped} ${roundHalfEven(100 * share)}%`;
-}
+/** @param {string} text */
+const escaped = (text) => ENTITIES.reduce((word, [character = "", entity = ""]) => word.replaceAll(character, entity), text);
 
 /** @param {number} timeS */
 function clock(timeS) {

@@ -79,7 +79,7 @@ def test_a_saved_video_is_what_the_service_would_have_sent(visit: Visit, server:
         ("captions (WebVTT)", "webvtt", "video.vtt"),
     ):
         theirs = from_service(server, video.read_bytes(), form)
-        assert theirs.count(b"happy") >= 9
+        assert theirs.count(b"happy") >= (2 if form == "webvtt" else 9)
         assert saved(page, words) == (name, theirs)
 
 
@@ -105,6 +105,6 @@ def test_each_frame_of_a_video_is_saved(visit: Visit, video: Path) -> None:
     assert [row["emotion"] for row in rows] == ["neutral"] * FPS + ["happy"] * FPS
     first, second, *_ = saved(page, "captions (WebVTT)")[1].decode().split("\n\n")[1:]
     assert (first, second) == (
-        "00:00:00.000 --> 00:00:00.200\n1: neutral 90%",
-        "00:00:00.200 --> 00:00:00.400\n1: neutral 90%",
+        "00:00:00.000 --> 00:00:01.000\nface 1: neutral",
+        "00:00:01.000 --> 00:00:02.000\nface 1: happy",
     )

@@ -67,11 +67,26 @@ def test_webvtt() -> None:
     head, *blocks, note = told(as_form("webvtt"), SUMMARY).split("\n\n")
     assert head == "WEBVTT"
     assert blocks == [
-        "00:00:00.000 --> 00:00:00.200\n1: glad 75%",
-        "00:00:00.200 --> 00:00:00.400\n1: glad 100%\n2: sad &amp; &lt;b&gt; 75%",
-        "01:01:01.234 --> 01:01:01.484\n3: glad 75%",
+        "00:00:00.000 --> 00:00:00.200\nface 1: glad",
+        "00:00:00.200 --> 00:00:00.400\nface 1: glad\nface 2: sad &amp; &lt;b&gt;",
+        "01:01:01.234 --> 01:01:01.484\nface 3: glad",
     ]
     assert json.loads(note.removeprefix("NOTE ")) == SUMMARY.model_dump()
+
+
+def test_webvtt_joins_equal_neighbours() -> None:
+    """Whatever the probabilities, and in whatever order the faces come; not over a frame without them."""
+    shown = [[(1, 1.0), (2, 0.0)], [(2, 0.25), (1, 0.75)], [(1, 1.0)], [], [(1, 1.0)], [(1, 0.9)]]
+    frames = [
+        VideoFrame(index=index, time_s=index, faces=[face(*each) for each in faces], searched_from_px=24)
+        for index, faces in enumerate(shown)
+    ]
+    _, *blocks, _ = told(as_form("webvtt"), SUMMARY, frames).split("\n\n")
+    assert blocks == [
+        "00:00:00.000 --> 00:00:02.000\nface 1: glad\nface 2: sad &amp; &lt;b&gt;",
+        "00:00:02.000 --> 00:00:03.000\nface 1: glad",
+        "00:00:04.000 --> 00:00:05.250\nface 1: glad",
+    ]
 
 
 def test_webvtt_that_breaks_off_keeps_the_last_cue() -> None:
