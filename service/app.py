@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
+from fastapi.routing import iter_route_contexts
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -21,8 +22,10 @@ from .access import AccessMiddleware
 from .classifier import read_model
 from .detectors import haar
 from .detectors.available import Searches
-from .middleware import AnswerMiddleware, render, security_headers
+from .metrics import Metrics
+from .middleware import AnswerMiddleware, RecordMiddleware, render, security_headers
 from .problems import Problem
+from .record import Templates
 from .routes import operations, predict, stream, video
 from .schemas import ProblemDocument
 from .settings import Settings
@@ -75,15 +78,19 @@ def create_app(settings: Settings) -> FastAPI:
         )
         start_fork_server()
         await pool.start()
+        contract, detectors = contract_of(pool.about), Searches(**pool.about["detectors"])
+        streams = Places(settings.max_streams, name="streams", retry_after_s=10)
+        videos = Places(settings.max_videos, name="videos", retry_after_s=10)
         state = State(
             settings=settings,
-            contract=contract_of(pool.about),
+            contract=contract,
             model_file=model,
-            detectors=Searches(**pool.about["detectors"]),
+            detectors=detectors,
             pool=pool,
             video_plan=plan_videos(settings, model),
-            streams=Places(settings.max_streams, name="streams", retry_after_s=10),
-            videos=Places(settings.max_videos, name="videos", retry_after_s=10),
+            streams=streams,
+            videos=videos,
+            metrics=Metrics(contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos),
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
@@ -113,7 +120,14 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
     app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))
+    app.add_middleware(RecordMiddleware, templates=templates_of(app))
     return app
+
+
+def templates_of(app: FastAPI) -> Templates:
+    """The templates of all paths of the application, pages included."""
+    formats = (getattr(route, "path_format", None) for route in iter_route_contexts(app.routes))
+    return Templates([each for each in formats if each is not None])
 
 
 def _add_pages(app: FastAPI) -> None:

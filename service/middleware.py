@@ -1,4 +1,4 @@
-"""What surrounds every answer: a request id, security headers, and errors as problem documents."""
+"""What surrounds every answer: its record, a request id, security headers, and errors as problem documents."""
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ids import new_id
 from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, report
+from .record import Record, Templates, known_method, recording
+from .state import State
 
 
 def security_headers(*, wasm: bool) -> dict[str, str]:
@@ -47,8 +49,67 @@ def _translated(error: Exception) -> Exception:
     return error
 
 
+class RecordMiddleware:
+    """ASGI middleware, the outermost: gives every request and session an id, and passes on its record at the end."""
+
+    def __init__(self, app: ASGIApp, templates: Templates) -> None:
+        self._app, self._templates = app, templates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        shared = scope.setdefault("state", {})
+        state: State | None = shared.get("service")
+        method, route = known_method(scope.get("method", "GET")), self._templates.of(scope["path"])
+        record = Record(new_id(), method, route, meter=None if state is None else state.metrics)
+        shared["request_id"] = record.request_id
+
+        async def receive_and_count() -> Message:
+            message = await receive()
+            record.bytes_in += _size(message)
+            if message["type"] == "websocket.disconnect" and record.closed_by is None:
+                record.close_code, record.closed_by = message.get("code"), "client"
+            return message
+
+        async def send_and_count(message: Message) -> None:
+            _add_message(record, message)
+            await send(message)
+
+        with recording(record):
+            try:
+                await self._app(scope, receive_and_count, send_and_count)
+            finally:
+                record.end()
+                if state is not None:
+                    state.keep_record(record)
+
+
+def _size(message: Message) -> int:
+    """Bytes of the client's or the service's own in an ASGI message, without what HTTP and WebSocket add."""
+    if text := message.get("text"):
+        return len(text.encode())
+    return len(message.get("body") or message.get("bytes") or b"")
+
+
+def _add_message(record: Record, message: Message) -> None:
+    """What a message of the service says of how the request or session goes."""
+    match message["type"]:
+        case "http.response.start" | "websocket.http.response.start":
+            record.status = message["status"]
+        case "websocket.accept":
+            record.status = 101
+        case "websocket.close" if record.status is None:
+            record.status = 403
+        case "websocket.close":
+            record.close_code, record.closed_by = message.get("code", 1000), "service"
+        case "http.response.body" | "websocket.http.response.body":
+            record.complete = not message.get("more_body", False)
+    record.bytes_out += _size(message)
+
+
 class AnswerMiddleware:
-    """ASGI middleware: gives every request an id, and every answer that id and the security headers."""
+    """ASGI middleware: gives every answer the id of its request and the security headers."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app, self._headers = app, headers
@@ -57,9 +118,7 @@ class AnswerMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = new_id()
-        scope.setdefault("state", {})["request_id"] = request_id
-
+        request_id = scope["state"]["request_id"]
         started = False
 
         async def send_with_headers(message: Message) -> None:

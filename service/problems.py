@@ -3,6 +3,8 @@
 import logging
 from typing import Any, ClassVar
 
+from . import record
+
 log = logging.getLogger("service")
 
 MEDIA_TYPE = "application/problem+json"
@@ -125,7 +127,7 @@ class DeadlineExceeded(Problem):
 
 
 def report(error: Exception, *, instance: str, request_id: str) -> tuple[Problem, dict[str, Any]]:
-    """The problem that an exception stands for, and its document for the client.
+    """The problem that an exception stands for, and its document for the client. It is counted.
 
     What is no Problem is a fault of the service: it is logged under `request_id`, and the client gets Internal.
     """
@@ -134,6 +136,7 @@ def report(error: Exception, *, instance: str, request_id: str) -> tuple[Problem
     else:
         log.error("request %s failed", request_id, exc_info=error)
         problem = Internal("The error has been logged under this request_id.")
+    record.add_problem(problem.code)
     return problem, problem.document(instance, request_id)
 
 
@@ -143,6 +146,11 @@ class OutOfMemory(Problem):
 
 class WorkerDied(Problem):
     status, code, title = 500, "worker_died", "The worker ended before it had an answer"
+
+
+def problem_codes() -> frozenset[str]:
+    """Every code that a client can meet."""
+    return frozenset({Problem.code, *(kind.code for kind in Problem.__subclasses__())})
 
 
 def problem_from_wire(wire: dict[str, Any]) -> Problem:

@@ -9,7 +9,9 @@ from starlette.requests import HTTPConnection
 
 from .classifier import Contract
 from .detectors.available import Searches
+from .metrics import Metrics
 from .problems import InvalidOption
+from .record import Record
 from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
 from .workers.places import Places
@@ -35,6 +37,7 @@ class State:
     """What the worker of a video is made of."""
     streams: Places
     videos: Places
+    metrics: Metrics
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""
 
@@ -44,6 +47,10 @@ class State:
             return options.model_copy(update={"max_faces": min(options.max_faces, self.settings.max_faces)})
         self.check_max_faces(options.max_faces)
         return options
+
+    def keep_record(self, record: Record) -> None:
+        """Count a request or session that has ended."""
+        self.metrics.count_request(record)
 
     @property
     def model_name(self) -> ModelName:

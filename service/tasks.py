@@ -83,7 +83,7 @@ def load_images(
         if task["form"] == "json":
             content = schemas.PredictBody.file_of(content)
         found = analyzers[task["threads"]].analyse(content, Options(**task["options"]))
-        header: Header = {"last": True, "timing_ms": found.timing_ms}
+        header: Header = {"last": True, "timing_ms": found.timing_ms, "faces": len(found.faces)}
         if "track" in task:
             tracker = Tracker.restored(task["track"], prediction_set_threshold=contract.prediction_set_threshold)
             found = replace(found, faces=tracker.follow(found.faces, task["at_s"]))

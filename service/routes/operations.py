@@ -28,6 +28,17 @@ async def readyz(state: StateDep) -> Status:
     return Status()
 
 
+@router.get(
+    "/metrics",
+    summary="What has been counted since the start, for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(request: Request, state: StateDep) -> Response:
+    text, media_type = state.metrics.text(request.headers.get("accept", ""))
+    return Response(text, media_type=media_type)
+
+
 @router.get("/v1/model", summary="What the ONNX file says of itself, and how the detector searches")
 async def model(state: StateDep) -> ModelDescription:
     return descriptions.model_description(state.contract, state.detectors)

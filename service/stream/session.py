@@ -7,7 +7,7 @@ import time
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .. import descriptions, schemas
+from .. import descriptions, record, schemas
 from ..analysis import check_explained
 from ..ids import new_id
 from ..images import ACCEPTED
@@ -197,6 +197,7 @@ class Session:
 
     async def _send_dropped(self, frame: Frame, reason: str) -> None:
         self._dropped += 1
+        record.add_dropped(reason)
         await self._send(messages.FrameDropped(frame_id=frame.number, reason=reason))
 
     async def _send_error(self, frame_id: int | None, problem: Problem) -> None:

@@ -1,13 +1,15 @@
 """One video from its first frame to its summary. Runs in a worker process of its own."""
 
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import closing
 
+from .. import record
 from ..analysis import Analyzer
 from ..classifier import EmotionClassifier
 from ..descriptions import csv_columns
 from ..detectors.available import load_detectors
-from ..problems import Draining, Problem, report
+from ..problems import Draining, Problem, problem_codes, report
 from ..settings import Settings
 from ..state import State
 from ..tasks import about, headroom_bytes, warm_up
@@ -42,7 +44,8 @@ def video_task(options: VideoOptions, instance: str, request_id: str) -> Header:
     """A task whose body is a video file.
 
     The first answer has no payload and says that the file could be opened; the payloads of all others, joined, are the
-    text of the format asked for. A problem after the first answer is its end.
+    text of the format asked for; the header of each frame has its `timing_ms` and `faces`. A problem after the first
+    answer is its end, whose header has the problem's `code`.
     """
     # Without the defaults: an option that is given and has no effect is refused.
     return {"options": options.model_dump(exclude_unset=True), "instance": instance, "request_id": request_id}
@@ -64,33 +67,44 @@ def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
         yield {}, form.head().encode()
         with closing(video):
             try:
-                for part in _parts(video, options, analyzer):
+                for header, part in _parts(video, options, analyzer):
                     text = form.frame(part) if isinstance(part, VideoFrame) else form.summary(part)
-                    yield {"last": isinstance(part, VideoSummary)}, text.encode()
+                    yield header, text.encode()
             except Problem as problem:
                 _, document = report(problem, instance=task["instance"], request_id=task["request_id"])
-                yield {"last": True}, form.error(VideoError(**{**document, "type": "error"})).encode()
+                yield (
+                    {"last": True, "code": problem.code},
+                    form.error(VideoError(**{**document, "type": "error"})).encode(),
+                )
 
     return handle, about(analyzer.contract, detectors)
 
 
-def _parts(video: Video, options: VideoOptions, analyzer: Analyzer) -> Iterator[VideoFrame | VideoSummary]:
+def _parts(
+    video: Video, options: VideoOptions, analyzer: Analyzer
+) -> Iterator[tuple[Header, VideoFrame | VideoSummary]]:
+    """The lines of an answer, each with the header of the message that brings it."""
     contract = analyzer.contract
     tracker = Tracker(smoothing=options.smoothing, prediction_set_threshold=contract.prediction_set_threshold)
     timeline = Timeline()
+    began = time.perf_counter()
     for frame in video.frames(fps=options.fps, from_s=options.from_s, to_s=options.to_s):
+        decode_ms = (time.perf_counter() - began) * 1000
         found = analyzer.analyse_image(frame.image, options.options())
         faces = tracker.follow(found.faces, frame.time_s)
-        yield video_frame(timeline.frames, frame.time_s, faces, found.searched_from_px)
+        figures: Header = {"timing_ms": {"decode": decode_ms, **found.timing_ms}, "faces": len(faces)}
+        yield figures, video_frame(timeline.frames, frame.time_s, faces, found.searched_from_px)
         pairs = zip(faces, found.faces, strict=True)
         tracked = [(face.track_id, raw.shares) for face, raw in pairs if face.track_id is not None]
         timeline.add(tracked, frame.time_s)
-    yield VideoSummary(
+        began = time.perf_counter()
+    summary = VideoSummary(
         duration_s=video.duration_s,
         frames_read=video.frames_read,
         frames_analysed=timeline.frames,
         tracks=[video_track(track, contract.labels) for track in timeline.tracks],
     )
+    yield {"last": True}, summary
 
 
 async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[bytes]:
@@ -100,7 +114,11 @@ async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[by
     """
     answers = solo.answers(state.video_plan, task, file)
     try:
-        async for _, payload in answers:
+        async for header, payload in answers:
+            if "timing_ms" in header:
+                record.add_image(header)
+            if isinstance(code := header.get("code"), str) and code in problem_codes():
+                record.add_problem(code)
             if state.draining.is_set():
                 raise Draining("The service is shutting down; send the video to another one.", retry_after_s=5)
             yield payload

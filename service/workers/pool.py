@@ -7,15 +7,17 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .. import record
 from ..problems import Overloaded
 from .channel import Header, Inbox
 from .process import Plan
-from .worker import StartRefused, Worker, too_late
+from .worker import EndReason, StartRefused, Worker, too_late
 
 log = logging.getLogger("service.workers")
 
 # Seconds between two tries to start a worker where starting fails, so that a full machine is not filled further.
 _PAUSE_S = 0.5
+_ENDED: dict[EndReason, str] = {"died": "has died", "deadline": "was over its deadline"}
 
 T = TypeVar("T")
 
@@ -38,23 +40,24 @@ class WorkerPool:
     """`workers` processes made by `plan`, and at most `queue` tasks that wait for one of them.
 
     A task that is over its deadline is ended by killing its worker; a worker that dies costs its own task alone. Either
-    is replaced. `replaced` counts them.
+    is replaced; `replaced_by` counts them by reason, `failed_starts` those that could not be started.
     """
 
     def __init__(self, plan: Plan, *, workers: int, queue: int, inbox_bytes: int) -> None:
         self._plan, self._inbox_bytes = plan, inbox_bytes
-        self._workers, self._most = workers, workers + queue
+        self.configured, self._most = workers, workers + queue
         self._idle: asyncio.Queue[Worker] = asyncio.Queue()
         self._running: set[Worker] = set()
-        self._under_way = 0
+        self._under_way = self.waiting = 0
         self._chores: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.about: Header = {}
-        self.replaced = 0
+        self.replaced_by: dict[EndReason, int] = {"died": 0, "deadline": 0}
+        self.failed_starts = 0
 
     async def start(self) -> None:
         """Start all workers and wait until they can answer. Raises StartRefused where one cannot load."""
-        starts = [asyncio.create_task(self._start_one()) for _ in range(self._workers)]
+        starts = [asyncio.create_task(self._start_one()) for _ in range(self.configured)]
         await asyncio.wait(starts)
         refusals = [error for start in starts if (error := start.exception())]
         if refusals:
@@ -67,6 +70,15 @@ class WorkerPool:
     @property
     def idle(self) -> int:
         return self._idle.qsize()
+
+    @property
+    def alive(self) -> int:
+        """Workers that can take a task, or have one."""
+        return sum(worker.is_running for worker in self._running)
+
+    @property
+    def replaced(self) -> int:
+        return sum(self.replaced_by.values())
 
     async def run(self, task: Header, body: bytes) -> Answer:
         """A task done by the next free worker.
@@ -81,6 +93,7 @@ class WorkerPool:
         asked = time.perf_counter()
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
         self._under_way += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout_at(until):
                 worker = await self._next_idle()
@@ -89,11 +102,15 @@ class WorkerPool:
             if isinstance(error, TimeoutError):
                 raise too_late(self._plan) from error
             raise
+        finally:
+            self.waiting -= 1
         queue_ms = (time.perf_counter() - asked) * 1000
-        threads = self._workers if self._under_way == 1 else 1
+        threads = self.configured if self._under_way == 1 else 1
         # In a task of its own: if the client leaves, the worker still finishes, and is free again.
         talk = self._chore(self._talk(worker, task | {"threads": threads}, body, until))
-        return Answer(*await asyncio.shield(talk), queue_ms)
+        answer = Answer(*await asyncio.shield(talk), queue_ms)
+        record.add_image(answer.header, queue=queue_ms, total=(time.perf_counter() - asked) * 1000)
+        return answer
 
     async def close(self) -> None:
         """End all workers, whatever they do; what waited for an answer of theirs gets WorkerDied."""
@@ -121,8 +138,8 @@ class WorkerPool:
     def _replace(self, worker: Worker) -> None:
         if self._closing or worker not in self._running:
             return
-        self.replaced += 1
-        log.warning("a worker %s, and another takes its place", worker.end_reason)
+        self.replaced_by[worker.end_reason] += 1
+        log.warning("a worker %s, and another takes its place", _ENDED[worker.end_reason])
         self._running.remove(worker)
         self._chore(worker.end())
         self._chore(self._start_again())
@@ -132,6 +149,7 @@ class WorkerPool:
             try:
                 worker = await self._start_one()
             except (StartRefused, OSError) as error:
+                self.failed_starts += 1
                 log.error("a worker could not be started: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 continue

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.forkserver import ensure_running
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ..problems import DeadlineExceeded, WorkerDied, problem_from_wire
 from .channel import Header, Inbox, pack, receive
@@ -21,6 +21,9 @@ _starting = threading.Lock()
 _background: set[asyncio.Task[Any]] = set()
 
 T = TypeVar("T")
+
+EndReason = Literal["died", "deadline"]
+"""Why a worker has to be replaced: its process ended, or its task was over its deadline."""
 
 
 def start_fork_server() -> None:
@@ -58,7 +61,7 @@ class Worker:
         self._plan, self._process, self._reader, self._writer, self._inbox = plan, process, reader, writer, inbox
         self.about: Header = {}
         self.is_running = True
-        self.end_reason = "has died"
+        self.end_reason: EndReason = "died"
 
     @classmethod
     async def start(cls, plan: Plan, inbox: Inbox) -> "Worker":
@@ -133,7 +136,7 @@ class Worker:
         except BaseException as error:
             self.is_running = False
             if isinstance(error, TimeoutError):
-                self.end_reason = "was over its deadline"
+                self.end_reason = "deadline"
                 raise too_late(self._plan) from error
             if isinstance(error, asyncio.IncompleteReadError | OSError):
                 raise WorkerDied("The worker that had this task ended; no other task was touched.") from error

@@ -29,6 +29,7 @@ def test_openapi_is_valid_and_complete() -> None:
         "/v1/limits",
         "/livez",
         "/readyz",
+        "/metrics",
     }
     bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}

@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_opened_is_a_problem_before_any_answer(
 def test_damage_is_the_last_answer_in_the_form_that_was_asked_for(handler: Handler, form: str, told: str) -> None:
     broken = noisy(clip(steady(4), container="webm", codec="libvpx", grain=99))
     *_, (header, payload) = answers(handler, broken, fps=30, format=form)
-    assert header == {"last": True}
+    assert header == {"last": True, "code": "undecodable_video"}
     assert told in payload.decode()
 
 
