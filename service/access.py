@@ -1,4 +1,4 @@
-"""Who may ask: requests for a host name that is not ours, and those that another web page makes, are refused."""
+"""Who may ask: known host names, our own page and the origins that are listed, clients with a key and within a rate."""
 
 import logging
 import socket
@@ -8,23 +8,32 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from . import clients
+from .keys import Keys
 from .middleware import render
 from .origins import Host, Origin, is_named
-from .problems import ForbiddenHost, ForbiddenOrigin, Problem
+from .problems import ForbiddenHost, ForbiddenOrigin, Problem, RateLimited, Unauthorized
+from .rates import Rates
 from .settings import Settings
+from .stream.protocol import PROTOCOL, CloseCode
 
 log = logging.getLogger("service.access")
 
 # Load balancers ask for these under names of their own, and they say nothing that a web page could use.
 _PROBES = ("/livez", "/readyz")
 _READING = ("GET", "HEAD", "OPTIONS")
+# What is below needs a key and is counted; the page's own files, descriptions and probes do not.
+INTERFACE = "/v1/"
 # Different refusals that are logged. More would let a stranger fill the log.
 _MOST_LOGGED = 100
 _LONGEST_SHOWN = 80
+_CLOSE_CODES = {Unauthorized: CloseCode.NO_KEY, RateLimited: CloseCode.TRY_AGAIN_LATER}
 
 
 class AccessMiddleware:
-    """ASGI middleware that answers 403 in place of the application, or lets a request or a handshake through.
+    """ASGI middleware that refuses in place of the application, or lets a request or a handshake through.
+
+    What it lets through works for a client (`clients.current`): the name of its key, or its address.
 
     A web page can make its visitor's browser send requests to a service that only the visitor reaches. Two things
     tell them from our own page's: the name in the `Host` header, where the attacker's name leads to our address (DNS
@@ -32,8 +41,8 @@ class AccessMiddleware:
     only in requests that a browser asks us for first (CORS), so that header is believed, whoever sends it.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, settings: Settings, keys: Keys, rates: Rates) -> None:
+        self._app, self._keys, self._rates = app, keys, rates
         self._known = known_names(settings)
         self._allowed = {Origin.parse(origin) for origin in settings.allowed_origins}
         self._logged: set[str] = set()
@@ -46,11 +55,30 @@ class AccessMiddleware:
         try:
             self._check_hosts(connection)
             self._check_origin(connection)
+            client = await self._client(connection)
         except Problem as problem:
-            self._log(problem.detail)
+            if problem.status == ForbiddenOrigin.status:
+                self._log(problem.detail)
             await _refuse(connection, problem, receive, send)
             return
-        await self._app(scope, receive, send)
+        with clients.working_for(client):
+            await self._app(scope, receive, send)
+
+    async def _client(self, connection: HTTPConnection) -> str:
+        """Raises RateLimited, and Unauthorized where a key is needed."""
+        client = clients.of_address(connection.client.host if connection.client else "")
+        if not connection.scope["path"].startswith(INTERFACE):
+            return client
+        name = self._keys.name_of(key) if (key := _key(connection)) else None
+        if name is not None:
+            client = clients.of_key(name)
+        # Whoever tries keys is counted, too.
+        await self._rates.count(client)
+        if self._keys.are_needed and name is None:
+            raise Unauthorized(
+                "The key is not known." if key else "Send the key of this service as `Authorization: Bearer KEY`."
+            )
+        return client
 
     def _check_hosts(self, connection: HTTPConnection) -> None:
         """Raises ForbiddenHost where a name that the client or its proxy asked for is none of ours."""
@@ -117,12 +145,28 @@ def listens_to_itself(host: str) -> bool:
         return Host(host.lower(), None).is_loopback
 
 
+def _key(connection: HTTPConnection) -> str | None:
+    """The key that a client sends. Browsers can send one with a handshake only as a second subprotocol."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    others = [each for each in connection.scope.get("subprotocols", ()) if each != PROTOCOL]
+    return others[0] if others else None
+
+
 async def _refuse(connection: HTTPConnection, problem: Problem, receive: Receive, send: Send) -> None:
     answer = render(connection, problem)
-    if connection.scope["type"] == "websocket":
-        await WebSocket(connection.scope, receive, send).send_denial_response(answer)
-    else:
+    if connection.scope["type"] == "http":
         await answer(connection.scope, receive, send)
+        return
+    handshake = WebSocket(connection.scope, receive, send)
+    code = _CLOSE_CODES.get(type(problem))
+    if code is None or "origin" not in connection.headers:
+        await handshake.send_denial_response(answer)
+        return
+    # A browser keeps from its page why a handshake was refused; a close code it passes on.
+    await handshake.accept(subprotocol=PROTOCOL if PROTOCOL in connection.scope["subprotocols"] else None)
+    await handshake.close(code, problem.detail)
 
 
 def _forwarded_host(connection: HTTPConnection) -> tuple[str, ...]:

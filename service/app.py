@@ -18,13 +18,15 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__
-from .access import AccessMiddleware
+from .access import INTERFACE, AccessMiddleware, listens_to_itself
 from .classifier import read_model
 from .detectors import haar
 from .detectors.available import Searches
+from .keys import Keys
 from .metrics import Metrics
 from .middleware import AnswerMiddleware, RecordMiddleware, render, security_headers
-from .problems import Problem
+from .problems import ForbiddenOrigin, Problem, RateLimited, Unauthorized
+from .rates import Rates
 from .record import Templates
 from .routes import operations, predict, stream, video
 from .schemas import ProblemDocument
@@ -44,6 +46,26 @@ WEB = Path(__file__).parent / "web"
 RUNTIME = WEB / "vendor" / "ort.wasm.bundle.min.mjs"
 
 
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of FER_API_KEYS_FILE, where the service has one; probes and the page need none.",
+}
+
+
+def _access_problems() -> dict[str, Any]:
+    """What AccessMiddleware answers to any path of the interface, for its OpenAPI document."""
+    described = {
+        Unauthorized: "No key, or none that is known",
+        ForbiddenOrigin: "Another web page's request",
+        RateLimited: "Asked too often",
+    }
+    return {
+        str(problem.status): {**predict.problems(problem.status)[problem.status], "description": description}
+        for problem, description in described.items()
+    }
+
+
 class _Lifespan(TypedDict):
     """What Starlette copies into `state` of every request."""
 
@@ -60,14 +82,26 @@ class _Application(FastAPI):
             ref_template="#/components/schemas/{model}",
         )
         document["components"]["schemas"] |= definitions["$defs"]
+        document["components"]["securitySchemes"] = {"key": _KEY}
+        for path, methods in document["paths"].items():
+            if path.startswith(INTERFACE):
+                for operation in methods.values():
+                    # The empty one: a service without keys wants none.
+                    operation["security"] = [{"key": []}, {}]
+                    operation["responses"] |= _access_problems()
         return document
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Nothing is loaded before its lifespan begins: the documents need no model."""
+    """The application. Nothing is loaded before its lifespan begins: the documents need no model.
+
+    Raises RateStoreError.
+    """
+    keys = Keys(settings.api_keys_file)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_Lifespan]:
+        keys.load()
         # Read once: a worker that is started later must not meet another file under the same name.
         model = read_model(settings.model)
         pool = WorkerPool(
@@ -94,6 +128,13 @@ def create_app(settings: Settings) -> FastAPI:
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
+        if not keys.are_needed and not listens_to_itself(settings.host):
+            log.warning(
+                "WITHOUT KEYS: whoever reaches %s port %d can use this service. Make keys with "
+                "`python -m service.keys` and set FER_API_KEYS_FILE, or let a proxy check who asks",
+                settings.host,
+                settings.port,
+            )
         # For `python -m service`, whose signal handler has no request.
         app.state.service = state
         log.info("serving %s %s, %d workers", settings.model, state.contract.version, settings.workers)
@@ -116,9 +157,16 @@ def create_app(settings: Settings) -> FastAPI:
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, render)
-    app.add_middleware(AccessMiddleware, settings=settings)
+    rates = Rates(settings.rate, settings.rate_store)
+    app.add_middleware(AccessMiddleware, settings=settings, keys=keys, rates=rates)
     if settings.allowed_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET", "POST"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Retry-After", "X-Request-ID"],
+        )
     app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))
     app.add_middleware(RecordMiddleware, templates=templates_of(app))
     return app

@@ -10,6 +10,7 @@ from .detectors.available import Searches
 from .detectors.base import LEAST_SHARE
 from .schemas import Outgoing, PredictOptions
 from .settings import DetectorChoice, Settings
+from .workers.shares import share_alone
 
 # The longest text message of a WebSocket client: far longer than all options, so that no answer lists many wrong ones.
 MAX_TEXT_CHARS = 4096
@@ -112,6 +113,10 @@ class Limits(Outgoing):
     video_body_timeout_s: float
     video_deadline_s: float
     max_streams: int
+    rate: float | None = Field(description="requests a second of a client, over ten seconds; null: any number")
+    client_requests: int = Field(description="most requests at work and in the queue of a client that is alone")
+    client_videos: int = Field(description="most videos at once of a client that is alone")
+    client_streams: int = Field(description="most sessions at once of a client that is alone")
     max_frame_bytes: int
     max_text_chars: int
     stream_credits: int
@@ -193,6 +198,9 @@ def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:
     shared = set(Limits.model_fields) & set(Settings.model_fields)
     return Limits(
         media_types=list(media_types),
+        client_requests=share_alone(settings.workers + settings.queue),
+        client_videos=share_alone(settings.max_videos),
+        client_streams=share_alone(settings.max_streams),
         max_text_chars=MAX_TEXT_CHARS,
         smallest_face_share=LEAST_SHARE,
         defaults=Defaults(max_faces=min(PredictOptions().max_faces, settings.max_faces), fps=DEFAULT_FPS),

@@ -59,7 +59,8 @@ def asyncapi() -> str:
             "title": f"Facial expression stream, {PROTOCOL}",
             "version": __version__,
             "description": f"WebSocket with subprotocol `{PROTOCOL}`. Send a frame only while you hold a credit; "
-            f"each answer gives one back.\n\nClose codes:\n{codes}\n",
+            "each answer gives one back. A service that needs a key takes it as `Authorization: Bearer KEY` or as the "
+            f"second subprotocol.\n\nClose codes:\n{codes}\n",
         },
         "channels": {
             "stream": {

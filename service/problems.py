@@ -56,6 +56,14 @@ class MalformedBody(Problem):
     status, code, title = 400, "malformed_body", "The body cannot be read"
 
 
+class Unauthorized(Problem):
+    status, code, title = 401, "unauthorized", "A key is needed"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "WWW-Authenticate": 'Bearer realm="fer"'}
+
+
 class ForbiddenOrigin(Problem):
     status, code, title = 403, "forbidden_origin", "This page may not use this service"
 
@@ -108,6 +116,10 @@ class VideoTooLong(Problem):
 
 class VideoTooManyPixels(Problem):
     status, code, title = 422, "video_too_many_pixels", "The video's frames have too many pixels"
+
+
+class RateLimited(Problem):
+    status, code, title = 429, "rate_limited", "This client asks too often"
 
 
 class Internal(Problem):

@@ -14,6 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from . import settings as service_settings
 from .app import create_app
 from .classifier import ModelError
+from .keys import KeysError
+from .rates import RateStoreError
 from .workers.worker import StartRefused
 
 log = logging.getLogger("service")
@@ -81,6 +83,9 @@ class Start(logging.Filter):
         except (ModelError, StartRefused) as error:
             log.error("model refused: %s", error)
             raise
+        except KeysError as error:
+            log.error("keys refused: %s", error)
+            raise
         except Exception:
             log.exception("the start failed")
             raise
@@ -91,10 +96,10 @@ def serve() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         settings = service_settings.load()
-    except service_settings.SettingsError as error:
+        app = create_app(settings)
+    except (service_settings.SettingsError, RateStoreError) as error:
         log.error("settings refused: %s", error)
         return 1
-    app = create_app(settings)
     start = Start(app)
     logging.getLogger("uvicorn.error").addFilter(start)
     config = uvicorn.Config(
@@ -110,6 +115,8 @@ def serve() -> int:
         # What was accepted and is not answered by then is ended; together with the rest a stop takes under 3 seconds.
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
     )
     server = Server(config, app)
     # uvicorn raises the signal again once it has stopped. By default it would end the process at once, and the folder

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,8 +13,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from .origins import Origin, host_pattern
 
 PREFIX = "FER_"
-# The client's command line reads this variable, so it may be set where the service runs.
+# The client's command line reads these variables, so they may be set where the service runs.
 CLIENT_URL = "FER_URL"
+CLIENT_KEY = "FER_API_KEY"
 MODEL = Path("models/emotion.onnx")
 MAX_PIXELS = 25_000_000
 
@@ -58,6 +60,11 @@ def _parts(value: object) -> object:
 
 def _origins(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(Origin.parse(value)) for value in values)
+
+
+def _networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises ValueError for what is neither an IP address nor a network, so also for `*`."""
+    return tuple(str(ip_network(value)) for value in values)
 
 
 def _host_patterns(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +131,30 @@ class Settings(BaseSettings):
         description="frames without a credit, frames in error and text messages that a WebSocket client may send "
         "within ten seconds; one more is closed with 4429",
     )
+    api_keys_file: Path | None = Field(
+        None,
+        description="file with the hashes of clients' keys (`python -m service.keys` makes them); without one no "
+        "client needs a key",
+    )
+    rate: float | None = Field(
+        None,
+        ge=0.1,
+        le=100_000,
+        allow_inf_nan=False,
+        description="requests a second, over ten seconds, that a client may send; one more is answered 429; streams "
+        "count once (default: any number)",
+    )
+    rate_store: str = Field(
+        "memory://",
+        description="where requests are counted: in memory, or where several services share the count, in Redis or "
+        "Valkey (`redis://host:6379`, `valkey://host:6379`)",
+    )
+    proxies: Annotated[Parts, AfterValidator(_networks)] = Field(
+        (),
+        validation_alias=AliasChoices("FER_PROXIES", "FORWARDED_ALLOW_IPS"),
+        description="addresses or networks of proxies, comma separated, whose X-Forwarded-For and X-Forwarded-Proto "
+        "are believed; without them, all clients behind a proxy count as one",
+    )
     hosts: Annotated[Parts, AfterValidator(_host_patterns)] = Field(
         (),
         description="names that the service is known by besides localhost, its IP addresses and FER_HOST, comma "
@@ -137,7 +168,9 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Settings from the environment. Raises SettingsError that names each wrong or unknown variable."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENT_URL})
+    unknown = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENT_URL, CLIENT_KEY}
+    )
     if unknown:
         raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")
     try:
@@ -148,8 +181,15 @@ def load() -> Settings:
 
 
 def _variable(field: int | str) -> str:
+    """The variable that a field's value is from; the first of those that it may be from where none is set."""
     name = str(field)
-    return name if name.isupper() else f"{PREFIX}{name.upper()}"
+    if not name.isupper():
+        return f"{PREFIX}{name.upper()}"
+    for each in Settings.model_fields.values():
+        choices = each.validation_alias.choices if isinstance(each.validation_alias, AliasChoices) else []
+        if name in choices:
+            return next((str(choice) for choice in choices if choice in os.environ), name)
+    return name
 
 
 def markdown_table() -> str:
@@ -167,7 +207,7 @@ def _default(field: FieldInfo) -> str:
     if field.default_factory is available_cpus:
         return "cores"
     value = MODEL if field.default_factory is default_model else field.default
-    if value == ():
+    if value in ((), None):
         return ""
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 

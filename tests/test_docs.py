@@ -73,7 +73,7 @@ def test_the_tests_that_contributing_runs_exist() -> None:
 def test_settings_exist(page: Path) -> None:
     known = {f"FER_{name.upper()}" for name in Settings.model_fields}
     # The client's, and the container tests' image.
-    known |= {"FER_URL", "FER_IMAGE"}
+    known |= {"FER_URL", "FER_API_KEY", "FER_IMAGE"}
     assert set(re.findall(r"\bFER_[A-Z_]+[A-Z]\b", page.read_text())) <= known
 
 

@@ -103,6 +103,10 @@ export interface Limits {
   video_body_timeout_s: number;
   video_deadline_s: number;
   max_streams: number;
+  rate: number | null;
+  client_requests: number;
+  client_videos: number;
+  client_streams: number;
   max_frame_bytes: number;
   max_text_chars: number;
   stream_credits: number;

@@ -11,12 +11,15 @@ import { Page } from "./modes/page.js";
 import { PictureMode } from "./modes/picture.js";
 import { VideoMode } from "./modes/video.js";
 import { SaveMenu } from "./output/save.js";
+import { askWith } from "./remote/key.js";
 import { asProblem, Problem } from "./remote/problem.js";
 import { Service } from "./remote/service.js";
 import { describeModel, wireAbout } from "./view/about.js";
+import { askForKey } from "./view/key-dialog.js";
 import { Player } from "./view/player.js";
 import { Timeline } from "./view/timeline.js";
 
+askWith(askForKey);
 const page = new Page(new Service());
 
 const camera = byId("camera", HTMLVideoElement);
@@ -56,6 +59,8 @@ if (model && limits) {
   describeModel(model);
   page.detectors.offer(model);
   if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits.defaults.max_faces));
+} else if (service.needsKey) {
+  page.notice.show(new Problem("This server needs a key", "Reload the page to give it one."));
 } else {
   page.notice.show(new Problem("The server does not answer", "It may still be starting. Reload the page in a moment."));
 }

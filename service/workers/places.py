@@ -3,27 +3,31 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..problems import Overloaded
+from .. import clients
+from .shares import Shares
 
 
 class Places:
-    """At most `most` streams, or videos, at once. For the event loop's thread."""
+    """At most `most` streams, or videos, at once, and of a client its share. For the event loop's thread."""
 
     def __init__(self, most: int, *, name: str, retry_after_s: int) -> None:
-        self._most, self._name, self._retry_after_s = most, name, retry_after_s
-        self.taken = 0
+        self._shares = Shares(
+            most,
+            of=f"the places for {name}",
+            full=f"All {most} places for {name} are taken; try again later.",
+            retry_after_s=retry_after_s,
+        )
+
+    @property
+    def taken(self) -> int:
+        return self._shares.taken
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """One place, until the block ends. Raises Overloaded where none is free."""
-        if self.taken >= self._most:
-            raise Overloaded(
-                f"All {self._most} places for {self._name} are taken; try again later.",
-                limit=self._most,
-                retry_after_s=self._retry_after_s,
-            )
-        self.taken += 1
+        """One place, until the block ends. Raises Overloaded where none is free for this client."""
+        client = clients.current()
+        self._shares.take(client)
         try:
             yield
         finally:
-            self.taken -= 1
+            self._shares.give_back(client)

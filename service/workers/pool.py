@@ -7,10 +7,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .. import record
-from ..problems import Overloaded
+from .. import clients, record
 from .channel import Header, Inbox
 from .process import Plan
+from .shares import Shares
+from .turns import Turns
 from .worker import EndReason, StartRefused, Worker, too_late
 
 log = logging.getLogger("service.workers")
@@ -37,7 +38,7 @@ class Answer:
 
 
 class WorkerPool:
-    """`workers` processes made by `plan`, and at most `queue` tasks that wait for one of them.
+    """`workers` processes made by `plan`, and at most `queue` tasks that wait for one of them, shared among clients.
 
     A task that is over its deadline is ended by killing its worker; a worker that dies costs its own task alone. Either
     is replaced; `replaced_by` counts them by reason, `failed_starts` those that could not be started.
@@ -45,10 +46,15 @@ class WorkerPool:
 
     def __init__(self, plan: Plan, *, workers: int, queue: int, inbox_bytes: int) -> None:
         self._plan, self._inbox_bytes = plan, inbox_bytes
-        self.configured, self._most = workers, workers + queue
-        self._idle: asyncio.Queue[Worker] = asyncio.Queue()
+        self.configured, self.waiting = workers, 0
+        self._shares = Shares(
+            workers + queue,
+            of="the workers and the queue",
+            full="All workers are busy and the queue is full; try again shortly.",
+            retry_after_s=1,
+        )
+        self._turns: Turns[Worker] = Turns()
         self._running: set[Worker] = set()
-        self._under_way = self.waiting = 0
         self._chores: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.about: Header = {}
@@ -64,12 +70,12 @@ class WorkerPool:
             await self.close()
             raise refusals[0]
         for start in starts:
-            self._idle.put_nowait(start.result())
+            self._turns.add(start.result())
             self.about = start.result().about
 
     @property
     def idle(self) -> int:
-        return self._idle.qsize()
+        return self._turns.free
 
     @property
     def alive(self) -> int:
@@ -81,33 +87,33 @@ class WorkerPool:
         return sum(self.replaced_by.values())
 
     async def run(self, task: Header, body: bytes) -> Answer:
-        """A task done by the next free worker.
+        """A task done by the next worker that is free for its client (see `Turns`).
 
         The task's header gets `threads`: all cores for a task that is alone, else one.
 
-        Raises Overloaded at once when the queue is full, DeadlineExceeded when no answer came in time, WorkerDied when
-        the worker ended, WorkerFault for an error of ours, and what problem the worker answers with.
+        Raises Overloaded at once when the queue is full or the client has its share of it, DeadlineExceeded when no
+        answer came in time, WorkerDied when the worker ended, WorkerFault for an error of ours, and what problem the
+        worker answers with.
         """
-        if self._under_way >= self._most:
-            raise Overloaded("All workers are busy and the queue is full; try again shortly.", retry_after_s=1)
+        client = clients.current()
+        self._shares.take(client)
         asked = time.perf_counter()
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
-        self._under_way += 1
         self.waiting += 1
         try:
             async with asyncio.timeout_at(until):
-                worker = await self._next_idle()
+                worker = await self._next_idle(client)
         except BaseException as error:
-            self._under_way -= 1
+            self._shares.give_back(client)
             if isinstance(error, TimeoutError):
                 raise too_late(self._plan) from error
             raise
         finally:
             self.waiting -= 1
         queue_ms = (time.perf_counter() - asked) * 1000
-        threads = self.configured if self._under_way == 1 else 1
+        threads = self.configured if self._shares.taken == 1 else 1
         # In a task of its own: if the client leaves, the worker still finishes, and is free again.
-        talk = self._chore(self._talk(worker, task | {"threads": threads}, body, until))
+        talk = self._chore(self._talk(worker, client, task | {"threads": threads}, body, until))
         answer = Answer(*await asyncio.shield(talk), queue_ms)
         record.add_image(answer.header, queue=queue_ms, total=(time.perf_counter() - asked) * 1000)
         return answer
@@ -119,19 +125,20 @@ class WorkerPool:
         while self._chores:
             await asyncio.wait(self._chores)
 
-    async def _next_idle(self) -> Worker:
-        while not (worker := await self._idle.get()).is_running:
-            pass
+    async def _next_idle(self, client: str) -> Worker:
+        while not (worker := await self._turns.next(client)).is_running:
+            self._turns.done(client)
         return worker
 
-    async def _talk(self, worker: Worker, task: Header, body: bytes, until: float) -> tuple[Header, bytes]:
+    async def _talk(self, worker: Worker, client: str, task: Header, body: bytes, until: float) -> tuple[Header, bytes]:
         """A task and its answer; afterwards the worker, or another in its place, is free."""
         try:
             return await worker.ask(task, body, until)
         finally:
-            self._under_way -= 1
+            self._shares.give_back(client)
+            self._turns.done(client)
             if worker.is_running:
-                self._idle.put_nowait(worker)
+                self._turns.add(worker)
             else:
                 self._replace(worker)
 
@@ -156,7 +163,7 @@ class WorkerPool:
             if self._closing:
                 await worker.end()
             else:
-                self._idle.put_nowait(worker)
+                self._turns.add(worker)
             return
 
     async def _start_one(self) -> Worker:

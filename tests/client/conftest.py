@@ -124,4 +124,5 @@ sys.exit("the cable was pulled" if (here / "broken").exists() else 0)
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of whoever runs the tests."""
-    monkeypatch.delenv("FER_URL", raising=False)
+    for name in ("FER_URL", "FER_API_KEY"):
+        monkeypatch.delenv(name, raising=False)

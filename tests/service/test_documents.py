@@ -34,7 +34,16 @@ def test_openapi_is_valid_and_complete() -> None:
     bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
     problems = set(document["paths"]["/v1/predict"]["post"]["responses"]) - {"200"}
-    assert problems == {"400", "408", "413", "415", "422", "500", "503", "504"}
+    assert problems == {"400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"}
+
+
+def test_openapi_says_where_a_key_is_needed_and_that_clients_are_counted() -> None:
+    document = json.loads(documents.openapi())
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert ("security" in operation) is path.startswith("/v1/"), path
+            assert ({"401", "403", "429"} <= set(operation["responses"])) is path.startswith("/v1/"), path
 
 
 def test_asyncapi_names_every_message() -> None:
@@ -67,7 +76,8 @@ def test_asyncapi_gives_every_close_code_with_its_meaning() -> None:
     document = yaml.safe_load(documents.asyncapi())
     codes = document["x-close-codes"]
     assert codes == [{"code": code.value, "name": code.name, "meaning": code.meaning} for code in CloseCode]
-    assert {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 4408, 4409, 4429} == {code["code"] for code in codes}
+    known = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013, 4401, 4408, 4409, 4429}
+    assert {code["code"] for code in codes} == known
     for code in codes:
         assert code["meaning"] in document["info"]["description"]
 

@@ -75,12 +75,40 @@ def test_the_containers_cpu_quota(tmp_path: Path, files: dict[str, str], quota: 
     assert settings.cgroup_quota(tmp_path) == quota
 
 
-def test_the_command_lines_address_is_no_mistake_but_its_key_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_command_line_reads_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FER_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("FER_API_KEY", "fer_s3cret")
     settings.load()
     monkeypatch.setenv("FER_KEY", "s3cret")
     with pytest.raises(SettingsError, match="FER_KEY: no such setting"):
         settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("FER_ALLOWED_ORIGINS", "https://a.example,https://b.example/", "'https://b.example/'.*slash"),
+        ("FER_ALLOWED_ORIGINS", "a.example", "'a.example'.*https://"),
+        ("FER_ALLOWED_ORIGINS", "*", r"'\*'.*every web page"),
+        ("FER_HOSTS", "https://fer.example", "'https://fer.example' is no host name"),
+        ("FER_PROXIES", "proxy.example", "'proxy.example' does not appear"),
+        ("FORWARDED_ALLOW_IPS", "*", r"FORWARDED_ALLOW_IPS.*'\*' does not appear"),
+        ("FER_RATE", "0", "greater than"),
+    ],
+)
+def test_values_that_could_never_work(monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=reason):
+        settings.load()
+
+
+def test_origins_hosts_and_proxies_are_compared_in_one_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_ALLOWED_ORIGINS", "HTTPS://App.Example:443")
+    monkeypatch.setenv("FER_HOSTS", "Fer.Example.")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8")
+    loaded = settings.load()
+    assert (loaded.allowed_origins, loaded.hosts) == (("https://app.example",), ("fer.example",))
+    assert loaded.proxies == ("127.0.0.1/32", "10.0.0.0/8")
 
 
 def test_the_packaged_model_is_used_where_the_working_directory_has_none(

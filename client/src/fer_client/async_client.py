@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from fer_client.errors import BadAnswer, FerError
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
-from fer_client.requests import DEFAULT_URL, HEADERS, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, without_none
+from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, headers, without_none
 from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
 from fer_client.results import (
     FrameRefused,
@@ -42,13 +42,15 @@ class AsyncClient:
         self,
         base_url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout: float = 30.0,
         retries: int = 3,
         max_wait_s: float = 60.0,
     ):
         self._address = Address(base_url)
+        self._headers = headers(api_key)
         self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
-        self._http = httpx2.AsyncClient(base_url=base_url, headers=HEADERS, timeout=timeout)
+        self._http = httpx2.AsyncClient(base_url=base_url, headers=self._headers, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,7 +128,7 @@ class AsyncClient:
         try:
             while True:
                 try:
-                    async with connect(self._address.stream_url, **handshake(self._timeout_s)) as socket:
+                    async with connect(self._address.stream_url, **handshake(self._timeout_s, self._headers)) as socket:
                         async with asyncio.timeout(self._timeout_s):
                             credits = session_credits(await socket.recv())
                         await socket.send(session_update(without_none(options)))

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from fer_client.errors import BadAnswer, FerError
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
-from fer_client.requests import DEFAULT_URL, HEADERS, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, without_none
+from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, headers, without_none
 from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
 from fer_client.results import (
     FrameRefused,
@@ -36,20 +36,23 @@ class Client:
 
     A call is tried again up to `retries` times where the service is busy or the connection fails. It waits as long as
     the service asks, but in all no longer than `max_wait_s` seconds. Every call may be repeated: the service keeps
-    nothing. Raises ValueError for a `base_url` that is not an http or https URL.
+    nothing. `api_key` is sent where the service needs one. Raises ValueError for a `base_url` that is not an http or
+    https URL, and for what is no key.
     """
 
     def __init__(
         self,
         base_url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         timeout: float = 30.0,
         retries: int = 3,
         max_wait_s: float = 60.0,
     ):
         self._address = Address(base_url)
+        self._headers = headers(api_key)
         self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
-        self._http = httpx2.Client(base_url=base_url, headers=HEADERS, timeout=timeout)
+        self._http = httpx2.Client(base_url=base_url, headers=self._headers, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +112,7 @@ class Client:
         try:
             while True:
                 try:
-                    with connect(self._address.stream_url, **handshake(self._timeout_s)) as socket:
+                    with connect(self._address.stream_url, **handshake(self._timeout_s, self._headers)) as socket:
                         credits = session_credits(socket.recv(self._timeout_s))
                         socket.send(session_update(without_none(options)))
                         sender.connect(socket, credits)

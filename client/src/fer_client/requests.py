@@ -18,7 +18,7 @@ MODEL = "v1/model"
 LIMITS = "v1/limits"
 STREAM = "v1/stream"
 CHUNK_BYTES = 64 * 1024
-HEADERS = {"User-Agent": f"fer-client/{VERSION}"}
+USER_AGENT = f"fer-client/{VERSION}"
 
 Image = bytes | str | os.PathLike[str]
 """An image file: its bytes or its path."""
@@ -46,6 +46,15 @@ class Address:
     @property
     def stream_url(self) -> str:
         return f"ws{self.url.removeprefix('http').rstrip('/')}/{STREAM}"
+
+
+def headers(api_key: str | None) -> dict[str, str]:
+    """What every request says of the client. Raises ValueError for a key that no service can have made."""
+    if api_key is None:
+        return {"User-Agent": USER_AGENT}
+    if not (api_key.isascii() and api_key.isprintable() and api_key.split() == [api_key]):
+        raise ValueError("the key has characters that no key has; it is one word of letters, digits, - and _")
+    return {"User-Agent": USER_AGENT, "Authorization": f"Bearer {api_key}"}
 
 
 @dataclass(frozen=True)

@@ -288,7 +288,8 @@ class Limits(_Answer):
     """Every limit in force: sizes in bytes, pixels or characters, `_s` in seconds.
 
     `csv_columns` are those of a video's CSV before the labels. Faces smaller than `smallest_face_share` of the image's
-    longer side are not searched for, whatever `min_face_px` is.
+    longer side are not searched for, whatever `min_face_px` is. A client may ask `rate` times a second, None: as often
+    as it likes; `client_` are the most at once of a client that is alone, 0 where the service does not say.
     """
 
     max_body_bytes: int
@@ -306,6 +307,10 @@ class Limits(_Answer):
     video_body_timeout_s: float
     video_deadline_s: float
     max_streams: int
+    rate: float | None = None
+    client_requests: int = 0
+    client_videos: int = 0
+    client_streams: int = 0
     max_frame_bytes: int
     max_text_chars: int
     stream_credits: int

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from fer_client.close_codes import CLOSE_CODES
 from fer_client.errors import BadAnswer, FerError, Unreachable
-from fer_client.requests import HEADERS, Address
+from fer_client.requests import Address
 from fer_client.responses import status_error
 from fer_client.results import FrameDropped, FrameRefused, SessionCreated, StreamError, StreamResult, read
 
@@ -111,11 +111,12 @@ def session_update(options: Mapping[str, Any]) -> str:
     return json.dumps({"type": "session.update", **options})
 
 
-def handshake(timeout_s: float) -> dict[str, Any]:
-    """The arguments with which both clients connect."""
+def handshake(timeout_s: float, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments with which both clients connect; `headers` are those of their requests."""
     return {
         "subprotocols": [Subprotocol(PROTOCOL)],
-        "user_agent_header": HEADERS["User-Agent"],
+        "user_agent_header": None,
+        "additional_headers": dict(headers),
         # JPEG does not get any smaller.
         "compression": None,
         "open_timeout": timeout_s,

@@ -3,6 +3,7 @@
 import { LONGEST_SIDE_PX } from "../input/camera.js";
 import { pixelsOf } from "../input/picture.js";
 import { address } from "../remote/address.js";
+import { keyHeaders } from "../remote/key.js";
 import { Problem } from "../remote/problem.js";
 
 /**
@@ -66,7 +67,7 @@ export class LocalReader {
       this.#tasks.clear();
     };
     try {
-      await this.#ask({ open: this.#setup });
+      await this.#ask({ open: { ...this.#setup, headers: keyHeaders() } });
     } catch (error) {
       this.#opened = null; // the next call tries again
       worker.terminate();

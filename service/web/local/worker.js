@@ -12,8 +12,8 @@ import { crop, greyMap, greyOf, squareOf } from "./pixels.js";
  * @typedef {{data: Float32Array}} Output
  * @typedef {{probabilities: Output, heatmaps: Output, votes: Output | null}} Outputs `votes`: of a model that has them
  *
- * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription, maxFaces: number}} Setup
- *   addresses, and what the service says of its model and its defaults
+ * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription, maxFaces: number,
+ *   headers: Record<string, string>}} Setup addresses, headers with the service's key where it needs one, and what the service says of its model and its defaults
  * @typedef {{whole?: boolean, minFacePx?: number}} Options `whole`: the image is a face already
  * @typedef {{open: Setup} | {pixels: ImageData, options: Options}} Task
  * @typedef {{ort: Runtime, session: import("onnxruntime-web/wasm").InferenceSession,
@@ -35,19 +35,19 @@ self.onmessage = async ({ data: { id, ...task } }) => {
 };
 
 /** @param {Setup} setup @returns {Promise<Model>} */
-async function open({ runtime, model: modelAddress, cascade, description, maxFaces }) {
+async function open({ runtime, model: modelAddress, cascade, description, maxFaces, headers }) {
   /** @type {Runtime} */
   const ort = await import(runtime);
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from all others
   ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime).href };
-  const [file, xml] = await Promise.all([fetched(modelAddress), fetched(cascade)]);
+  const [file, xml] = await Promise.all([fetched(modelAddress, headers), fetched(cascade)]);
   const session = await ort.InferenceSession.create(await file.arrayBuffer(), { executionProviders: ["wasm"] });
   return { ort, session, cascade: readCascade(await xml.text()), description, maxFaces };
 }
 
-/** @param {string} address */
-async function fetched(address) {
-  const response = await fetch(address);
+/** @param {string} address @param {Record<string, string>} [headers] */
+async function fetched(address, headers = {}) {
+  const response = await fetch(address, { headers });
   if (!response.ok) throw new Error(`${address} is answered with ${response.status}`);
   return response;
 }

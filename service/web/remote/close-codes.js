@@ -1,9 +1,10 @@
 /** WebSocket close codes, and what the page does after each. */
 
 /**
+ * `key`: asks the person for the service's key, then connects again;
  * `retry`: connects again, later after each failure; `renew`: connects again, as nothing is wrong; `wait`: no place is
  * left, tries again after a while; `stop`: the server would refuse the next session as well.
- * @typedef {{then: "retry" | "renew" | "wait"} | {then: "stop", words: string}} Reaction
+ * @typedef {{then: "key" | "retry" | "renew" | "wait"} | {then: "stop", words: string}} Reaction
  */
 
 const NOT_UNDERSTOOD = "The server did not understand this page. Reload it.";
@@ -23,6 +24,7 @@ export const REACTIONS = new Map([
   [1009, { then: "stop", words: "The camera's frames are larger than this server accepts." }],
   [1011, { then: "retry" }],
   [1013, { then: "wait" }],
+  [4401, { then: "key" }],
   [4408, { then: "renew" }],
   [4409, { then: "renew" }],
   [4429, { then: "stop", words: "This page sent more than the server accepts. Reload it." }],

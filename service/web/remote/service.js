@@ -1,30 +1,35 @@
 /** What the service says of itself, asked for once. */
 
 import { address } from "./address.js";
+import { fetchWithKey } from "./key.js";
 import { Problem } from "./problem.js";
 
 export class Service {
+  /** The service wants a key, and got none that it knows. */
+  needsKey = false;
   /** @type {Promise<import("../contract.d.ts").ModelDescription | null>} null where the service does not answer */
-  model = fetchJson("v1/model");
+  model = this.#fetchJson("v1/model");
   /** @type {Promise<import("../contract.d.ts").Limits | null>} */
-  limits = fetchJson("v1/limits");
+  limits = this.#fetchJson("v1/limits");
   /** @type {Promise<{runtime: string | null} | null>} `runtime`: address of ONNX Runtime, null where it is missing */
-  abilities = fetchJson("page.json");
+  abilities = this.#fetchJson("page.json");
 
   /** Raises Problem where the service does not answer. */
   async requireLimits() {
     const limits = await this.limits;
+    if (limits === null && this.needsKey) throw new Problem("This server needs a key", "Reload the page to give it one.");
     if (limits === null) throw new Problem("The server does not answer", "Reload the page, then try again.");
     return limits;
   }
-}
 
-/** @param {string} path @returns {Promise<any>} null where the service does not answer */
-async function fetchJson(path) {
-  try {
-    const response = await fetch(address(path));
-    return response.ok ? await response.json() : null;
-  } catch {
-    return null;
+  /** @param {string} path @returns {Promise<any>} null where the service does not answer */
+  async #fetchJson(path) {
+    try {
+      const response = await fetchWithKey(address(path));
+      if (response.status === 401) this.needsKey = true;
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null;
+    }
   }
 }

@@ -3,6 +3,7 @@
 import { address, socketAddress } from "./address.js";
 import { LOST, REACTIONS } from "./close-codes.js";
 import { Encoder, packed } from "./frame-message.js";
+import { fetchWithKey, key, renewKey } from "./key.js";
 
 const PROTOCOL = "fer.v1";
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
@@ -33,6 +34,8 @@ export class Stream {
   #silenceTimer;
   #patienceMs = 20000;
   #encoder = new Encoder();
+  /** @type {string | null} the key of the last handshake */
+  #key = null;
 
   /**
    * @param {StreamListener} listener
@@ -94,7 +97,10 @@ export class Stream {
   #connect() {
     clearTimeout(this.#retryTimer);
     this.#created = false;
-    const socket = new WebSocket(socketAddress("v1/stream"), PROTOCOL);
+    this.#key = key();
+    // A browser can send a key with a handshake only so; the service answers with the first of the two.
+    const protocols = this.#key === null ? [PROTOCOL] : [PROTOCOL, this.#key];
+    const socket = new WebSocket(socketAddress("v1/stream"), protocols);
     this.#socket = socket;
     socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
     socket.onclose = (event) => {
@@ -165,11 +171,20 @@ export class Stream {
     } else if (reaction.then === "wait") {
       this.#listener.onTrouble("full", "");
       this.#retry(FULL_RETRY_MS);
+    } else if (reaction.then === "key") {
+      await this.#askForKey();
     } else if (reaction.then === "renew" && created) {
       this.#retry(BACKOFF_MS[0]);
     } else {
       await this.#retryUnlessRefused(created);
     }
+  }
+
+  async #askForKey() {
+    const renewed = await renewKey(this.#key);
+    if (this.#ended || this.#socket !== null) return;
+    if (renewed) this.#connect();
+    else this.#stopAsRefused("It needs a key. Start again to give it one.");
   }
 
   /** Browsers hide why a handshake failed: where the server answers other requests, it has refused this one. @param {boolean} created */
@@ -216,7 +231,7 @@ export class Stream {
 /** Why the server takes no stream from this page: a request meets the same checks as a handshake. */
 async function refusal() {
   try {
-    const response = await fetch(address("v1/stream"), { method: "POST" });
+    const response = await fetchWithKey(address("v1/stream"), { method: "POST" });
     if (response.status === 403) return (await response.json()).detail;
   } catch {
     // The sentence below is true all the same.

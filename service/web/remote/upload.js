@@ -1,6 +1,7 @@
 /** Files sent to the service, and its answers. */
 
 import { address } from "./address.js";
+import { fetchWithKey } from "./key.js";
 import { jsonLines } from "./ndjson.js";
 import { Problem } from "./problem.js";
 
@@ -49,7 +50,7 @@ async function upload(path, file, limitBytes, signal) {
   const headers = { "Content-Type": "application/octet-stream" };
   let response;
   try {
-    response = await fetch(address(path), { method: "POST", body: file, headers, signal });
+    response = await fetchWithKey(address(path), { method: "POST", body: file, headers, signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new Problem("The server does not answer", "Check that it is running, then try again.");

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 from fer_client.options import OptionType, option_types
-from fer_client.requests import DEFAULT_URL, Address
+from fer_client.requests import DEFAULT_URL, Address, headers
 
 Run = Callable[[argparse.Namespace], int]
 Commands = argparse._SubParsersAction
@@ -27,6 +27,7 @@ class Connection(TypedDict):
     """The arguments of `Client` and `AsyncClient`."""
 
     base_url: str
+    api_key: str | None
     timeout: float
     retries: int
 
@@ -45,6 +46,14 @@ def add_command(
         help=f"the service's address (default: the environment variable FER_URL, or {DEFAULT_URL})",
     )
     service.add_argument(
+        "--api-key",
+        type=_api_key,
+        default=os.environ.get("FER_API_KEY") or None,
+        metavar="KEY",
+        help="the key, where the service needs one (default: the environment variable FER_API_KEY, which other users "
+        "of this machine cannot see)",
+    )
+    service.add_argument(
         "--timeout", type=positive, default=30.0, metavar="SECONDS", help="longest wait for data (default 30)"
     )
     service.add_argument(
@@ -60,6 +69,7 @@ def add_command(
 def connection(arguments: argparse.Namespace) -> Connection:
     return {
         "base_url": arguments.url,
+        "api_key": arguments.api_key,
         "timeout": arguments.timeout,
         "retries": arguments.retries,
     }
@@ -137,6 +147,14 @@ def whole(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return number
+
+
+def _api_key(text: str) -> str:
+    try:
+        headers(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _url(text: str) -> str:
