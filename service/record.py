@@ -59,10 +59,16 @@ class Record:
     """Images and frames that were analysed."""
     faces: int = 0
     dropped: int = 0
+    problems: int = 0
     problem: str | None = None
     """The code of the last problem."""
     stages_ms: dict[str, float] = field(default_factory=dict)
     _began: float = field(default_factory=time.perf_counter, repr=False)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """The request ended before its answer did: its client left, or the service had to stop."""
+        return not self.complete and self.status != 101
 
     @property
     def is_probe(self) -> bool:
@@ -84,6 +90,7 @@ class Record:
 
     def add_problem(self, code: str) -> None:
         self.problem = code
+        self.problems += 1
         if self.meter is not None:
             self.meter.count_problem(code)
 

@@ -5,12 +5,14 @@ import logging
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from . import request_log
 from . import settings as service_settings
 from .app import create_app
 from .classifier import ModelError
@@ -39,7 +41,12 @@ class Connection(WebSocketsSansIOProtocol):
     """Reads nothing from a client that does not read itself, and aborts its connection at the end.
 
     uvicorn's own class keeps its answers to pings in memory, and its close waits until the client has read everything.
+    It also logs addresses and queries.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = logging.getLogger(request_log.WEBSOCKETS)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -93,9 +100,10 @@ class Start(logging.Filter):
 
 def serve() -> int:
     """0 after a stop signal, 1 when settings or model are refused (the reason is one line)."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    request_log.configure("auto")
     try:
         settings = service_settings.load()
+        request_log.configure(settings.log_format)
         app = create_app(settings)
     except (service_settings.SettingsError, RateStoreError) as error:
         log.error("settings refused: %s", error)
@@ -107,6 +115,8 @@ def serve() -> int:
         host=settings.host,
         port=settings.port,
         log_config=None,
+        # Its lines hold addresses and queries; ours are those of request_log.
+        access_log=False,
         ws=Connection,
         # A frame up to this size is answered by the session (1009 and the limit); a larger one is not read to its end.
         ws_max_size=2 * settings.max_frame_bytes,

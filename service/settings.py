@@ -22,6 +22,7 @@ MAX_PIXELS = 25_000_000
 
 # Values of the option `detector`, and of the setting.
 DetectorChoice = Literal["haar", "centerface"]
+LogFormat = Literal["auto", "json", "text"]
 
 
 class SettingsError(Exception):
@@ -162,6 +163,9 @@ class Settings(BaseSettings):
     )
     allowed_origins: Annotated[Parts, AfterValidator(_origins)] = Field(
         (), description="other web origins that may call, comma separated, such as https://app.example"
+    )
+    log_format: LogFormat = Field(
+        "auto", description="lines of the log: `json`, `text`, or `auto`: text on a terminal, else JSON"
     )
 
 

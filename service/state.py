@@ -12,6 +12,7 @@ from .detectors.available import Searches
 from .metrics import Metrics
 from .problems import InvalidOption
 from .record import Record
+from .request_log import log_request
 from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
 from .workers.places import Places
@@ -49,8 +50,9 @@ class State:
         return options
 
     def keep_record(self, record: Record) -> None:
-        """Count a request or session that has ended."""
+        """Count and log a request or session that has ended."""
         self.metrics.count_request(record)
+        log_request(record)
 
     @property
     def model_name(self) -> ModelName:

@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, socket: WebSocket, state: State) -> None:
         self._socket, self._state = socket, state
-        self._id = new_id()
+        self._id: str = socket.state.request_id
         self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
         # What a Tracker knows: it goes to the worker with each frame and comes back with the answer.
         self._track = Tracker(prediction_set_threshold=state.contract.prediction_set_threshold).state()
@@ -57,8 +57,6 @@ class Session:
         except Exception as error:
             report(error, instance=self._socket.url.path, request_id=self._id)
             await self._close(Closing(CloseCode.INTERNAL_ERROR, "internal error", farewell=False))
-        finally:
-            log.info("session %s ended: %s", self._id, self._counts().model_dump_json())
 
     async def _first_end(self) -> BaseException:
         """Why the session ends. None of the tasks runs any more then, so nothing is sent after the farewell.

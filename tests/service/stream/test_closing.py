@@ -58,6 +58,7 @@ class Turns:
     """A client of one frame, and a service that stops `turns` turns of the event loop after its answer was sent."""
 
     url = SimpleNamespace(path=URL)
+    state = SimpleNamespace(request_id="id")
 
     def __init__(self, frame: bytes, stop: asyncio.Event, turns: int) -> None:
         self.code, self._frames, self._stop, self._turns = 0, [frame], stop, turns
