@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from . import __version__
 from .access import INTERFACE, AccessMiddleware, listens_to_itself
+from .batch.messages import BatchError, BatchResult
 from .classifier import read_model
 from .detectors import haar
 from .detectors.available import Searches
@@ -28,7 +29,7 @@ from .middleware import AnswerMiddleware, RecordMiddleware, render, security_hea
 from .problems import ForbiddenOrigin, Problem, RateLimited, Unauthorized
 from .rates import Rates
 from .record import Templates
-from .routes import operations, predict, stream, video
+from .routes import batch, operations, predict, stream, video
 from .schemas import ProblemDocument
 from .settings import Settings
 from .state import State
@@ -37,6 +38,7 @@ from .video.analysis import plan_videos
 from .video.messages import VideoError, VideoFrame, VideoSummary
 from .workers.places import Places
 from .workers.pool import WorkerPool
+from .workers.turns import Turns
 from .workers.worker import start_fork_server
 
 log = logging.getLogger("service")
@@ -78,7 +80,10 @@ class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         _, definitions = models_json_schema(
-            [(model, "serialization") for model in (ProblemDocument, VideoFrame, VideoSummary, VideoError)],
+            [
+                (model, "serialization")
+                for model in (ProblemDocument, BatchResult, BatchError, VideoFrame, VideoSummary, VideoError)
+            ],
             ref_template="#/components/schemas/{model}",
         )
         document["components"]["schemas"] |= definitions["$defs"]
@@ -115,6 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         contract, detectors = contract_of(pool.about), Searches(**pool.about["detectors"])
         streams = Places(settings.max_streams, name="streams", retry_after_s=10)
         videos = Places(settings.max_videos, name="videos", retry_after_s=10)
+        batches = Places(settings.max_batches, name="batches", retry_after_s=5)
         state = State(
             settings=settings,
             contract=contract,
@@ -124,7 +130,12 @@ def create_app(settings: Settings) -> FastAPI:
             video_plan=plan_videos(settings, model),
             streams=streams,
             videos=videos,
-            metrics=Metrics(contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos),
+            batches=batches,
+            # One more than there are workers, so that none waits for the next image while single requests go on.
+            batch_room=Turns(range(settings.workers + min(1, settings.queue))),
+            metrics=Metrics(
+                contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos, batches=batches
+            ),
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
@@ -152,7 +163,7 @@ def create_app(settings: Settings) -> FastAPI:
         # A redirect names the host that the service was asked for, which a proxy may have changed.
         redirect_slashes=False,
     )
-    for route in (predict.router, video.router, stream.router, operations.router):
+    for route in (predict.router, batch.router, video.router, stream.router, operations.router):
         app.include_router(route)
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):

@@ -112,10 +112,14 @@ class Limits(Outgoing):
     max_video_s: float
     video_body_timeout_s: float
     video_deadline_s: float
+    max_batches: int
+    max_batch_files: int
+    batch_deadline_s: float
     max_streams: int
     rate: float | None = Field(description="requests a second of a client, over ten seconds; null: any number")
     client_requests: int = Field(description="most requests at work and in the queue of a client that is alone")
     client_videos: int = Field(description="most videos at once of a client that is alone")
+    client_batches: int = Field(description="most batches at once of a client that is alone")
     client_streams: int = Field(description="most sessions at once of a client that is alone")
     max_frame_bytes: int
     max_text_chars: int
@@ -200,6 +204,7 @@ def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:
         media_types=list(media_types),
         client_requests=share_alone(settings.workers + settings.queue),
         client_videos=share_alone(settings.max_videos),
+        client_batches=share_alone(settings.max_batches),
         client_streams=share_alone(settings.max_streams),
         max_text_chars=MAX_TEXT_CHARS,
         smallest_face_share=LEAST_SHARE,

@@ -45,6 +45,7 @@ DROPPED = Spec("fer_frames_dropped_total", "Frames of streams that were not anal
 CLOSED = Spec("fer_streams_closed_total", "Streams that have ended, by close code of the service", ("code",))
 STREAMS = Spec("fer_streams_open", "WebSocket sessions that are open")
 VIDEOS = Spec("fer_videos_open", "Videos that are being received or analysed")
+BATCHES = Spec("fer_batches_open", "Batches that are being received or analysed")
 QUEUE = Spec("fer_queue_depth", "Images and frames that wait for a worker")
 WORKERS = Spec("fer_workers_alive", "Workers that can take a task or have one")
 WANTED = Spec("fer_workers_configured", "Workers that there should be")
@@ -55,7 +56,7 @@ DETECTOR = Spec("fer_detector_info", "The detectors that are there; always 1", (
 
 SPECS = (
     *(REQUESTS, REQUEST_SECONDS, STAGE_SECONDS, IMAGES, FACES, PROBLEMS, DROPPED, CLOSED, STREAMS, VIDEOS),
-    *(QUEUE, WORKERS, WANTED, REPLACED, FAILED_STARTS, MODEL, DETECTOR),
+    *(BATCHES, QUEUE, WORKERS, WANTED, REPLACED, FAILED_STARTS, MODEL, DETECTOR),
 )
 
 
@@ -63,7 +64,14 @@ class Metrics:
     """Counts for one service, in a registry of its own; the Meter of its records."""
 
     def __init__(
-        self, *, contract: Contract, detectors: Searches, pool: WorkerPool, streams: Places, videos: Places
+        self,
+        *,
+        contract: Contract,
+        detectors: Searches,
+        pool: WorkerPool,
+        streams: Places,
+        videos: Places,
+        batches: Places,
     ) -> None:
         self._registry = CollectorRegistry()
         self._requests = self._counter(REQUESTS)
@@ -74,7 +82,7 @@ class Metrics:
         self._closed = self._counter(CLOSED)
         for code in problem_codes():
             self._problems.labels(code)
-        self._registry.register(_Now(contract, detectors, pool, streams, videos))
+        self._registry.register(_Now(contract, detectors, pool, streams, videos, batches))
         ProcessCollector(registry=self._registry)
         # Finding the child of a metric costs more than counting; routes, stages and codes are few.
         self._stage = lru_cache(maxsize=None)(lambda route, stage: self._stage_seconds.labels(route, stage))
@@ -116,15 +124,22 @@ class _Now(Collector):
     """What others count: read when it is asked for."""
 
     def __init__(
-        self, contract: Contract, detectors: Searches, pool: WorkerPool, streams: Places, videos: Places
+        self,
+        contract: Contract,
+        detectors: Searches,
+        pool: WorkerPool,
+        streams: Places,
+        videos: Places,
+        batches: Places,
     ) -> None:
         self._contract, self._detectors = contract, detectors
-        self._pool, self._streams, self._videos = pool, streams, videos
+        self._pool, self._streams, self._videos, self._batches = pool, streams, videos, batches
 
     def collect(self) -> Iterator[Metric]:
         pool = self._pool
         yield _gauge(STREAMS, self._streams.taken)
         yield _gauge(VIDEOS, self._videos.taken)
+        yield _gauge(BATCHES, self._batches.taken)
         yield _gauge(QUEUE, pool.waiting)
         yield _gauge(WORKERS, pool.alive)
         yield _gauge(WANTED, pool.configured)

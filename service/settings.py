@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     max_video_s: float = Field(7200.0, gt=0, le=604_800, description="longest video, seconds")
     video_body_timeout_s: float = Field(120.0, gt=0, le=3600, description="longest time for a video to arrive, seconds")
     video_deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest work on one video, seconds")
+    max_batches: PositiveInt = Field(8, le=1000, description="batches at once; one more is answered 503")
+    max_batch_files: PositiveInt = Field(
+        1000,
+        le=1_000_000,
+        description="most files of a batch whose answer is one document; a streamed one has no such limit",
+    )
+    batch_deadline_s: float = Field(3600.0, gt=0, le=86_400, description="longest time for a batch to arrive, seconds")
     max_streams: PositiveInt = Field(
         16, le=10_000, description="WebSocket sessions at once; one more is closed with 1013"
     )

@@ -18,6 +18,7 @@ from .settings import Settings
 from .workers.places import Places
 from .workers.pool import WorkerPool
 from .workers.process import Plan
+from .workers.turns import Turns
 
 AnyOptions = TypeVar("AnyOptions", bound=PredictOptions)
 
@@ -38,6 +39,9 @@ class State:
     """What the worker of a video is made of."""
     streams: Places
     videos: Places
+    batches: Places
+    batch_room: Turns[int]
+    """Numbers of the images of all batches that may be with the workers or in their queue at once."""
     metrics: Metrics
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""

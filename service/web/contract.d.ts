@@ -102,10 +102,14 @@ export interface Limits {
   max_video_s: number;
   video_body_timeout_s: number;
   video_deadline_s: number;
+  max_batches: number;
+  max_batch_files: number;
+  batch_deadline_s: number;
   max_streams: number;
   rate: number | null;
   client_requests: number;
   client_videos: number;
+  client_batches: number;
   client_streams: number;
   max_frame_bytes: number;
   max_text_chars: number;

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
@@ -15,8 +16,8 @@ class Turns(Generic[T]):
     client with many tasks does not delay another's by more than one of them, and gets all workers where it is alone.
     """
 
-    def __init__(self) -> None:
-        self._free: deque[T] = deque()
+    def __init__(self, free: Iterable[T] = ()) -> None:
+        self._free: deque[T] = deque(free)
         # In the order of their turns.
         self._waiting: dict[str, deque[asyncio.Future[T]]] = {}
         self._at_work: Counter[str] = Counter()

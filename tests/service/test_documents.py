@@ -23,6 +23,7 @@ def test_openapi_is_valid_and_complete() -> None:
     validate(document)
     assert set(document["paths"]) == {
         "/v1/predict",
+        "/v1/predict/batch",
         "/v1/predict/video",
         "/v1/model",
         "/v1/model/file",

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from websockets.sync.client import connect
@@ -15,6 +16,8 @@ from service.app import create_app
 from service.metrics import SPECS, markdown_table
 from service.problems import problem_codes
 from service.settings import Settings
+from tests.service.batches import URL as BATCH
+from tests.service.batches import parts
 from tests.service.conftest import METADATA, ROOT
 from tests.service.processes import serving
 from tests.service.scrapes import Scrape, scrape, scrape_of, value
@@ -105,6 +108,17 @@ def test_a_video_is_counted_frame_by_frame(address: str, body: bytes) -> None:
     assert growth.of("fer_stage_seconds_sum", route=route, stage="decode") > 0
     assert growth.of("fer_requests_total", method="POST", route=route, status=200) == 1
     assert growth.of("fer_videos_open") == 0
+
+
+def test_a_batch_is_counted_image_by_image(address: str, white: bytes) -> None:
+    growth = Growth(address)
+    assert httpx2.post(f"http://{address}{BATCH}", files=parts([white, b"text", white])).status_code == 200
+    assert growth.of("fer_images_total", route=BATCH) == 2
+    for stage in ("queue", "decode", "detect", "infer", "explain", "total"):
+        assert growth.of("fer_stage_seconds_count", route=BATCH, stage=stage) == 2
+    assert growth.of("fer_problems_total", code="unsupported_media_type") == 1
+    assert growth.of("fer_requests_total", method="POST", route=BATCH, status=200) == 1
+    assert growth.of("fer_batches_open") == 0
 
 
 def test_no_client_can_make_up_labels(address: str) -> None:

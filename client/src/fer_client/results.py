@@ -289,7 +289,8 @@ class Limits(_Answer):
 
     `csv_columns` are those of a video's CSV before the labels. Faces smaller than `smallest_face_share` of the image's
     longer side are not searched for, whatever `min_face_px` is. A client may ask `rate` times a second, None: as often
-    as it likes; `client_` are the most at once of a client that is alone, 0 where the service does not say.
+    as it likes; `client_` are the most at once of a client that is alone, 0 where the service does not say. An older
+    service has no batches: their limits are 0.
     """
 
     max_body_bytes: int
@@ -306,10 +307,14 @@ class Limits(_Answer):
     max_video_s: float
     video_body_timeout_s: float
     video_deadline_s: float
+    max_batches: int = 0
+    max_batch_files: int = 0
+    batch_deadline_s: float = 0.0
     max_streams: int
     rate: float | None = None
     client_requests: int = 0
     client_videos: int = 0
+    client_batches: int = 0
     client_streams: int = 0
     max_frame_bytes: int
     max_text_chars: int
