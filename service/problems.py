@@ -134,6 +134,10 @@ class Draining(Problem):
     status, code, title = 503, "draining", "The service is shutting down"
 
 
+class NotReady(Problem):
+    status, code, title = 503, "not_ready", "The service cannot analyse anything now"
+
+
 class DeadlineExceeded(Problem):
     status, code, title = 504, "deadline_exceeded", "The answer took too long"
 
@@ -165,7 +169,15 @@ def problem_codes() -> frozenset[str]:
     return frozenset({Problem.code, *(kind.code for kind in Problem.__subclasses__())})
 
 
-def problem_from_wire(wire: dict[str, Any]) -> Problem:
-    """The problem that `Problem.to_wire` described."""
+def problem_from_wire(wire: Any) -> Problem:
+    """The problem that `Problem.to_wire` described. Raises ValueError where it describes none."""
     kinds = {kind.code: kind for kind in Problem.__subclasses__()}
-    return kinds[wire["code"]](wire["detail"], limit=wire["limit"], retry_after_s=wire["retry_after_s"])
+    match wire:
+        case {
+            "code": str(code),
+            "detail": str(detail),
+            "limit": int() | float() | None as limit,
+            "retry_after_s": int() | None as retry_after_s,
+        } if code in kinds:
+            return kinds[code](detail, limit=limit, retry_after_s=retry_after_s)
+    raise ValueError("no problem is described like this")

@@ -25,6 +25,8 @@ Form = Literal["file", "json"]
 _BYTES_PER_PIXEL = 16
 _BYTES_BESIDE = 2**27
 _WARM_UP_SIDE = 64
+# A face in an answer has at most this many bytes: seven heatmaps over the face, as JPEG in base64, take half of it.
+_BYTES_PER_FACE = 2**20
 
 
 def plan_images(settings: Settings, model: bytes) -> Plan:
@@ -34,12 +36,18 @@ def plan_images(settings: Settings, model: bytes) -> Plan:
         arguments=(settings.model, model, settings.detector, settings.workers, settings.max_pixels),
         headroom_bytes=headroom_bytes(settings.max_pixels),
         deadline_s=settings.deadline_s,
+        most_answer_bytes=answer_bytes(settings.max_faces),
     )
 
 
 def headroom_bytes(max_pixels: int) -> int:
     """Memory that a worker may take for images of up to `max_pixels`."""
     return _BYTES_BESIDE + _BYTES_PER_PIXEL * max_pixels
+
+
+def answer_bytes(max_faces: int) -> int:
+    """The longest answer for one image or frame with so many faces."""
+    return _BYTES_PER_FACE * (1 + max_faces)
 
 
 def image_task(options: Options, form: Form = "file") -> Header:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from .. import descriptions
 from ..descriptions import Limits, ModelDescription, Status
 from ..images import ACCEPTED
-from ..problems import Draining
+from ..problems import Draining, NotReady
 from ..state import StateDep
 from .predict import problems
 
@@ -20,11 +20,18 @@ async def livez() -> Status:
     return Status()
 
 
-@router.get("/readyz", summary="The model is loaded and requests are accepted", responses=problems(503))
+@router.get(
+    "/readyz", summary="The model is loaded, workers are there, and requests are accepted", responses=problems(503)
+)
 async def readyz(state: StateDep) -> Status:
-    """The service listens only once the model is loaded and warmed up; after the stop signal this is 503."""
+    """503 after the stop signal, and where no worker can take an image: none is there, or they die while they wait.
+
+    While the service starts, it does not listen yet.
+    """
     if state.draining.is_set():
         raise Draining("The service is shutting down; ask another one.", retry_after_s=5)
+    if not state.pool.is_ready:
+        raise NotReady("No worker can take an image; ask another service, or this one later.", retry_after_s=1)
     return Status()
 
 

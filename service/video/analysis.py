@@ -12,7 +12,7 @@ from ..detectors.available import load_detectors
 from ..problems import Draining, Problem, problem_codes, report
 from ..settings import Settings
 from ..state import State
-from ..tasks import about, headroom_bytes, warm_up
+from ..tasks import about, answer_bytes, headroom_bytes, warm_up
 from ..tracking import Tracker
 from ..workers import solo
 from ..workers.channel import Body, Header, Upload
@@ -37,6 +37,7 @@ def plan_videos(settings: Settings, model: bytes) -> Plan:
         headroom_bytes=_FRAMES_KEPT * headroom_bytes(settings.max_video_pixels),
         deadline_s=settings.video_deadline_s,
         niceness=_NICENESS,
+        most_answer_bytes=answer_bytes(settings.max_faces),
     )
 
 

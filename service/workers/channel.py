@@ -19,10 +19,16 @@ Header = dict[str, Any]
 
 # Length of the header, length of the payload, in bytes.
 _LENGTHS = struct.Struct(">II")
+# The longest header of a worker, bytes: what it has loaded, or what a stream's tracker knows of thousands of faces.
+_MOST_HEADER_BYTES = 2**21
 # From here on a body goes through shared memory: less is as quick through the socket.
 _SHARED_FROM_BYTES = 2**14
 # Pages of the shared memory that a larger body has filled are given back after its task.
 _KEPT_BYTES = 2**20
+
+
+class Malformed(Exception):
+    """A message that no worker sends: a hostile file may have taken this one over."""
 
 
 class Inbox:
@@ -137,10 +143,21 @@ def pack(header: Header, payload: bytes = b"") -> bytes:
     return b"".join((_LENGTHS.pack(len(encoded), len(payload)), encoded, payload))
 
 
-async def receive(reader: asyncio.StreamReader) -> tuple[Header, bytes]:
-    """The next message of a worker. Raises asyncio.IncompleteReadError or OSError where the worker has ended."""
+async def receive(reader: asyncio.StreamReader, most_payload_bytes: int) -> tuple[Header, bytes]:
+    """The next message of a worker.
+
+    Raises asyncio.IncompleteReadError or OSError where the worker has ended, Malformed before anything is read that is
+    longer than an honest worker's.
+    """
     header_bytes, payload_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    header = json.loads(await reader.readexactly(header_bytes))
+    if header_bytes > _MOST_HEADER_BYTES or payload_bytes > most_payload_bytes:
+        raise Malformed(f"a header of {header_bytes:,} and a payload of {payload_bytes:,} bytes")
+    try:
+        header = json.loads(await reader.readexactly(header_bytes))
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the header is no JSON") from error
+    if not isinstance(header, dict):
+        raise Malformed("the header is no JSON object")
     return header, await reader.readexactly(payload_bytes)
 
 

@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from .. import clients, record
 from .channel import Header, Inbox
+from .failures import Failures
 from .process import Plan
 from .shares import Shares
 from .turns import Turns
@@ -18,7 +19,13 @@ log = logging.getLogger("service.workers")
 
 # Seconds between two tries to start a worker where starting fails, so that a full machine is not filled further.
 _PAUSE_S = 0.5
-_ENDED: dict[EndReason, str] = {"died": "has died", "deadline": "was over its deadline"}
+_ENDED: dict[EndReason, str] = {
+    "died": "has died",
+    "deadline": "was over its deadline",
+    "malformed": "gave an answer that made no sense",
+}
+# So many failures for each worker within so many seconds are a loop of deaths.
+_FAILURES_PER_WORKER, _FAILURES_WITHIN_S = 3, 30.0
 
 T = TypeVar("T")
 
@@ -58,8 +65,9 @@ class WorkerPool:
         self._chores: set[asyncio.Task[Any]] = set()
         self._closing = False
         self.about: Header = {}
-        self.replaced_by: dict[EndReason, int] = {"died": 0, "deadline": 0}
+        self.replaced_by: dict[EndReason, int] = dict.fromkeys(get_args(EndReason), 0)
         self.failed_starts = 0
+        self._failures = Failures(_FAILURES_PER_WORKER * workers, within_s=_FAILURES_WITHIN_S)
 
     async def start(self) -> None:
         """Start all workers and wait until they can answer. Raises StartRefused where one cannot load."""
@@ -81,6 +89,14 @@ class WorkerPool:
     def alive(self) -> int:
         """Workers that can take a task, or have one."""
         return sum(worker.is_running for worker in self._running)
+
+    @property
+    def is_ready(self) -> bool:
+        """True where a task would soon be answered: a worker is there, and they do not die as soon as they start.
+
+        What dies at work does not count, or one client with bad files could make the whole service unready.
+        """
+        return self.alive > 0 and not self._failures.are_too_many
 
     @property
     def replaced(self) -> int:
@@ -142,6 +158,11 @@ class WorkerPool:
             else:
                 self._replace(worker)
 
+    def _on_death(self, worker: Worker) -> None:
+        if not worker.is_at_work:
+            self._failures.add()
+        self._replace(worker)
+
     def _replace(self, worker: Worker) -> None:
         if self._closing or worker not in self._running:
             return
@@ -153,10 +174,13 @@ class WorkerPool:
 
     async def _start_again(self) -> None:
         while not self._closing:
+            if self._failures.are_too_many:
+                await asyncio.sleep(_PAUSE_S)
             try:
                 worker = await self._start_one()
             except (StartRefused, OSError) as error:
                 self.failed_starts += 1
+                self._failures.add()
                 log.error("a worker could not be started: %s", error)
                 await asyncio.sleep(_PAUSE_S)
                 continue
@@ -169,7 +193,7 @@ class WorkerPool:
     async def _start_one(self) -> Worker:
         worker = await Worker.start(self._plan, Inbox(self._inbox_bytes))
         self._running.add(worker)
-        worker.when_it_dies(self._replace)
+        worker.when_it_dies(self._on_death)
         return worker
 
     def _chore(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -11,7 +11,7 @@ from multiprocessing.forkserver import ensure_running
 from typing import Any, Literal, TypeVar
 
 from ..problems import DeadlineExceeded, WorkerDied, problem_from_wire
-from .channel import Header, Inbox, pack, receive
+from .channel import Header, Inbox, Malformed, pack, receive
 from .process import Plan, main
 
 _context = multiprocessing.get_context("forkserver")
@@ -22,8 +22,9 @@ _background: set[asyncio.Task[Any]] = set()
 
 T = TypeVar("T")
 
-EndReason = Literal["died", "deadline"]
-"""Why a worker has to be replaced: its process ended, or its task was over its deadline."""
+EndReason = Literal["died", "deadline", "malformed"]
+"""Why a worker has to be replaced: its process ended, its task was over its deadline, or no answer of it can be trusted
+because one made no sense."""
 
 
 def start_fork_server() -> None:
@@ -61,6 +62,7 @@ class Worker:
         self._plan, self._process, self._reader, self._writer, self._inbox = plan, process, reader, writer, inbox
         self.about: Header = {}
         self.is_running = True
+        self.is_at_work = False
         self.end_reason: EndReason = "died"
 
     @classmethod
@@ -81,9 +83,11 @@ class Worker:
         await asyncio.to_thread(_start_process, process, theirs)
         worker = cls(plan, process, reader, writer, inbox)
         try:
-            header, _ = await receive(reader)
+            header, _ = await receive(reader, plan.most_answer_bytes)
         except (asyncio.IncompleteReadError, OSError):
             header = {"refused": "it ended while it was loading"}
+        except Malformed as error:
+            header = {"refused": f"it said of what it has loaded: {error}"}
         if "refused" in header:
             await worker.end()
             raise StartRefused(header["refused"])
@@ -110,12 +114,14 @@ class Worker:
         the worker answers with.
         """
         shared = self._inbox.takes(len(body))
+        self.is_at_work = True
         if shared:
             self._inbox.write(body)
         try:
             message = pack(task | {"inbox_bytes": len(body)}) if shared else pack(task, body)
             return await self._answer(message, until)
         finally:
+            self.is_at_work = False
             if shared:
                 self._inbox.forget(len(body))
 
@@ -132,7 +138,8 @@ class Worker:
             async with asyncio.timeout_at(until):
                 self._writer.write(message)
                 await self._writer.drain()
-                header, payload = await receive(self._reader)
+                header, payload = await receive(self._reader, self._plan.most_answer_bytes)
+            problem = problem_from_wire(header["problem"]) if "problem" in header else None
         except BaseException as error:
             self.is_running = False
             if isinstance(error, TimeoutError):
@@ -140,9 +147,12 @@ class Worker:
                 raise too_late(self._plan) from error
             if isinstance(error, asyncio.IncompleteReadError | OSError):
                 raise WorkerDied("The worker that had this task ended; no other task was touched.") from error
+            if isinstance(error, Malformed | ValueError):
+                self.end_reason = "malformed"
+                raise WorkerDied("The worker's answer to this task made no sense, so the worker was ended.") from error
             raise
-        if "problem" in header:
-            raise problem_from_wire(header["problem"])
+        if problem is not None:
+            raise problem
         if "trace" in header:
             raise WorkerFault(header["trace"])
         return header, payload

@@ -1,5 +1,7 @@
 """Workers that are slow or fail, in place of the service's own."""
 
+import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +20,11 @@ from service.workers.process import Handler, Plan
 def trouble(monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0, error: str | None = None) -> None:
     """Let each analysis of services that start from now on take so much longer, then fail with a RuntimeError."""
     _replace_loading(monkeypatch, _load_troubled, seconds, error)
+
+
+def short_lives(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """Let each worker of services that start from now on die so long after it has loaded."""
+    _replace_loading(monkeypatch, _load_for_a_while, seconds)
 
 
 def without_centerface(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +49,15 @@ def _load_without_centerface(
     """Runs in the worker."""
     centerface_file.PACKAGE = "no-such-package"
     return make(*arguments)
+
+
+def _load_for_a_while(
+    seconds: float, make: Callable[..., tuple[Handler, Header]], arguments: tuple[Any, ...]
+) -> tuple[Handler, Header]:
+    """Runs in the worker."""
+    made = make(*arguments)
+    threading.Timer(seconds, os.abort).start()
+    return made
 
 
 def _load_troubled(

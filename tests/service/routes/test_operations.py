@@ -1,6 +1,7 @@
 """Pages, descriptions, health, and what is around every answer."""
 
 import hashlib
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from service.detectors.haar import FILE
 from service.settings import Settings
 from tests.service.answers import assert_problem
 from tests.service.conftest import LABELS
+from tests.service.scrapes import scrape_of, value
+from tests.service.troubles import short_lives
 
 
 def test_alive_and_ready(client: TestClient) -> None:
@@ -26,6 +29,20 @@ def test_not_ready_while_draining(settings: Settings) -> None:
         response = client.get("/readyz")
         assert_problem(response, 503, "draining")
         assert response.headers["retry-after"] == "5"
+        assert client.get("/livez").status_code == 200
+
+
+def test_not_ready_while_workers_die_as_soon_as_they_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    short_lives(monkeypatch, seconds=0.5)
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/readyz").status_code == 200
+        until = time.monotonic() + 30
+        while value(scrape_of(client.get("/metrics").text), "fer_workers_replaced_total", reason="died") < 6:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        response = client.get("/readyz")
+        assert_problem(response, 503, "not_ready")
+        assert response.headers["retry-after"] == "1"
         assert client.get("/livez").status_code == 200
 
 

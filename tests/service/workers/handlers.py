@@ -4,6 +4,7 @@ import ctypes
 import os
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,12 +28,18 @@ def obedient() -> tuple[Handler, Header]:
 
     def handle(task: Header, body: Body) -> Iterator[tuple[Header, bytes]]:
         for number in range(task.get("times", 0)):
-            yield {"number": number}, b""
+            yield {"number": number, "at_s": time.monotonic()}, bytes(task.get("size", 0))
         content = body.file().read() if task.get("as_file") else body.content()
         header, payload = _DOES[task["do"]](task, content)
         yield header | {"last": True}, payload
 
     return handle, {"obeys": sorted(_DOES)}
+
+
+def obedient_for(seconds: float) -> tuple[Handler, Header]:
+    """As `obedient`, but the process dies so long after it has loaded, whatever it does."""
+    threading.Timer(seconds, os.abort).start()
+    return obedient()
 
 
 def without_model() -> tuple[Handler, Header]:
@@ -78,6 +85,14 @@ def _run_out(task: Header, body: bytes) -> tuple[Header, bytes]:
     raise MemoryError
 
 
+def _answer_long(task: Header, body: bytes) -> tuple[Header, bytes]:
+    return {}, bytes(task["bytes"])
+
+
+def _say_long(task: Header, body: bytes) -> tuple[Header, bytes]:
+    return {"said": "x" * task["bytes"]}, b""
+
+
 def _try_forbidden(task: Header, body: bytes) -> tuple[Header, bytes]:
     outcomes = {}
     for name, act in FORBIDDEN.items():
@@ -99,5 +114,7 @@ _DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
     "refuse": _refuse,
     "fail": _fail,
     "run out": _run_out,
+    "answer long": _answer_long,
+    "say long": _say_long,
     "try forbidden": _try_forbidden,
 }

@@ -14,6 +14,7 @@ import pytest
 
 from service.problems import DeadlineExceeded, InvalidOption, OutOfMemory, Overloaded, WorkerDied
 from service.workers.channel import Header
+from service.workers.failures import Failures
 from service.workers.pool import WorkerPool
 from service.workers.process import Handler, Plan
 from service.workers.worker import StartRefused, WorkerFault
@@ -159,6 +160,94 @@ def test_a_worker_that_is_killed_from_outside_while_it_waits_is_replaced_too() -
         os.kill(pid, signal.SIGKILL)
         await until(lambda: pool.replaced == 1)
         assert (await ask(pool, do="echo"))["pid"] != pid
+
+    run(work)
+
+
+def test_a_worker_that_is_asked_to_end_by_others_goes_on() -> None:
+    """systemd's stop reaches every process of a unit; what was accepted is still answered."""
+
+    async def work(pool: WorkerPool) -> None:
+        pid = (await ask(pool, do="echo"))["pid"]
+        answer = asyncio.create_task(ask(pool, do="sleep", seconds=0.3))
+        await asyncio.sleep(0.1)
+        os.kill(pid, signal.SIGTERM)
+        assert (await answer)["pid"] == pid
+        assert pool.replaced == 0
+
+    run(work)
+
+
+def test_it_is_ready_again_once_the_worker_that_was_killed_is_replaced() -> None:
+    async def work(pool: WorkerPool) -> None:
+        assert pool.is_ready
+        os.kill((await ask(pool, do="echo"))["pid"], signal.SIGKILL)
+        await until(lambda: not pool.is_ready)
+        assert pool.alive == 0
+        await until(lambda: pool.is_ready)
+        assert pool.replaced_by == {"died": 1, "deadline": 0, "malformed": 0}
+
+    run(work)
+
+
+def test_workers_that_die_as_soon_as_they_start_make_it_unready_and_are_not_started_without_end() -> None:
+    async def whole() -> None:
+        plan = Plan(handlers.obedient_for, (0.3,), headroom_bytes=HEADROOM_BYTES, deadline_s=5.0)
+        pool = WorkerPool(plan, workers=1, queue=0, inbox_bytes=INBOX_BYTES)
+        await pool.start()
+        try:
+            await until(lambda: pool.replaced >= 3)
+            assert not pool.is_ready
+            # Also while the next one lives.
+            await until(lambda: pool.alive == 1)
+            assert not pool.is_ready
+            replaced, begun = pool.replaced, time.perf_counter()
+            await asyncio.sleep(2)
+            assert pool.replaced - replaced <= (time.perf_counter() - begun) / (0.3 + 0.5) + 1
+        finally:
+            await pool.close()
+
+    asyncio.run(whole())
+
+
+def test_workers_that_die_at_work_do_not_make_it_unready() -> None:
+    async def work(pool: WorkerPool) -> None:
+        for _ in range(5):
+            with pytest.raises(WorkerDied):
+                await ask(pool, do="segfault")
+        await until(lambda: pool.alive == 1)
+        assert pool.is_ready
+        assert pool.replaced_by["died"] == 5
+
+    run(work)
+
+
+def test_failures_are_too_many_within_a_time() -> None:
+    failures = Failures(3, within_s=0.2)
+    for _ in range(3):
+        assert not failures.are_too_many
+        failures.add()
+    assert failures.are_too_many
+    time.sleep(0.25)
+    assert not failures.are_too_many
+
+
+def test_an_answer_that_is_too_long_is_a_problem_of_its_own_and_ends_nothing() -> None:
+    async def work(pool: WorkerPool) -> None:
+        with pytest.raises(InvalidOption, match="larger than") as raised:
+            await ask(pool, do="answer long", bytes=2**26 + 1)
+        assert raised.value.limit == 2**26
+        assert pool.replaced == 0
+
+    run(work)
+
+
+def test_a_header_that_is_too_long_ends_its_worker() -> None:
+    async def work(pool: WorkerPool) -> None:
+        with pytest.raises(WorkerDied, match="made no sense"):
+            await ask(pool, do="say long", bytes=2**22)
+        assert (await ask(pool, do="echo", say="another"))["said"] == "another"
+        assert pool.replaced_by == {"died": 0, "deadline": 0, "malformed": 1}
 
     run(work)
 

@@ -57,6 +57,27 @@ def test_answers_come_while_the_task_goes_on() -> None:
     assert time.perf_counter() - begun < 15
 
 
+def test_a_worker_runs_ahead_of_its_reader_by_little() -> None:
+    """It writes until the connection is full, then waits until the service reads on, as that waits for its client."""
+    size, times, pause_s = 10_000, 1000, 0.5
+
+    async def produced_in_the_pause() -> list[bool]:
+        early = []
+        task = {"do": "echo", "times": times, "size": size}
+        async with aclosing(solo.answers(PLAN, task, upload_of([b"x"]))) as answers:
+            await anext(answers)
+            await asyncio.sleep(pause_s)
+            read_on = time.monotonic()
+            async for header, _ in answers:
+                if "at_s" in header:
+                    early.append(header["at_s"] < read_on)
+        return early
+
+    early = asyncio.run(produced_in_the_pause())
+    assert len(early) == times - 1
+    assert 0 < sum(early) * size < 2**20
+
+
 def test_a_problem_after_some_answers_ends_them() -> None:
     numbers = []
 
