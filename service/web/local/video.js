@@ -3,14 +3,13 @@
 import { create } from "../dom.js";
 import { LONGEST_SIDE_PX } from "../input/camera.js";
 import { pixelsOf, sizeOf } from "../input/picture.js";
+import { endOf, loadedZero, seek } from "../input/clock.js";
 import { Problem } from "../remote/problem.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
-
-const FAR_S = 1e7; // past the end of every video
 
 /**
  * The lines of a video's reading. Raises Problem.
@@ -21,11 +20,11 @@ const FAR_S = 1e7; // past the end of every video
  * @returns {AsyncGenerator<{value: VideoLine, text: string}>}
  */
 export async function* readVideo(source, reader, fps, signal) {
-  const video = await open(source);
-  const durationS = await durationOf(video);
+  const { video, zeroS } = await open(source);
+  const durationS = (await endOf(video)) - zeroS;
   let index = 0;
   for (let timeS = 0; timeS < durationS && !signal.aborted; timeS = index / fps) {
-    await seek(video, timeS);
+    await seek(video, zeroS + timeS);
     const pixels = pixelsOf(video, LONGEST_SIDE_PX);
     const scale = sizeOf(video).width / pixels.width;
     const { faces } = await reader.read(pixels);
@@ -38,33 +37,14 @@ export async function* readVideo(source, reader, fps, signal) {
 /** @param {VideoLine} value */
 const line = (value) => ({ value, text: JSON.stringify(value) });
 
-/** @param {string} source @returns {Promise<HTMLVideoElement>} */
+/** @param {string} source */
 async function open(source) {
-  const video = create("video", { src: source, muted: true, preload: "auto" });
-  await new Promise((resolve, reject) => {
-    video.onloadeddata = resolve;
-    video.onerror = () =>
-      reject(new Problem("This browser cannot play the video", "So it cannot read it either. The server may."));
-  });
-  return video;
-}
-
-/** Recordings of browsers do not say how long they are: the end has to be looked for. @param {HTMLVideoElement} video */
-async function durationOf(video) {
-  if (!Number.isFinite(video.duration)) await seek(video, FAR_S);
-  return Number.isFinite(video.duration) ? video.duration : video.currentTime;
-}
-
-/** @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */
-function seek(video, timeS) {
-  return new Promise((resolve) => {
-    if (video.currentTime === timeS) {
-      resolve();
-      return;
-    }
-    video.addEventListener("seeked", () => resolve(), { once: true });
-    video.currentTime = timeS;
-  });
+  const video = create("video", { muted: true, preload: "auto" });
+  const zero = loadedZero(video);
+  video.src = source;
+  const zeroS = await zero;
+  if (Number.isNaN(zeroS)) throw new Problem("This browser cannot play the video", "So it cannot read it either. The server may.");
+  return { video, zeroS };
 }
 
 /** In pixels of the video; without heatmaps, which fit this one frame only. @param {PageFace} face @param {number} scale @returns {PageFace} */

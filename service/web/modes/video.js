@@ -123,7 +123,8 @@ export class VideoMode {
     const newestS = frames.moments.at(-1)?.time_s ?? 0;
     frames.add(line);
     if (!this.#isOpen) this.#open(focus);
-    if (!player.isLengthKnown) player.durationS = frames.readS;
+    // A video may last longer than its file says.
+    if (!player.isLengthKnown || frames.readS > player.durationS) player.durationS = frames.readS;
     page.showAnswer(line);
     player.paint(frames, (faces) => page.stage.pick(faces), page.stage.labels);
     this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;

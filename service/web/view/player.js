@@ -1,6 +1,7 @@
 /** The player of a video: play, pause, and a strip of time in the labels' colours, which is also a slider. */
 
 import { byId, fittedContext } from "../dom.js";
+import { endOf, loadedZero, seek } from "../input/clock.js";
 import { sizeOf } from "../input/picture.js";
 import { colourOf } from "./colours.js";
 import { clock } from "./format.js";
@@ -19,6 +20,7 @@ export class Player {
   #strip = byId("strip", HTMLCanvasElement);
   #clock = byId("video-time");
   #durationS = 0;
+  #zeroS = 0; // on the clock of the video element
   #isLengthKnown = false;
   #remark = "";
   /** @type {string | null} */
@@ -58,7 +60,7 @@ export class Player {
   }
 
   get timeS() {
-    return this.isShown ? this.#video.currentTime : Number(this.#seek.value);
+    return this.isShown ? this.#video.currentTime - this.#zeroS : Number(this.#seek.value);
   }
 
   get durationS() {
@@ -84,13 +86,12 @@ export class Player {
     this.close();
     const source = URL.createObjectURL(file);
     this.#address = source;
+    const zeroS = loadedZero(this.#video);
     this.#video.src = source;
-    await new Promise((resolve) => {
-      this.#video.onloadeddata = this.#video.onerror = resolve;
-    });
-    const { duration } = this.#video;
-    this.#isLengthKnown = this.isShown && Number.isFinite(duration);
-    this.durationS = this.#isLengthKnown ? duration : 0;
+    this.#zeroS = (await zeroS) || 0;
+    const lengthS = this.isShown ? await this.#findLength() : 0;
+    this.#isLengthKnown = lengthS > 0;
+    this.durationS = lengthS;
     this.#play.disabled = !this.isShown;
     this.#showState();
     return source;
@@ -134,9 +135,18 @@ export class Player {
     }
   }
 
+  /** Seconds. Browsers differ in whether the `duration` of a video that begins late counts from its beginning. */
+  async #findLength() {
+    const video = this.#video;
+    if (Number.isFinite(video.duration) && this.#zeroS < STEP_S) return video.duration;
+    const endS = await endOf(video);
+    await seek(video, this.#zeroS);
+    return endS - this.#zeroS;
+  }
+
   /** @param {number} timeS */
   #seekTo(timeS) {
-    if (this.isShown) this.#video.currentTime = timeS;
+    if (this.isShown) this.#video.currentTime = timeS + this.#zeroS;
     else this.#tellTime();
   }
 
@@ -146,8 +156,8 @@ export class Player {
     /** @param {(timeS: number) => void} callback */
     const next = (callback) =>
       "requestVideoFrameCallback" in video
-        ? video.requestVideoFrameCallback((_, { mediaTime }) => callback(mediaTime))
-        : setTimeout(() => callback(/** @type {HTMLVideoElement} */ (video).currentTime), REDRAW_MS);
+        ? video.requestVideoFrameCallback((_, { mediaTime }) => callback(mediaTime - this.#zeroS))
+        : setTimeout(() => callback(this.timeS), REDRAW_MS);
     /** @param {number} timeS */
     const step = (timeS) => {
       if (run !== this.#run) return;

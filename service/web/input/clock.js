@@ -1,0 +1,51 @@
+/** Where a video begins and ends on the browser's own clock: a piece of a longer recording may begin at any time. */
+
+// Frames of an MP4 are decoded in another order than they are shown: the clock begins so much before the first frame,
+// at most. Where it begins earlier, it begins with sound.
+const REORDERED_S = 0.25;
+const PATIENCE_MS = 1000;
+const FAR_S = 1e7; // past the end of every video
+
+/**
+ * Waits until a video is loaded. Call it before its `src` is set.
+ * @param {HTMLVideoElement} video
+ * @returns {Promise<number>} the time in seconds that is the zero of the service's times; NaN where it cannot be played
+ */
+export async function loadedZero(video) {
+  /** @type {Promise<number>} */
+  const firstFrame = new Promise((resolve) => {
+    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback((_, { mediaTime }) => resolve(mediaTime));
+  });
+  const isLoaded = await new Promise((resolve) => {
+    video.onloadeddata = () => resolve(true);
+    video.onerror = () => resolve(false);
+  });
+  if (!isLoaded) return NaN;
+  const clockS = video.currentTime;
+  /** @type {Promise<number>} a video that is not seen may tell of no frame */
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, clockS));
+  const frameS = await Promise.race([firstFrame, late]);
+  return frameS - clockS < REORDERED_S ? frameS : clockS;
+}
+
+/**
+ * When a video ends. Recordings of browsers do not say how long they are, and other files say too little: the end has
+ * to be looked for.
+ * @param {HTMLVideoElement} video
+ */
+export async function endOf(video) {
+  await seek(video, FAR_S);
+  return Number.isFinite(video.duration) ? Math.max(video.duration, video.currentTime) : video.currentTime;
+}
+
+/** @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */
+export function seek(video, timeS) {
+  return new Promise((resolve) => {
+    if (video.currentTime === timeS) {
+      resolve();
+      return;
+    }
+    video.addEventListener("seeked", () => resolve(), { once: true });
+    video.currentTime = timeS;
+  });
+}
