@@ -16,6 +16,7 @@ from ..problems import report
 from ..state import StateDep
 from ..video.analysis import analyse, video_task
 from ..video.container import ACCEPTED
+from ..video.drawn import MEDIA_TYPES
 from ..video.formats import Csv, Format, Ndjson, WebVtt, format_of
 from ..video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 from .bodies import file_forms, read_video
@@ -33,7 +34,8 @@ _BODY: dict[str, Any] = {
 }
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Lines while the video is being read. The last one is a summary, or the error that ended it.",
+        "description": "Lines while the video is being read. The last one is a summary, or the error that ended it. "
+        "A video that is sent back has no place for an error: where one ends it early, the connection is cut.",
         "content": {
             Ndjson.media_type: {
                 "schema": {
@@ -45,6 +47,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
             },
             WebVtt.media_type: {"schema": {"type": "string"}},
             Csv.media_type: {"schema": {"type": "string"}},
+            **{name: {"schema": {"type": "string", "format": "binary"}} for name in MEDIA_TYPES.values()},
         },
     }
 }
@@ -78,16 +81,24 @@ async def predict_video(
     text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
     place.push_async_callback(text.aclose)
     await anext(text)
-    return _Answer(request, text, format_of(options, csv_columns(state.contract)), state.settings.stream_send_s)
+    form = None if options.is_drawn else format_of(options, csv_columns(state.contract))
+    media_type = MEDIA_TYPES[options.format] if form is None else form.media_type
+    return _Answer(request, text, form, media_type, state.settings.stream_send_s)
+
+
+class _Cut(Exception):
+    """A video that is sent back cannot be sent to its end."""
 
 
 class _Answer(StreamingResponse):
-    """Text as it comes; an error of the service or of its worker as the last part of it."""
+    """Text as it comes, an error of the service or of its worker as the last part of it; or a video, with no `form`."""
 
-    def __init__(self, request: Request, text: AsyncGenerator[bytes], form: Format, send_s: float) -> None:
+    def __init__(
+        self, request: Request, text: AsyncGenerator[bytes], form: Format | None, media_type: str, send_s: float
+    ) -> None:
         self._instance, self._request_id = request.url.path, request.state.request_id
         self._text, self._format, self._send_s = text, form, send_s
-        super().__init__(self._whole_text(), media_type=form.media_type)
+        super().__init__(self._whole_text(), media_type=media_type)
 
     async def stream_response(self, send: Send) -> None:
         """As Starlette's, but the answer ends when the client does not read it within `send_s`."""
@@ -100,6 +111,9 @@ class _Answer(StreamingResponse):
             await super().stream_response(send_in_time)
         except TimeoutError:
             log.info("request %s: the client does not read the answer", self._request_id)
+        except _Cut:
+            # The answer is left without its end, so that the server closes the connection.
+            log.info("request %s: the video ends early", self._request_id)
 
     async def _whole_text(self) -> AsyncGenerator[bytes]:
         try:
@@ -107,4 +121,6 @@ class _Answer(StreamingResponse):
                 yield piece
         except Exception as error:
             _, document = report(error, instance=self._instance, request_id=self._request_id)
+            if self._format is None:
+                raise _Cut from error
             yield self._format.error(VideoError(**{**document, "type": "error"})).encode()

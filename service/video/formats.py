@@ -127,6 +127,7 @@ def format_of(options: VideoOptions, columns: Sequence[str]) -> Format:
             return WebVtt(options.fps)
         case "csv":
             return Csv(columns)
+    raise ValueError(f"{options.format} is no text")
 
 
 def _row(cells: Sequence[object]) -> str:

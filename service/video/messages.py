@@ -23,9 +23,11 @@ class VideoOptions(PredictOptions):
     to_s: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="end before this time, seconds; by default at the video's end"
     )
-    format: Literal["ndjson", "webvtt", "csv"] = Field(
+    format: Literal["ndjson", "webvtt", "csv", "mp4", "webm"] = Field(
         "ndjson",
-        description="`ndjson`: a JSON object per line; `webvtt`: subtitles; `csv`: a row per face and frame",
+        description="`ndjson`: a JSON object per line; `webvtt`: subtitles; `csv`: a row per face and frame; `mp4` and "
+        "`webm`: the video itself (VP9, no sound, at most 1280 pixels wide or high) with boxes, labels and, with "
+        "`explain=gradcam`, a heatmap drawn",
     )
     smoothing: Smoothing = 0.0
 
@@ -39,9 +41,18 @@ class VideoOptions(PredictOptions):
     @field_validator("format")
     @classmethod
     def _can_hold_heatmaps(cls, value: str, info: ValidationInfo) -> str:
-        if value != "ndjson" and info.data.get("explain") == "gradcam":
-            raise ValueError("heatmaps fit into ndjson only")
+        if value in ("webvtt", "csv") and info.data.get("explain") == "gradcam":
+            raise ValueError("heatmaps fit into ndjson, mp4 and webm only")
+        if value in ("mp4", "webm") and info.data.get("target") == "all":
+            raise ValueError("one heatmap is drawn on each face; target is top or a label")
+        if value in ("mp4", "webm") and info.data.get("heatmap") == "overlay":
+            raise ValueError("heatmaps are drawn on the frames themselves; leave heatmap out")
         return value
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the answer is the video itself."""
+        return self.format in ("mp4", "webm")
 
 
 class VideoFrame(Outgoing):
