@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from . import __version__
 from .access import INTERFACE, AccessMiddleware, listens_to_itself
+from .admission import Admission
 from .batch.messages import BatchError, BatchResult
 from .classifier import read_model
 from .detectors import haar
@@ -36,6 +37,7 @@ from .state import State
 from .tasks import contract_of, plan_images
 from .video.analysis import plan_videos
 from .video.messages import VideoError, VideoFrame, VideoSummary
+from .workers.budget import Budget
 from .workers.places import Places
 from .workers.pool import WorkerPool
 from .workers.turns import Turns
@@ -136,6 +138,7 @@ def create_app(settings: Settings) -> FastAPI:
             metrics=Metrics(
                 contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos, batches=batches
             ),
+            budget=Budget(settings.max_held_bytes),
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
@@ -168,6 +171,7 @@ def create_app(settings: Settings) -> FastAPI:
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, render)
+    app.add_middleware(Admission)
     rates = Rates(settings.rate, settings.rate_store)
     app.add_middleware(AccessMiddleware, settings=settings, keys=keys, rates=rates)
     if settings.allowed_origins:

@@ -10,10 +10,14 @@ from .detectors.available import Searches
 from .detectors.base import LEAST_SHARE
 from .schemas import Outgoing, PredictOptions
 from .settings import DetectorChoice, Settings
+from .workers.budget import Budget
 from .workers.shares import share_alone
 
 # The longest text message of a WebSocket client: far longer than all options, so that no answer lists many wrong ones.
 MAX_TEXT_CHARS = 4096
+# The request line, headers and trailers of a request: their bytes and their number.
+MAX_HEADER_BYTES = 2**15
+MAX_HEADERS = 100
 # The most frames of a video that are analysed for each second of it, unless a client says otherwise.
 DEFAULT_FPS = 5.0
 # The first columns of a video's CSV; `csv_columns` gives all of them.
@@ -99,6 +103,11 @@ class Limits(Outgoing):
     """Every limit in force, the defaults of options, and the fixed columns of CSV."""
 
     max_body_bytes: int
+    max_held_bytes: int
+    max_header_bytes: int
+    max_headers: int
+    silence_s: float
+    max_connections: int
     max_pixels: int
     max_faces: int
     media_types: list[str]
@@ -118,6 +127,7 @@ class Limits(Outgoing):
     max_streams: int
     rate: float | None = Field(description="requests a second of a client, over ten seconds; null: any number")
     client_requests: int = Field(description="most requests at work and in the queue of a client that is alone")
+    client_held_bytes: int = Field(description="most bytes of bodies at once of a client, of `max_held_bytes`")
     client_videos: int = Field(description="most videos at once of a client that is alone")
     client_batches: int = Field(description="most batches at once of a client that is alone")
     client_streams: int = Field(description="most sessions at once of a client that is alone")
@@ -203,9 +213,12 @@ def limits(settings: Settings, media_types: tuple[str, ...]) -> Limits:
     return Limits(
         media_types=list(media_types),
         client_requests=share_alone(settings.workers + settings.queue),
+        client_held_bytes=Budget(settings.max_held_bytes).most_each,
         client_videos=share_alone(settings.max_videos),
         client_batches=share_alone(settings.max_batches),
         client_streams=share_alone(settings.max_streams),
+        max_header_bytes=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
         max_text_chars=MAX_TEXT_CHARS,
         smallest_face_share=LEAST_SHARE,
         defaults=Defaults(max_faces=min(PredictOptions().max_faces, settings.max_faces), fps=DEFAULT_FPS),

@@ -52,6 +52,10 @@ class Problem(Exception):
         return {**headers, "Connection": "close"} if self.ends_connection else headers
 
 
+class MalformedRequest(Problem):
+    status, code, title = 400, "malformed_request", "The request is not valid HTTP"
+
+
 class MalformedBody(Problem):
     status, code, title = 400, "malformed_body", "The body cannot be read"
 
@@ -78,6 +82,10 @@ class NotFound(Problem):
 
 class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "This path has another method"
+
+
+class HeadersTooSlow(Problem):
+    status, code, title = 408, "headers_too_slow", "The request's headers took too long to arrive"
 
 
 class BodyTooSlow(Problem):
@@ -120,6 +128,14 @@ class VideoTooManyPixels(Problem):
 
 class RateLimited(Problem):
     status, code, title = 429, "rate_limited", "This client asks too often"
+
+
+class HeadersTooLarge(Problem):
+    status, code, title = 431, "headers_too_large", "The request line and headers are too large"
+
+
+class MethodNotKnown(Problem):
+    status, code, title = 501, "method_not_known", "There is no such method"
 
 
 class Internal(Problem):

@@ -1,21 +1,22 @@
 """Read the settings, serve until a signal comes."""
 
-import asyncio
 import logging
 import signal
 import sys
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from . import request_log
 from . import settings as service_settings
 from .app import create_app
 from .classifier import ModelError
+from .connections.config import Config
+from .connections.http import HttpConnection
+from .connections.registry import Connections, connections_below_file_limit
+from .connections.websocket import WebSocketConnection
 from .keys import KeysError
 from .rates import RateStoreError
 from .workers.worker import StartRefused
@@ -35,32 +36,6 @@ class Server(uvicorn.Server):
         if state is not None:
             state.draining.set()
         super().handle_exit(sig, frame)
-
-
-class Connection(WebSocketsSansIOProtocol):
-    """Reads nothing from a client that does not read itself, and aborts its connection at the end.
-
-    uvicorn's own class keeps its answers to pings in memory, and its close waits until the client has read everything.
-    It also logs addresses and queries.
-    """
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.logger = logging.getLogger(request_log.WEBSOCKETS)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.read_paused:
-            self.transport.resume_reading()
-
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
-        super().on_task_complete(task)
-        if self.transport.get_write_buffer_size() > 0:
-            self.loop.call_later(self.close_timeout, self.transport.abort)
 
 
 class Start(logging.Filter):
@@ -110,14 +85,18 @@ def serve() -> int:
         return 1
     start = Start(app)
     logging.getLogger("uvicorn.error").addFilter(start)
-    config = uvicorn.Config(
+    most = connections_below_file_limit(settings.max_connections, settings.workers + settings.max_videos)
+    config = Config(
         start,
+        connections=Connections(most),
+        settings=settings,
         host=settings.host,
         port=settings.port,
         log_config=None,
         # Its lines hold addresses and queries; ours are those of request_log.
         access_log=False,
-        ws=Connection,
+        http=HttpConnection,
+        ws=WebSocketConnection,
         # A frame up to this size is answered by the session (1009 and the limit); a larger one is not read to its end.
         ws_max_size=2 * settings.max_frame_bytes,
         # JPEG does not shrink any further.

@@ -49,6 +49,22 @@ def cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
     return None if quota in ("max", "-1") else -(-int(quota) // int(period))
 
 
+def memory_bytes(root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Memory that this process may use: the machine's, or less where the control group (v2 or v1) sets a limit."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            return min(machine, int((root / name).read_text()))
+        except (OSError, ValueError):
+            continue
+    return machine
+
+
+def default_held_bytes() -> int:
+    """A quarter of the memory: workers that decode the largest images need most of the rest."""
+    return memory_bytes() // 4
+
+
 def default_model() -> Path:
     """models/emotion.onnx of the working directory; without one, the file that is installed with the package."""
     packaged = Path(__file__).parent / MODEL
@@ -98,8 +114,27 @@ class Settings(BaseSettings):
     )
     queue: int = Field(32, ge=0, le=10_000, description="requests that may wait for a worker; one more is answered 503")
     deadline_s: float = Field(15.0, gt=0, le=600, description="longest time from the queue to the answer, seconds")
+    max_connections: PositiveInt = Field(
+        1000,
+        le=100_000,
+        description="connections at once, of which one address may have three quarters; fewer where the open-file "
+        "limit says so. For one more, the connection that has waited longest for a request is closed",
+    )
+    silence_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="longest time for the headers of a request to arrive, and longest silence while its body arrives, "
+        "seconds",
+    )
     body_timeout_s: float = Field(15.0, gt=0, le=600, description="longest time for a body to arrive, seconds")
     max_body_bytes: PositiveInt = Field(10 * 2**20, le=2**30, description="largest request body, bytes")
+    max_held_bytes: PositiveInt = Field(
+        default_factory=default_held_bytes,
+        le=2**40,
+        description="bodies of all requests and frames together that are in memory at once, bytes; one client may have "
+        "four fifths of it; one more is answered 503 (default: a quarter of the memory that this process may use)",
+    )
     max_pixels: PositiveInt = Field(MAX_PIXELS, le=2**27, description="largest image, width times height")
     max_faces: PositiveInt = Field(50, le=1000, description="most faces that a request may ask for")
     max_videos: PositiveInt = Field(
@@ -213,10 +248,14 @@ def markdown_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+# Defaults that depend on the machine, in words.
+_MEASURED: dict[object, str] = {available_cpus: "cores", default_held_bytes: "memory / 4"}
+
+
 def _default(field: FieldInfo) -> str:
     """A default as it would be set; nothing for an empty one."""
-    if field.default_factory is available_cpus:
-        return "cores"
+    if field.default_factory in _MEASURED:
+        return _MEASURED[field.default_factory]
     value = MODEL if field.default_factory is default_model else field.default
     if value in ((), None):
         return ""

@@ -15,6 +15,7 @@ from .record import Record
 from .request_log import log_request
 from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
+from .workers.budget import Budget
 from .workers.places import Places
 from .workers.pool import WorkerPool
 from .workers.process import Plan
@@ -43,6 +44,8 @@ class State:
     batch_room: Turns[int]
     """Numbers of the images of all batches that may be with the workers or in their queue at once."""
     metrics: Metrics
+    budget: Budget
+    """The memory for the bodies of all requests."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""
 

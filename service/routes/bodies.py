@@ -1,19 +1,18 @@
 """The forms in which files arrive, read in memory: raw, multipart and, of an image, JSON with base64."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from ..problems import BodyTooLarge, BodyTooSlow, MalformedBody
 from ..settings import Settings
 from ..tasks import Form
+from ..workers.budget import SLOW_BYTES_PER_S, Reservation
 from ..workers.channel import Upload
+from .file_form import FileForm
 
-_CHUNK_BYTES = 2**20
 _FILE = {"type": "string", "format": "binary"}
 
 
@@ -26,23 +25,13 @@ def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
 async def read_image(request: Request, settings: Settings) -> tuple[Form, bytes]:
     """An image and the form that it is in: the file itself, or JSON that holds it. Nothing is written to disk.
 
-    Raises BodyTooLarge, BodyTooSlow, MalformedBody.
+    Raises BodyTooLarge, BodyTooSlow, MalformedBody, Overloaded.
     """
-    form: Form = "file"
-    kind = _content_type(request)
-    try:
-        async with asyncio.timeout(settings.body_timeout_s):
-            if kind == "multipart/form-data":
-                upload = await _from_form(request, settings.max_body_bytes)
-                image = await upload.read()
-                await upload.close()
-            elif kind == "application/json":
-                form, image = "json", await _read(request, settings.max_body_bytes)
-            else:
-                # Any other type is a raw image: its first bytes decide what it is, not this header.
-                image = await _read(request, settings.max_body_bytes)
-    except TimeoutError as error:
-        raise _too_slow(settings.body_timeout_s) from error
+    chunks: list[bytes] = []
+    form: Form = "json" if _content_type(request) == "application/json" else "file"
+    # Any other type than JSON and a form is a raw image: its first bytes decide what it is, not this header.
+    await _read(request, chunks.append, settings.max_body_bytes, settings.body_timeout_s, settings.silence_s)
+    image = b"".join(chunks)
     if not image:
         raise MalformedBody("The body is empty; it should be an image.")
     return form, image
@@ -51,66 +40,57 @@ async def read_image(request: Request, settings: Settings) -> tuple[Form, bytes]
 async def read_video(request: Request, settings: Settings) -> Upload:
     """A video file, in the memory that its worker will read it from. The caller closes it.
 
-    Whole, because an MP4's index may stand at its end. Raises BodyTooLarge, BodyTooSlow, MalformedBody.
+    Whole, because an MP4's index may stand at its end. Raises BodyTooLarge, BodyTooSlow, MalformedBody, Overloaded.
     """
     video = Upload()
     try:
-        async with asyncio.timeout(settings.video_body_timeout_s):
-            if _content_type(request) == "multipart/form-data":
-                part = await _from_form(request, settings.max_video_bytes)
-                while chunk := await part.read(_CHUNK_BYTES):
-                    video.write(chunk)
-                await part.close()
-            else:
-                async for chunk in _limited(request, settings.max_video_bytes):
-                    video.write(chunk)
+        await _read(request, video.write, settings.max_video_bytes, settings.video_body_timeout_s, settings.silence_s)
         if video.size == 0:
             raise MalformedBody("The body is empty; it should be a video.")
-    except BaseException as error:
+    except BaseException:
         video.close()
-        if isinstance(error, TimeoutError):
-            raise _too_slow(settings.video_body_timeout_s) from error
         raise
     return video
 
 
+async def _read(
+    request: Request, write: Callable[[bytes], object], most_bytes: int, limit_s: float, silence_s: float
+) -> None:
+    """Pass the file in the body on, as it arrives: within `limit_s`, and never with `silence_s` between two chunks."""
+    memory: Reservation = request.state.admitted.memory
+    form = None
+    if _content_type(request) == "multipart/form-data":
+        form = FileForm(request.headers["content-type"], write)
+        write = form.write
+    size = 0
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(limit_s) as deadline:
+            memory.arriving(lambda: deadline.reschedule(loop.time()))
+            chunks = request.stream()
+            while True:
+                async with asyncio.timeout(silence_s):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
+                size += len(chunk)
+                if size > most_bytes:
+                    raise BodyTooLarge(f"The body is larger than {most_bytes:,} bytes.", limit=most_bytes)
+                memory.received(len(chunk))
+                write(chunk)
+    except TimeoutError as error:
+        if memory.given_up:
+            raise BodyTooSlow(
+                f"Others wait, and the body arrived at less than {SLOW_BYTES_PER_S:,} bytes a second.",
+                limit=SLOW_BYTES_PER_S,
+            ) from error
+        limit_s = min(limit_s, silence_s)
+        raise BodyTooSlow(f"The body did not arrive within {limit_s:g} s.", limit=limit_s) from error
+    finally:
+        memory.arrived()
+    if form is not None:
+        form.check()
+
+
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _too_slow(limit_s: float) -> BodyTooSlow:
-    return BodyTooSlow(f"The body did not arrive within {limit_s:g} s.", limit=limit_s)
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    return b"".join([chunk async for chunk in _limited(request, limit)])
-
-
-async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """The body in chunks. Raises BodyTooLarge as soon as it is known to be larger than `limit` bytes."""
-    problem = BodyTooLarge(f"The body is larger than {limit:,} bytes.", limit=limit)
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise problem
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise problem
-        yield chunk
-
-
-async def _from_form(request: Request, limit: int) -> UploadFile:
-    parser = MultiPartParser(request.headers, _limited(request, limit), max_files=1, max_fields=1)
-    # Starlette would write parts over 1 MB to a temporary file.
-    parser.spool_max_size = limit + 1
-    wanted = MalformedBody("The multipart form needs one part, a file named 'file', and nothing else.")
-    try:
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError) as error:
-        raise wanted from error
-    match form.multi_items():
-        case [("file", UploadFile() as upload)]:
-            return upload
-    await form.close()
-    raise wanted

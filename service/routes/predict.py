@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from .. import schemas
+from ..analysis import check_explained
 from ..images import ACCEPTED
 from ..problems import MEDIA_TYPE
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
@@ -43,9 +44,11 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 )
 async def predict(request: Request, options: Annotated[PredictOptions, Query()], state: StateDep) -> Response:
     options = state.allowed(options)
+    check_explained(options.target, options.head, state.contract)
+    state.detectors.check(options.detector)
     form, body = await read_image(request, state.settings)
     started = time.perf_counter()
-    answer = await state.pool.run(image_task(options.options(), form), body)
+    answer = await state.pool.run(image_task(options.options(), form), body, request.state.admitted.place)
     timing_ms = answer.timing_ms(started)
     result = schemas.result_json(answer.payload, request.state.request_id, state.model_name, timing_ms)
     return Response(result, media_type="application/json")

@@ -53,11 +53,10 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _place(state: StateDep) -> AsyncIterator[AsyncExitStack]:
-    """One of the places for videos, until the answer is over; what the stack holds is closed then."""
-    with state.videos.take():
-        async with AsyncExitStack() as stack:
-            yield stack
+async def _until_answered() -> AsyncIterator[AsyncExitStack]:
+    """What this stack holds is closed when the answer is over."""
+    async with AsyncExitStack() as stack:
+        yield stack
 
 
 @router.post(
@@ -71,7 +70,7 @@ async def predict_video(
     request: Request,
     options: Annotated[VideoOptions, Query()],
     state: StateDep,
-    place: Annotated[AsyncExitStack, Depends(_place)],
+    held: Annotated[AsyncExitStack, Depends(_until_answered)],
 ) -> StreamingResponse:
     """Answers while it decodes. An error after the first line is the last line; all lines before it stay valid."""
     options = state.allowed(options)
@@ -79,7 +78,7 @@ async def predict_video(
     state.detectors.check(options.detector)
     file = await read_video(request, state.settings)
     text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
-    place.push_async_callback(text.aclose)
+    held.push_async_callback(text.aclose)
     await anext(text)
     form = None if options.is_drawn else format_of(options, csv_columns(state.contract))
     media_type = MEDIA_TYPES[options.format] if form is None else form.media_type

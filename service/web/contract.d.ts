@@ -89,6 +89,11 @@ export interface Landmarks {
 
 export interface Limits {
   max_body_bytes: number;
+  max_held_bytes: number;
+  max_header_bytes: number;
+  max_headers: number;
+  silence_s: number;
+  max_connections: number;
   max_pixels: number;
   max_faces: number;
   media_types: Array<string>;
@@ -108,6 +113,7 @@ export interface Limits {
   max_streams: number;
   rate: number | null;
   client_requests: number;
+  client_held_bytes: number;
   client_videos: number;
   client_batches: number;
   client_streams: number;

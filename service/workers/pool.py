@@ -27,7 +27,33 @@ _ENDED: dict[EndReason, str] = {
 # So many failures for each worker within so many seconds are a loop of deaths.
 _FAILURES_PER_WORKER, _FAILURES_WITHIN_S = 3, 30.0
 
+# A place in the queue is kept for so long for a task whose body is still arriving.
+_KEPT_S = 0.5
+
 T = TypeVar("T")
+
+
+class KeptPlace:
+    """A place in the queue for a task whose body is arriving: until it runs, is left, or has been kept for _KEPT_S.
+
+    Raises Overloaded where there is none for this client.
+    """
+
+    def __init__(self, shares: Shares, client: str) -> None:
+        shares.take(client)
+        self._shares, self._client = shares, client
+        self._is_kept = True
+        self._end = asyncio.get_running_loop().call_later(_KEPT_S, self.leave)
+
+    def pass_on(self) -> bool:
+        """True where the place is still kept, and the caller's from now on."""
+        kept, self._is_kept = self._is_kept, False
+        self._end.cancel()
+        return kept
+
+    def leave(self) -> None:
+        if self.pass_on():
+            self._shares.give_back(self._client)
 
 
 @dataclass(frozen=True)
@@ -102,8 +128,12 @@ class WorkerPool:
     def replaced(self) -> int:
         return sum(self.replaced_by.values())
 
-    async def run(self, task: Header, body: bytes) -> Answer:
-        """A task done by the next worker that is free for its client (see `Turns`).
+    def keep_place(self) -> KeptPlace:
+        """A place for `run`, before the task's body is read. Raises Overloaded as `run` does."""
+        return KeptPlace(self._shares, clients.current())
+
+    async def run(self, task: Header, body: bytes, place: KeptPlace | None = None) -> Answer:
+        """A task done by the next worker that is free for its client (see `Turns`), in its kept `place` if it has one.
 
         The task's header gets `threads`: all cores for a task that is alone, else one.
 
@@ -112,7 +142,8 @@ class WorkerPool:
         worker answers with.
         """
         client = clients.current()
-        self._shares.take(client)
+        if place is None or not place.pass_on():
+            self._shares.take(client)
         asked = time.perf_counter()
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
         self.waiting += 1

@@ -1,0 +1,46 @@
+"""Exchange: one request and its answer."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+if TYPE_CHECKING:
+    from .http import HttpConnection
+
+# Where an answer is sent before the request's body has arrived, so much of the body is dropped and the connection goes
+# on. A longer rest costs more than another connection.
+_DROPPED_BYTES = 2**20
+
+
+class Exchange(RequestResponseCycle):
+    """uvicorn's, which ends the connection where the rest of a body that nobody wants is long, or not to be expected.
+
+    `body_bytes` is what the headers say, None for a body in chunks.
+    """
+
+    def __init__(self, connection: "HttpConnection", body_bytes: int | None, **given: Any) -> None:
+        super().__init__(transport=cast(Any, _Output(connection)), **given)
+        self.status = 0
+        self._left = body_bytes
+
+    def count(self, size: int) -> None:
+        """So much of the body has arrived."""
+        if self._left is not None:
+            self._left -= size
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            # A client that waits for `100 Continue` may send its body or not: only the end of the connection is clear.
+            if self.more_body and (self.waiting_for_100_continue or self._left is None or self._left > _DROPPED_BYTES):
+                self.keep_alive = False
+        await super().send(message)
+
+
+class _Output:
+    """The connection as an exchange sees it: what closes it is the connection's own end."""
+
+    def __init__(self, connection: "HttpConnection") -> None:
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+        self.close = connection.end

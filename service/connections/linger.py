@@ -1,0 +1,40 @@
+"""Linger: a connection whose last answer is written, while its client may still be sending."""
+
+import asyncio
+
+# So many bytes at most, for so long, with no longer silence than this.
+_MOST_BYTES = 2**25
+_MOST_S = 10.0
+_SILENCE_S = 2.0
+
+
+class Linger:
+    """Sends what was written and the end, and drops what still comes until the client ends, too.
+
+    Closing at once would destroy the answer on its way to a client that is still sending (RFC 9112, 9.6).
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop, self._transport = loop, transport
+        self._dropped = 0
+        self._until = loop.time() + _MOST_S
+        if transport.can_write_eof():
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
+        self._check(-1)
+
+    def drop(self, data: bytes) -> None:
+        self._dropped += len(data)
+        if self._dropped > _MOST_BYTES:
+            self._transport.abort()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _check(self, before: int) -> None:
+        if self._dropped == before or self._loop.time() > self._until:
+            self._transport.abort()
+        else:
+            self._timer = self._loop.call_later(_SILENCE_S, self._check, self._dropped)
