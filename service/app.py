@@ -1,5 +1,6 @@
 """Assembly: settings in, the ASGI application out. The lifespan makes every object that lives with the service."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ from .schemas import ProblemDocument
 from .settings import Settings
 from .state import State
 from .tasks import contract_of, plan_images
+from .tracing import load_tracer
 from .video.analysis import plan_videos
 from .video.messages import VideoError, VideoFrame, VideoSummary
 from .workers.budget import Budget
@@ -109,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[_Lifespan]:
         keys.load()
+        tracer = load_tracer()
         # Read once: a worker that is started later must not meet another file under the same name.
         model = read_model(settings.model)
         pool = WorkerPool(
@@ -139,6 +142,7 @@ def create_app(settings: Settings) -> FastAPI:
                 contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos, batches=batches
             ),
             budget=Budget(settings.max_held_bytes),
+            tracer=tracer,
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
@@ -155,6 +159,8 @@ def create_app(settings: Settings) -> FastAPI:
         yield {"service": state}
         state.draining.set()
         await pool.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
 
     app = _Application(
         title="Facial expression recognition",
@@ -165,6 +171,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         # A redirect names the host that the service was asked for, which a proxy may have changed.
         redirect_slashes=False,
+        # FastAPI's own would send paths, queries and the texts of exceptions; ours are those of service/spans.py.
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     for route in (predict.router, batch.router, video.router, stream.router, operations.router):
         app.include_router(route)

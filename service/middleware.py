@@ -62,7 +62,11 @@ class RecordMiddleware:
         shared = scope.setdefault("state", {})
         state: State | None = shared.get("service")
         method, route = known_method(scope.get("method", "GET")), self._templates.of(scope["path"])
-        record = Record(new_id(), method, route, meter=None if state is None else state.metrics)
+        record = Record(new_id(), method, route)
+        if state is not None:
+            record.meter = state.metrics
+            if state.tracer is not None:
+                record.trace_headers = state.tracer.trace_headers(scope["headers"])
         shared["request_id"] = record.request_id
 
         async def receive_and_count() -> Message:

@@ -5,11 +5,11 @@ analyses an image or refuses one need not pass it on.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 STAGES = ("queue", "decode", "detect", "infer", "explain", "total")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -46,6 +46,8 @@ class Record:
     """The client's `traceparent` and `tracestate`, where spans are made."""
     trace_id: str | None = None
     began_ns: int = field(default_factory=time.time_ns)
+    image_began_ns: int = 0
+    """When the first image or frame was there to be analysed."""
     duration_ms: float = 0.0
     status: int | None = None
     """None where the request ended without an answer."""
@@ -66,6 +68,10 @@ class Record:
     _began: float = field(default_factory=time.perf_counter, repr=False)
 
     @property
+    def known_route(self) -> str | None:
+        return None if self.route == UNMATCHED else self.route
+
+    @property
     def is_cut_off(self) -> bool:
         """The request ended before its answer did: its client left, or the service had to stop."""
         return not self.complete and self.status != 101
@@ -81,6 +87,8 @@ class Record:
         stages_ms.setdefault("total", sum(stages_ms.values()))
         said = header.get("faces")
         faces = said if isinstance(said, int) and 0 <= said <= _MOST_FACES else 0
+        if self.images == 0:
+            self.image_began_ns = time.time_ns() - int(stages_ms["total"] * 1_000_000)
         self.images += 1
         self.faces += faces
         for stage, elapsed_ms in stages_ms.items():
@@ -102,6 +110,15 @@ class Record:
 
     def end(self) -> None:
         self.duration_ms = (time.perf_counter() - self._began) * 1000
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A value of a record that leaves the service, in a line of the log or in a span; None is left out."""
+
+    name: str
+    meaning: str
+    value: Callable[[Record], Any]
 
 
 _current: ContextVar[Record | None] = ContextVar("record", default=None)

@@ -7,12 +7,10 @@ them, because a record knows none.
 import json
 import logging
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from .record import Record, current
+from .record import Attribute, Record, current
 from .settings import LogFormat
 
 log = logging.getLogger("service.requests")
@@ -21,37 +19,29 @@ log = logging.getLogger("service.requests")
 WEBSOCKETS = "service.websockets"
 
 
-@dataclass(frozen=True)
-class Field:
-    """A member of a request's line; without a value it is left out."""
-
-    name: str
-    meaning: str
-    value: Callable[[Record], object]
-
-
+# Those without a value are left out of a line.
 FIELDS = (
-    Field("request_id", "the id that the client was told; of a session, its session_id", lambda r: r.request_id),
-    Field("trace_id", "the id of the trace, where spans are made", lambda r: r.trace_id),
-    Field("method", "the HTTP method", lambda r: r.method),
-    Field("route", "the template of the path; `unmatched` for all paths that do not exist", lambda r: r.route),
-    Field("status", "the HTTP status, 101 for a session; none where nothing was answered", lambda r: r.status),
-    Field("cut_off", "true where the request ended before its answer did", lambda r: r.is_cut_off or None),
-    Field("close_code", "why a session ended", lambda r: r.close_code),
-    Field("closed_by", "who ended the session: client or service", lambda r: r.closed_by),
-    Field("bytes_in", "size of the body, or of a session's messages", lambda r: r.bytes_in),
-    Field("bytes_out", "size of the answer", lambda r: r.bytes_out),
-    Field("duration_ms", "from the headers to the end of the answer", lambda r: round(r.duration_ms, 3)),
-    Field(
+    Attribute("request_id", "the id that the client was told; of a session, its session_id", lambda r: r.request_id),
+    Attribute("trace_id", "the id of the trace, where spans are made", lambda r: r.trace_id),
+    Attribute("method", "the HTTP method", lambda r: r.method),
+    Attribute("route", "the template of the path; `unmatched` for all paths that do not exist", lambda r: r.route),
+    Attribute("status", "the HTTP status, 101 for a session; none where nothing was answered", lambda r: r.status),
+    Attribute("cut_off", "true where the request ended before its answer did", lambda r: r.is_cut_off or None),
+    Attribute("close_code", "why a session ended", lambda r: r.close_code),
+    Attribute("closed_by", "who ended the session: client or service", lambda r: r.closed_by),
+    Attribute("bytes_in", "size of the body, or of a session's messages", lambda r: r.bytes_in),
+    Attribute("bytes_out", "size of the answer", lambda r: r.bytes_out),
+    Attribute("duration_ms", "from the headers to the end of the answer", lambda r: round(r.duration_ms, 3)),
+    Attribute(
         "stages_ms",
         "milliseconds in each stage, summed over all images and frames",
         lambda r: {stage: round(elapsed_ms, 3) for stage, elapsed_ms in r.stages_ms.items()} or None,
     ),
-    Field("images", "images and frames that were analysed", lambda r: r.images or None),
-    Field("faces", "faces that were found", lambda r: r.faces if r.images else None),
-    Field("dropped", "frames that were not analysed", lambda r: r.dropped or None),
-    Field("problems", "problems that the client was told of", lambda r: r.problems or None),
-    Field("problem", "the code of the last of them", lambda r: r.problem),
+    Attribute("images", "images and frames that were analysed", lambda r: r.images or None),
+    Attribute("faces", "faces that were found", lambda r: r.faces if r.images else None),
+    Attribute("dropped", "frames that were not analysed", lambda r: r.dropped or None),
+    Attribute("problems", "problems that the client was told of", lambda r: r.problems or None),
+    Attribute("problem", "the code of the last of them", lambda r: r.problem),
 )
 
 

@@ -15,6 +15,7 @@ from .record import Record
 from .request_log import log_request
 from .schemas import ModelName, PredictOptions, model_name
 from .settings import Settings
+from .tracing import Tracer
 from .workers.budget import Budget
 from .workers.places import Places
 from .workers.pool import WorkerPool
@@ -46,6 +47,8 @@ class State:
     metrics: Metrics
     budget: Budget
     """The memory for the bodies of all requests."""
+    tracer: Tracer | None = None
+    """None where no spans are asked for."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""
 
@@ -57,7 +60,9 @@ class State:
         return options
 
     def keep_record(self, record: Record) -> None:
-        """Count and log a request or session that has ended."""
+        """Count, trace and log a request or session that has ended."""
+        if self.tracer is not None:
+            self.tracer.add(record)
         self.metrics.count_request(record)
         log_request(record)
 

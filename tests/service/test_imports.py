@@ -11,6 +11,8 @@ HOMES = {
     "cv2": {"detectors", "images.py"},
     "onnxruntime": {"classifier.py", "detectors"},
     "av": {"video"},
+    "opentelemetry": {"spans.py"},
+    "prometheus_client": {"metrics.py"},
 }
 
 

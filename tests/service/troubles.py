@@ -1,6 +1,7 @@
 """Workers that are slow or fail, in place of the service's own."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,14 @@ def _replace_loading(monkeypatch: pytest.MonkeyPatch, load: Callable[..., tuple[
             return replace(plan, make=load, arguments=(*given, plan.make, plan.arguments))
 
         monkeypatch.setattr(service.app, name, replaced)
+
+
+def load_and_tell_modules(
+    make: Callable[..., tuple[Handler, Header]], arguments: tuple[Any, ...]
+) -> tuple[Handler, Header]:
+    """Runs in the worker, which also says which modules it has loaded."""
+    handler, about = make(*arguments)
+    return handler, {**about, "modules": sorted(sys.modules)}
 
 
 def _load_without_centerface(
