@@ -23,7 +23,7 @@ from training.release.figures.answers import draw_model
 from training.release.figures.data import draw_data
 from training.release.figures.style import STYLE, save
 from training.release.figures.training import draw_training
-from training.studies import agreement, faithfulness, robustness, slices
+from training.studies import adjustment, agreement, crops, faithfulness, robustness, shares, slices
 from training.studies.figures.agreement import draw_agreement
 from training.studies.figures.duplicates import draw_duplicates
 from training.studies.figures.faithfulness import draw_faithfulness
@@ -104,7 +104,7 @@ def _split(
     new: np.ndarray,
 ) -> dict:
     split = data.splits()[name]
-    probabilities = evaluate.probabilities(classifier, split.faces, name)
+    probabilities, predicted = evaluate.answers(classifier, split.faces, name)
     correct = probabilities.argmax(1) == split.labels
     section = evaluate.measure(probabilities, split, about) | {
         "slices": slices.measure(split.faces, split.labels, probabilities),
@@ -114,9 +114,14 @@ def _split(
             "accuracy_95": list(metrics.wilson(int(correct[new].sum()), int(new.sum()))),
             "accuracy_of_copies": float(correct[~new].mean()) if not new.all() else None,
         },
+        "ten_crop": crops.measure(classifier, split),
     }
+    if name == "validation":
+        section["adjustment"] = adjustment.measure(probabilities, split.labels, data.train.labels)
     if votes is not None:
         section["voters"] = agreement.measure(votes[name], split.labels, probabilities)
+        if predicted is not None:
+            section["votes"] = shares.measure(votes[name], split.labels, predicted, probabilities)
     return section
 
 

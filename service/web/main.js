@@ -56,6 +56,7 @@ const { service } = page;
 const [model, limits, abilities] = await Promise.all([service.model, service.limits, service.abilities]);
 if (model && limits) {
   page.stage.labels = model.labels;
+  page.stage.hasVotes = model.heads.some(({ option }) => option === "votes");
   describeModel(model);
   page.detectors.offer(model);
   if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits.defaults.max_faces));

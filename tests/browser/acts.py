@@ -86,8 +86,17 @@ def go_live(page: "Page") -> Wire:
 
 
 def shares(page: "Page") -> dict[str, float]:
-    """The panel's bars, read as a screen reader would."""
-    meters = page.locator("#bars").get_by_role("meter")
+    """The panel's bars of the label's answer, read as a screen reader would."""
+    return _read(page, ".meter:not(.votes)")
+
+
+def votes(page: "Page") -> dict[str, float]:
+    """The panel's bars of the voters' answer; empty for a model without a votes head."""
+    return {name.removeprefix("Votes for "): share for name, share in _read(page, ".meter.votes:visible").items()}
+
+
+def _read(page: "Page", which: str) -> dict[str, float]:
+    meters = page.locator("#bars").get_by_role("meter").and_(page.locator(which))
     read = "all => all.map(one => [one.ariaLabel, Number(one.ariaValueNow)])"
     return dict(meters.evaluate_all(read))
 

@@ -72,6 +72,53 @@ def model_path(run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
+def voted_run(run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run with a votes head of random weights. Its voters see what it sees, but in every fourth face.
+
+    The first ten faces have no votes.
+    """
+    from dataclasses import replace
+
+    from training.learning import network
+    from training.learning.predict import predict_heads
+    from training.learning.train import Trainer
+    from training.learning.votes import VoteShares
+
+    nothing = np.zeros((len(data.train), 7), np.float32)
+    trainer = Trainer(replace(TINY, epochs=1, votes_weight=1.0), data, None, VoteShares(nothing, nothing, "a die"))
+    trainer.start_from(run)
+    kernel = trainer.average.get_layer(network.VOTES).kernel
+    # As sure as a network that has learned.
+    kernel.assign(10 * kernel)
+    # Equal constants would become one in the file.
+    trainer.average.get_layer(network.VOTES).bias.assign(np.linspace(-0.1, 0.1, 7))
+    seen = predict_heads(trainer.average, data.validation.faces)[network.VOTES].argmax(1)
+    shares = 0.7 * np.eye(7, dtype=np.float32)[(seen + (np.arange(len(seen)) % 4 == 0)) % 7] + 0.3 / 7
+    shares[:10] = 0
+    trainer.vote_shares = VoteShares(nothing, shares, "a die")
+
+    def count(_rows: np.ndarray, _size: int) -> None:
+        trainer.progress.step += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        # A step takes seconds to compile, and these weights are as good as any.
+        patch.setattr(trainer, "step", count)
+        folder = tmp_path_factory.mktemp("voted")
+        trainer.run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def voted_path(voted_run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`voted_run` as ONNX."""
+    from training.release.export import export
+
+    path = tmp_path_factory.mktemp("models") / "emotion.onnx"
+    export(voted_run, data, path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def votes_path(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten random votes for each face."""
     from tests.training.csv_files import write_votes

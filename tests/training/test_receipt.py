@@ -8,6 +8,9 @@ import pytest
 
 from training import receipt
 from training.__main__ import main
+from training.data import duplicates
+from training.data.dataset import Dataset
+from training.data.votes import load_votes
 from training.release import evaluate
 from training.studies import randomisation
 
@@ -35,7 +38,10 @@ def test_everything_is_there(released: Path) -> None:
     found = json.loads((released / "metrics.json").read_text())
     assert set(found) >= {"model", "training", "splits", "robustness", "explanations", "duplicates"}
     for section in found["splits"].values():
-        assert set(section) >= {"accuracy", "prediction_sets", "slices", "without_copies", "voters"}
+        assert set(section) >= {"accuracy", "prediction_sets", "slices", "without_copies", "voters", "ten_crop"}
+        assert "votes" not in section
+    assert "adjustment" in found["splits"]["validation"]
+    assert "adjustment" not in found["splits"]["test"]
     names = {path.name for path in (released / "figures").iterdir()}
     assert names >= {"robustness.png", "slices.png", "faithfulness.png", "duplicates.png", "voters.png", "curves.png"}
     card = (released / "MODEL_CARD.md").read_text()
@@ -43,6 +49,20 @@ def test_everything_is_there(released: Path) -> None:
     assert "## Are the heatmaps faithful?" in card
     assert "answer is the voters' majority" in card
     assert "### The same photo twice" in card
+
+
+def test_a_votes_head_is_measured_on_both_splits(
+    voted_path: Path, data: Dataset, votes_path: Path, tmp_path: Path
+) -> None:
+    found = receipt.measure(voted_path, data, load_votes(votes_path, data), duplicates.find(data))
+    for section in found["splits"].values():
+        assert 0 <= section["votes"]["error"] <= 1
+        assert section["votes"]["answer_is_majority"]["faces"] == section["voters"]["answer_is_majority"]["faces"]
+    evaluate.write(found, tmp_path)
+    assert "## Two answers" in (tmp_path / "MODEL_CARD.md").read_text()
+    assert receipt.compare(tmp_path, found) == []
+    # Without the votes of FER+, what the file says of its head is left.
+    assert "votes" not in receipt.measure(voted_path, data, None, duplicates.find(data))["splits"]["test"]
 
 
 def test_the_command_confirms_what_is_true_and_writes_nothing(

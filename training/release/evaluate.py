@@ -65,10 +65,20 @@ def check_labels(classifier: EmotionClassifier, data: Dataset) -> None:
         raise ValueError(f"the model has the labels {', '.join(known)}, but {data.name} has {', '.join(data.labels)}.")
 
 
-def probabilities(classifier: EmotionClassifier, faces: np.ndarray, progress: str) -> np.ndarray:
-    """Probabilities float64 (n, classes) of faces uint8 (n, h, w, 1); `progress` names the progress bar."""
+def answers(classifier: EmotionClassifier, faces: np.ndarray, progress: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Probabilities and votes float64 (n, classes) of faces uint8 (n, h, w, 1); None for a file without a votes head.
+
+    `progress` names the progress bar.
+    """
     starts = tqdm(range(0, len(faces), BATCH), desc=progress, unit="batch")
-    return np.concatenate([classifier.classify(faces[start : start + BATCH]).probabilities for start in starts])
+    found = [classifier.classify(faces[start : start + BATCH]) for start in starts]
+    votes = [reading.votes for reading in found if reading.votes is not None]
+    return np.concatenate([reading.probabilities for reading in found]), np.concatenate(votes) if votes else None
+
+
+def probabilities(classifier: EmotionClassifier, faces: np.ndarray, progress: str) -> np.ndarray:
+    """The first of `answers`."""
+    return answers(classifier, faces, progress)[0]
 
 
 def measure(found: np.ndarray, split: Split, about: dict) -> dict:

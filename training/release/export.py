@@ -70,8 +70,10 @@ def export(run: Path, data: Dataset, out: Path, *, best: bool = False) -> Proof:
         ),
     }
     if shares is not None:
-        about = _votes(stored["votes"], calibrations[network.VOTES], answers[network.VOTES], shares)
-        metadata["votes"] = json.dumps(about)
+        shared = calibrations[network.VOTES].apply(answers[network.VOTES])
+        measured = _votes_metrics(shared, shares, probabilities, data)
+        temperature = calibrations[network.VOTES].temperature
+        metadata["votes"] = json.dumps({"source": stored["votes"], "temperature": temperature, "metrics": measured})
 
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_suffix(".tmp.onnx")
@@ -104,13 +106,20 @@ def _metrics(probabilities: np.ndarray, data: Dataset) -> dict:
     return {"split": "validation"} | {key: found[key] for key in ("accuracy", "macro_f1", "nll", "ece", "recall")}
 
 
-def _votes(source: str, calibration: Calibration, logits: np.ndarray, shares: np.ndarray) -> dict:
-    """The metadata of the votes head: whose votes it predicts, and its figures of the validation split."""
-    cross_entropy, agreement = votes.agreement(shares, logits / calibration.temperature)
+def _votes_metrics(predicted: np.ndarray, wanted: np.ndarray, probabilities: np.ndarray, data: Dataset) -> dict:
+    """Figures of the votes head, from its shares, the voters' and the labels' probabilities (n, classes).
+
+    Of the validation split, whose voters taught nothing but the temperature.
+    """
+    cross_entropy, agreement = votes.agreement(wanted, np.log(predicted))
+    used = wanted.sum(1) > 0
     return {
-        "source": source,
-        "temperature": calibration.temperature,
-        "metrics": {"split": "validation", "cross_entropy": cross_entropy, "agreement": agreement},
+        "split": "validation",
+        "cross_entropy": cross_entropy,
+        "agreement": agreement,
+        "agreement_of_emotions": votes.agreement(wanted, np.log(probabilities))[1],
+        "accuracy": float((predicted.argmax(1) == data.validation.labels).mean()),
+        "ece": metrics.share_calibration_error(predicted[used], wanted[used]),
     }
 
 

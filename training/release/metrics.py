@@ -44,6 +44,17 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     return float(np.abs(gaps).sum() / len(labels))
 
 
+def share_calibration_error(predicted: np.ndarray, wanted: np.ndarray, bins: int = BINS) -> float:
+    """As `calibration_error`, for predicted and wanted shares (n, classes) of votes.
+
+    All labels of all faces, in bins by predicted share: |mean wanted - mean predicted|, weighted by the number of
+    values and multiplied by the number of labels.
+    """
+    place = np.minimum((predicted * bins).astype(int), bins - 1).ravel()
+    gaps = np.bincount(place, (wanted - predicted).ravel(), minlength=bins)
+    return float(np.abs(gaps).sum() / len(predicted))
+
+
 def wilson(correct: int, count: int) -> tuple[float, float]:
     """95 % score interval of the share correct / count (Wilson 1927)."""
     interval = binomtest(correct, count).proportion_ci(confidence_level=0.95, method="wilson")

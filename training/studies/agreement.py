@@ -57,31 +57,31 @@ def measure(votes: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) ->
         "faces": len(labels),
         "majorities": dict(zip(MAJORITIES, confusion.sum(0).tolist(), strict=True)),
         "confusion": confusion.tolist(),
-        "label_is_majority": _share(agrees[seven]),
+        "label_is_majority": share(agrees[seven]),
         "label_is_majority_by_label": {
-            name: _share(agrees[seven & (labels == label)]) for label, name in enumerate(LABELS)
+            name: share(agrees[seven & (labels == label)]) for label, name in enumerate(LABELS)
         },
-        "answer_is_majority": _share(as_voted[seven]),
+        "answer_is_majority": share(as_voted[seven]),
         "answer_is_label": {
-            "all": _share(right),
-            "label_is_majority": _share(right[seven & agrees]),
-            "label_is_not_majority": _share(right[seven & ~agrees]),
-            "no_majority_of_the_seven": _share(right[~seven]),
+            "all": share(right),
+            "label_is_majority": share(right[seven & agrees]),
+            "label_is_not_majority": share(right[seven & ~agrees]),
+            "no_majority_of_the_seven": share(right[~seven]),
         },
-        "answer_is_majority_where_label_is_not": _share(as_voted[seven & ~agrees]),
+        "answer_is_majority_where_label_is_not": share(as_voted[seven & ~agrees]),
         "clear": {
             "voters": CLEAR_VOTERS,
-            "label_is_majority": _share(agrees[clear]),
-            "answer_is_label": _share(right[clear]),
-            "answer_is_majority": _share(as_voted[clear]),
+            "label_is_majority": share(agrees[clear]),
+            "answer_is_label": share(right[clear]),
+            "answer_is_majority": share(as_voted[clear]),
         },
         "by_voters": [
             {
                 "from": low,
                 "to": high,
-                "label_is_majority": _share(agrees[rows]),
-                "answer_is_label": _share(right[rows]),
-                "answer_is_majority": _share(as_voted[rows]),
+                "label_is_majority": share(agrees[rows]),
+                "answer_is_label": share(right[rows]),
+                "answer_is_majority": share(as_voted[rows]),
             }
             for low, high in BINS
             for rows in [seven & (voters >= low) & (voters <= high)]
@@ -89,7 +89,8 @@ def measure(votes: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) ->
     }
 
 
-def _share(holds: np.ndarray) -> dict:
+def share(holds: np.ndarray) -> dict:
+    """How often something holds (n,): {"faces", "share", "share_95"}; the share of no face is None."""
     count, true = len(holds), int(holds.sum())
     return {
         "faces": count,

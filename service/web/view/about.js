@@ -12,7 +12,10 @@ export function wireAbout() {
 
 /** @param {import("../contract.d.ts").ModelDescription} model */
 export function describeModel(model) {
-  const { metrics } = model;
+  const { metrics, heads } = model;
+  const votes = heads.find(({ option }) => option === "votes");
+  /** @param {"emotions" | "votes"} head */
+  const use = (head) => capitalised(heads.find(({ option }) => option === head)?.use ?? "");
   const version = byId("model-version");
   version.textContent = model.version.split("+")[0] ?? ""; // the dialog shows the whole version
   version.hidden = false;
@@ -25,6 +28,10 @@ export function describeModel(model) {
     Version: model.version,
     Accuracy: share(metrics.accuracy),
     "Macro F1": share(metrics.macro_f1),
+    "Answer is what most people say": share(votes?.metrics.agreement_of_emotions),
+    "Votes are what most people say": share(votes?.metrics.agreement),
+    "When to use the answer": votes && use("emotions"),
+    "When to use the votes": votes && use("votes"),
     Labels: model.labels.join(", "),
     "SHA-256": model.sha256,
     Licence: model.licence,
@@ -40,6 +47,9 @@ export function describeModel(model) {
     bars.show(metrics.recall);
   }
 }
+
+/** @param {string} words */
+const capitalised = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 /** @param {unknown} value */
 const share = (value) => (typeof value === "number" ? `${(100 * value).toFixed(1)} %` : undefined);

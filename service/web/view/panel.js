@@ -4,7 +4,7 @@ import { byId, contextOf, create } from "../dom.js";
 import { sizeOf } from "../input/picture.js";
 import { Bars } from "./bars.js";
 import { colourOf } from "./colours.js";
-import { percent } from "./format.js";
+import { highest, percent } from "./format.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
@@ -23,6 +23,7 @@ export class Panel {
   #emotion = byId("emotion");
   #confidence = byId("confidence");
   #note = byId("note");
+  #legend = byId("votes-legend");
   #faces = byId("faces");
   #bars;
 
@@ -43,6 +44,12 @@ export class Panel {
     this.#bars.labels = labels;
   }
 
+  /** Whether the model has a votes head. */
+  set hasVotes(/** @type {boolean} */ hasVotes) {
+    this.#bars.hasVotes = hasVotes;
+    this.#legend.hidden = !hasVotes;
+  }
+
   /** @param {string} target the label whose heatmap is shown, or "top" */
   set target(target) {
     this.#bars.picked = target;
@@ -60,7 +67,8 @@ export class Panel {
     this.#emotion.textContent = face.emotion;
     this.#confidence.textContent = percent(face.confidence);
     this.#note.textContent = remark(face);
-    this.#bars.show(face.emotions, face.emotion);
+    this.#bars.show(face.emotions, face.emotion, face.votes);
+    this.#legend.hidden = face.votes === null;
   }
 
   clear() {
@@ -92,7 +100,7 @@ export class Panel {
       button.ariaPressed = String(i === chosen);
       words.textContent = `${face.emotion} ${percent(face.confidence)}`;
       showColumns(columns, Object.values(face.emotions));
-      button.ariaDescription = inWords(face.emotions);
+      button.ariaDescription = inWords(face.emotions) + (face.votes ? `; votes: ${inWords(face.votes)}` : "");
       paintThumbnail(canvas, scene, face.box);
     });
   }
@@ -118,10 +126,12 @@ function showColumns(parent, shares) {
 }
 
 /** @param {PageFace} face */
-function remark({ prediction_set: labels, quality }) {
+function remark({ prediction_set: labels, quality, emotion, votes }) {
   const warnings = quality?.warnings ?? [];
+  const [chosen] = votes ? highest(votes) : [emotion];
   return [
     labels.length > 1 ? `Could also be ${labels.slice(1).join(", ")}.` : "",
+    chosen === emotion ? "" : `Most people would say ${chosen}.`,
     warnings.length > 0 ? `The face is ${warnings.join(" and ")}: trust it less.` : "",
   ].join(" ");
 }

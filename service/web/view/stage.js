@@ -57,6 +57,11 @@ export class Stage {
     this.#panel.target = this.#target;
   }
 
+  /** Whether the model has a votes head. */
+  set hasVotes(/** @type {boolean} */ hasVotes) {
+    this.#panel.hasVotes = hasVotes;
+  }
+
   get scene() {
     return this.#overlay.scene;
   }

@@ -20,22 +20,62 @@ def test_the_shipped_card_is_made_of_its_figures(figures: dict) -> None:
 
 
 def test_it_opens_with_what_the_model_does(figures: dict) -> None:
+    figures["splits"]["test"]["accuracy"] = 0.7063
     lines = card.render(figures).splitlines()
-    assert lines[2].startswith("This model looks at a grey picture of one face and says which of 7 facial expressions")
-    assert (
-        lines[3]
-        == "It gives a probability for each of them, and a heatmap of the parts of the picture that speak for it."
+    assert lines[2].startswith("Give this model a grey picture of one face, and it says which of 7 facial expressions")
+    assert lines[3] == (
+        "It gives the label of the data for about 71 of 100 new faces, where people do so for about 65, and says how a "
+        "face looks, not what the person feels."
     )
+    assert lines[5].startswith("For every label it gives a probability and a heatmap")
 
 
 def test_a_votes_head_is_told_and_when_to_use_it(figures: dict) -> None:
+    figures["model"].pop("votes", None)
+    for section in figures["splits"].values():
+        section.pop("votes", None)
     assert "Two answers" not in card.render(figures)
+    assert "ten people" not in card.render(figures)
     metrics = {"split": "validation", "cross_entropy": 0.7123, "agreement": 0.8349}
     figures["model"]["votes"] = {"source": "FER+ votes", "temperature": 1.25, "metrics": metrics}
     text = " ".join(card.render(figures).split())
     assert "On Validation (PublicTest) the likeliest label of `votes` is the one with the most votes for 83.5%" in text
-    assert "the cross-entropy with the votes is 0.712." in text
-    assert "with the temperature 1.25." in text
+    assert "The temperature of `votes` (1.25)" in text
+
+
+def test_both_answers_are_compared_where_they_were_measured(figures: dict) -> None:
+    metrics = {"split": "validation", "cross_entropy": 0.7123, "agreement": 0.8349}
+    figures["model"]["votes"] = {"source": "FER+ votes", "temperature": 1.25, "metrics": metrics}
+    test = figures["splits"]["test"]
+    test["accuracy"], test["ece"] = 0.72, 0.013
+    test["voters"]["answer_is_majority"]["share"] = 0.703
+    test["votes"] = {
+        "answer_is_label": {"share": 0.571},
+        "answer_is_majority": {"faces": 3350, "share": 0.846},
+        "error_of_voters": 0.131,
+        "error_of_probabilities": 0.342,
+        "error": 0.187,
+        "calibration_error": 0.022,
+    }
+    text = card.render(figures)
+    assert "| Test (PrivateTest) | `probabilities` | `votes` |" in text
+    assert "| the likeliest label is the label of the data | 72.0% | 57.1% |" in text
+    assert "| it is the majority of ten voters (3,350 faces that have one) | 70.3% | 84.6% |" in text
+    assert "where ten other voters differ by 13.1% | 34.2% | 18.7% |" in text
+    assert "| expected calibration error, against labels and against votes | 1.3% | 2.2% |" in text
+    assert "On Validation (PublicTest) the likeliest" not in text
+    assert "\n\n\n" not in text
+
+
+def test_other_ways_to_decide_are_told(figures: dict) -> None:
+    adjusted = {"accuracy": 0.7, "macro_f1": 0.68}
+    validation = figures["splits"]["validation"]
+    validation["adjustment"] = {"adjusted": adjusted, "pays": False}
+    validation["ten_crop"] = {"crop_px": 44, "accuracy": 0.7055}
+    text = card.render(figures)
+    assert "| 68.00%, 70.00% |" in text
+    assert "within the noise, so it is not" in text
+    assert "(mean of views of 44 pixels; for comparison with papers only) | 70.55% |" in text
 
 
 def test_what_became_of_the_logits_is_told(figures: dict) -> None:
@@ -69,8 +109,8 @@ def test_parts_that_were_not_measured_are_left_out(figures: dict) -> None:
     for name in ("robustness", "explanations", "int8", "duplicates"):
         del figures[name]
     for section in figures["splits"].values():
-        for name in ("slices", "without_copies", "voters"):
-            del section[name]
+        for name in ("slices", "without_copies", "voters", "votes", "ten_crop", "adjustment"):
+            section.pop(name, None)
     figures["training"] = None
     text = card.render(figures)
     titles = [line for line in text.splitlines() if line.startswith("#")]

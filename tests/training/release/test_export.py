@@ -13,13 +13,10 @@ from service.classifier import EmotionClassifier
 from tests.training.conftest import MARGIN
 from tests.training.onnx_files import metadata, spoil
 from tests.training.proofs import GOOD
-from tests.training.runs import TINY
 from training.data.dataset import LABELS, Dataset
 from training.learning import network
 from training.learning.checkpoints import load_kept
 from training.learning.predict import predict, predict_heads
-from training.learning.train import Trainer
-from training.learning.votes import VoteShares
 from training.release import proof
 from training.release.calibration import Calibration
 from training.release.evaluate import describe
@@ -73,41 +70,6 @@ def test_any_number_of_faces(model_path: Path, count: int) -> None:
     assert heatmaps.shape == (count, 7, 12, 12)
 
 
-@pytest.fixture(scope="module")
-def voted_run(run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run with a votes head of random weights. Its voters see what it sees, but in every fourth face.
-
-    The first ten faces have no votes.
-    """
-    nothing = np.zeros((len(data.train), 7), np.float32)
-    trainer = Trainer(replace(TINY, epochs=1, votes_weight=1.0), data, None, VoteShares(nothing, nothing, "a die"))
-    trainer.start_from(run)
-    kernel = trainer.average.get_layer(network.VOTES).kernel
-    # As sure as a network that has learned.
-    kernel.assign(10 * kernel)
-    seen = predict_heads(trainer.average, data.validation.faces)[network.VOTES].argmax(1)
-    shares = 0.7 * np.eye(7, dtype=np.float32)[(seen + (np.arange(len(seen)) % 4 == 0)) % 7] + 0.3 / 7
-    shares[:10] = 0
-    trainer.vote_shares = VoteShares(nothing, shares, "a die")
-
-    def count(_rows: np.ndarray, _size: int) -> None:
-        trainer.progress.step += 1
-
-    with pytest.MonkeyPatch.context() as patch:
-        # A step takes seconds to compile, and these weights are as good as any.
-        patch.setattr(trainer, "step", count)
-        folder = tmp_path_factory.mktemp("voted")
-        trainer.run(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def voted_path(voted_run: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "emotion.onnx"
-    export(voted_run, data, path)
-    return path
-
-
 def test_the_votes_head_has_outputs_of_its_own(voted_run: Path, voted_path: Path, data: Dataset) -> None:
     about = json.loads(metadata(voted_path)["votes"])
     model, _, _ = load_kept(voted_run)
@@ -132,6 +94,8 @@ def test_the_votes_are_calibrated_and_measured(voted_run: Path, voted_path: Path
     wanted = ((logits.argmax(1) + fourth) % 7)[10:]
     assert about["metrics"]["agreement"] == np.mean(~fourth[10:])
     assert about["metrics"]["split"] == "validation"
+    assert 0 <= about["metrics"]["ece"] <= 1
+    assert {"accuracy", "agreement_of_emotions"} <= set(about["metrics"])
 
     def cross_entropy(temperature: float) -> float:
         logs = tf.nn.log_softmax(logits[10:] / temperature).numpy()

@@ -36,6 +36,23 @@ def test_the_service_takes_the_file(quantised: Path, model_path: Path, data: Dat
     assert [file.name for file in quantised.parent.iterdir()] == ["emotion.onnx"]
 
 
+def test_both_heads_stay(voted_path: Path, data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "emotion.onnx"
+    quantise.quantise(voted_path, data.train.faces, "u8s8, 7-bit weights", path)
+    one, other = (EmotionClassifier(file).classify(data.validation.faces) for file in (path, voted_path))
+    assert one.votes is not None
+    assert other.votes is not None
+    np.testing.assert_allclose(one.votes, other.votes, atol=0.1)
+    assert np.abs(one.votes - other.votes).max() > 0
+    assert one.votes_heatmaps is not None
+    assert one.votes_heatmaps.shape == one.heatmaps.shape
+    # The heatmaps of both heads stay float.
+    graph = onnx.load(path).graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    convolutions = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
+    assert convolutions.count(None) == 2
+
+
 def test_only_the_body_is_quantised(quantised: Path) -> None:
     graph = onnx.load(quantised).graph
     makers = {name: node.op_type for node in graph.node for name in node.output}

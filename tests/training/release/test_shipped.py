@@ -13,7 +13,7 @@ from tests.training.runs import TINY
 from training.commands.train import default_start
 from training.data.dataset import LABELS, Dataset, Split
 from training.learning.checkpoints import load_kept
-from training.learning.predict import predict
+from training.learning.predict import predict, predict_heads
 from training.learning.recipe import Recipe
 from training.learning.train import Trainer
 from training.release import shipped
@@ -30,6 +30,16 @@ def test_the_network_of_a_file_is_read_back(model_path: Path, run: Path, data: D
     np.testing.assert_allclose(by_batch, predict(found, faces), atol=1e-3)
     # Which is not so with norms of mean 0 and deviation 1, as they come out of the file.
     assert np.abs(found.get_layer("stem_norm").moving_mean.numpy()).max() > 1e-2
+
+
+def test_a_file_with_a_votes_head_is_read_back(voted_path: Path, voted_run: Path, data: Dataset) -> None:
+    faces = data.train.faces
+    found, labels = shipped.read(voted_path, faces)
+    trained, _, _ = load_kept(voted_run, oriented=False)
+    for head, wanted in predict_heads(trained, faces).items():
+        np.testing.assert_allclose(predict_heads(found, faces)[head], wanted, atol=1e-3)
+    # One's own pictures have no votes.
+    Trainer(TINY, data, None).start_with(found, labels, "a file with votes")
 
 
 def test_the_shipped_model_is_read_back(data: Dataset) -> None:

@@ -1,0 +1,82 @@
+"""Both answers in one row of bars, wherever a face is read, for a model with a votes head and for one without."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.acts import LOCAL, by_file, expect, go_live, shares, until, votes
+from tests.browser.axe import AXE, serious_faults
+from tests.browser.chromium import ROOT, Server, Visit
+from tests.browser.local.reading import predicted, read_here, whole_faces
+from tests.browser.votes import with_votes, without_votes
+
+SAME = 1e-3
+
+
+@pytest.fixture(scope="module")
+def votes_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("votes")
+    server = Server(with_votes(model, folder / "votes.onnx"), folder / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def plain_server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("plain")
+    server = Server(without_votes(model, folder / "plain.onnx"), folder / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_a_picture_has_both_answers_in_one_row_of_bars(
+    visit: Visit, votes_server: Server, photo: Path, width: int
+) -> None:
+    page = visit(script=AXE.read_text() if AXE.exists() else "", url=votes_server.url(), width=width)
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    [face] = predicted(votes_server, photo.read_bytes(), "")["faces"]
+    assert shares(page) == pytest.approx(face["emotions"], abs=1e-4)
+    assert votes(page) == pytest.approx(face["votes"], abs=1e-4)
+    expect(page.locator("#votes-legend")).to_contain_text("the share of ten people who would choose it")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if AXE.exists():
+        assert serious_faults(page) == []
+
+
+def test_a_video_and_a_camera_have_both_answers(visit: Visit, votes_server: Server, video: Path) -> None:
+    page = visit(url=votes_server.url())
+    go_live(page)
+    until(page, lambda: sum(votes(page).values()) > 0.99, "votes of the camera's face")
+    page.get_by_role("button", name="Stop").click()
+    by_file(page, video)
+    expect(page.locator("#video-state")).to_contain_text("frames of")
+    until(page, lambda: sum(votes(page).values()) > 0.99, "votes of the video's face")
+
+
+def test_this_browser_gives_the_same_votes(visit: Visit, votes_server: Server, photo: Path) -> None:
+    if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
+        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
+    page = visit(url=votes_server.url())
+    body = whole_faces(photo)["grey 96"]
+    [there] = predicted(votes_server, body, "crop=whole")["faces"]
+    [here] = read_here(page, body, {"whole": True})["faces"]
+    assert here["votes"] == pytest.approx(there["votes"], abs=SAME)
+    page.get_by_label(LOCAL).check()
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    assert sum(votes(page).values()) == pytest.approx(1, abs=SAME)
+
+
+def test_without_the_head_there_is_one_answer(visit: Visit, plain_server: Server, photo: Path) -> None:
+    page = visit(url=plain_server.url())
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    assert votes(page) == {}
+    expect(page.locator("#votes-legend")).to_be_hidden()
+    page.get_by_role("button", name="Model").click()
+    expect(page.get_by_role("dialog", name="The model")).not_to_contain_text("votes")

@@ -1,0 +1,43 @@
+"""A model with a votes head, and one without, whatever the model has."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def with_votes(model: Path, to: Path) -> Path:
+    """A copy whose votes are two thirds of the probabilities, and one third of those in the reversed order."""
+    file = onnx.load(model)
+    graph = file.graph
+    if "votes" not in {output.name for output in graph.output}:
+        metadata = {entry.key: entry.value for entry in file.metadata_props}
+        about = '{"source": "a rule", "temperature": 1.0, "metrics": {"split": "validation", "agreement": 0.8}}'
+        helper.set_model_props(file, {**metadata, "votes": about})
+        shapes = {
+            output.name: [part.dim_value or "n" for part in output.type.tensor_type.shape.dim]
+            for output in graph.output
+        }
+        classes = int(shapes["heatmaps"][1])
+        mixing = (2 * np.eye(classes, dtype=np.float32) + np.eye(classes, dtype=np.float32)[::-1]) / 3
+        graph.initializer.append(numpy_helper.from_array(mixing, "votes_mixing"))
+        graph.node.append(helper.make_node("MatMul", ["probabilities", "votes_mixing"], ["votes"]))
+        graph.node.append(helper.make_node("Identity", ["heatmaps"], ["votes_heatmaps"]))
+        graph.output.append(helper.make_tensor_value_info("votes", TensorProto.FLOAT, ["n", classes]))
+        graph.output.append(helper.make_tensor_value_info("votes_heatmaps", TensorProto.FLOAT, shapes["heatmaps"]))
+    onnx.checker.check_model(file)
+    onnx.save(file, to)
+    return to
+
+
+def without_votes(model: Path, to: Path) -> Path:
+    """A copy that says nothing of votes."""
+    file = onnx.load(model)
+    kept = [output for output in file.graph.output if not output.name.startswith("votes")]
+    del file.graph.output[:]
+    file.graph.output.extend(kept)
+    metadata = {entry.key: entry.value for entry in file.metadata_props if entry.key != "votes"}
+    helper.set_model_props(file, metadata)
+    onnx.save(file, to)
+    return to
