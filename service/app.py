@@ -146,6 +146,8 @@ def create_app(settings: Settings) -> FastAPI:
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
+        if not contract.has_golden_face:
+            log.info("%s has no golden face, so damage that leaves it readable is not found out", settings.model)
         if not keys.are_needed and not listens_to_itself(settings.host):
             log.warning(
                 "WITHOUT KEYS: whoever reaches %s port %d can use this service. Make keys with "

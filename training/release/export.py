@@ -19,7 +19,7 @@ import tf2onnx
 from training.data.dataset import SIZE, Dataset
 from training.learning import checkpoints, network, votes
 from training.learning.predict import predict, predict_heads
-from training.release import framing, metrics, origin, proof
+from training.release import framing, golden, metrics, origin, proof
 from training.release.calibration import Calibration
 from training.release.proof import Proof
 
@@ -82,6 +82,7 @@ def export(run: Path, data: Dataset, out: Path, *, best: bool = False) -> Proof:
         onnx.helper.set_model_props(graph, metadata)
         onnx.checker.check_model(graph, full_check=True)
         onnx.save(graph, unfinished)
+        golden.write(unfinished)
         faces = proof.sample(data.validation.faces)
         probability_gap, heatmap_gap = proof.prove(unfinished, model, faces, calibrations)
         found = Proof(

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 from tqdm import tqdm
 
 from service.classifier import EmotionClassifier
+from training.release import golden
 
 SHUFFLES = 5
 SHUFFLE_FACES = 200
@@ -55,6 +56,8 @@ def shuffled(graph: onnx.ModelProto, seed: int, faces: np.ndarray) -> Iterator[t
     random = np.random.default_rng(seed)
     changed = onnx.ModelProto()
     changed.CopyFrom(graph)
+    # With its own answers in it, the service's code would take the file for damaged.
+    golden.remove(changed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "shuffled.onnx"
         for level, tensors in layers(changed).items():

@@ -54,7 +54,7 @@ def test_metadata_is_complete(model_path: Path) -> None:
     found = metadata(model_path)
     assert set(found) == {
         *("labels", "name", "version", "data_sha256", "code_version", "seed", "metrics", "temperature", "offsets"),
-        *("licence", "temperatures", "training"),
+        *("licence", "temperatures", "training", "golden"),
         *("data", "prediction_set_threshold", "crop_margin", "heatmap_layer", "created", "parameters", "multiply_adds"),
     }
     assert all(found.values())
