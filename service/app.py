@@ -22,10 +22,9 @@ from . import __version__
 from .access import INTERFACE, AccessMiddleware, listens_to_itself
 from .admission import Admission
 from .batch.messages import BatchError, BatchResult
-from .classifier import read_model
 from .detectors import haar
-from .detectors.available import Searches
 from .keys import Keys
+from .loading import Reloading, start_serving
 from .metrics import Metrics
 from .middleware import AnswerMiddleware, RecordMiddleware, render, security_headers
 from .problems import ForbiddenOrigin, Problem, RateLimited, Unauthorized
@@ -35,13 +34,10 @@ from .routes import batch, operations, predict, stream, video
 from .schemas import ProblemDocument
 from .settings import Settings
 from .state import State
-from .tasks import contract_of, plan_images
 from .tracing import load_tracer
-from .video.analysis import plan_videos
 from .video.messages import VideoError, VideoFrame, VideoSummary
 from .workers.budget import Budget
 from .workers.places import Places
-from .workers.pool import WorkerPool
 from .workers.turns import Turns
 from .workers.worker import start_fork_server
 
@@ -112,41 +108,27 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[_Lifespan]:
         keys.load()
         tracer = load_tracer()
-        # Read once: a worker that is started later must not meet another file under the same name.
-        model = read_model(settings.model)
-        pool = WorkerPool(
-            plan_images(settings, model),
-            workers=settings.workers,
-            queue=settings.queue,
-            inbox_bytes=max(settings.max_body_bytes, settings.max_frame_bytes),
-        )
         start_fork_server()
-        await pool.start()
-        contract, detectors = contract_of(pool.about), Searches(**pool.about["detectors"])
+        serving = await start_serving(settings)
         streams = Places(settings.max_streams, name="streams", retry_after_s=10)
         videos = Places(settings.max_videos, name="videos", retry_after_s=10)
         batches = Places(settings.max_batches, name="batches", retry_after_s=5)
+        metrics = Metrics(serving=lambda: state.serving, streams=streams, videos=videos, batches=batches)
         state = State(
             settings=settings,
-            contract=contract,
-            model_file=model,
-            detectors=detectors,
-            pool=pool,
-            video_plan=plan_videos(settings, model),
+            serving=serving,
             streams=streams,
             videos=videos,
             batches=batches,
             # One more than there are workers, so that none waits for the next image while single requests go on.
             batch_room=Turns(range(settings.workers + min(1, settings.queue))),
-            metrics=Metrics(
-                contract=contract, detectors=detectors, pool=pool, streams=streams, videos=videos, batches=batches
-            ),
+            metrics=metrics,
             budget=Budget(settings.max_held_bytes),
             tracer=tracer,
         )
         for reason in state.detectors.missing:
             log.warning("%s", reason)
-        if not contract.has_golden_face:
+        if not state.contract.has_golden_face:
             log.info("%s has no golden face, so damage that leaves it readable is not found out", settings.model)
         if not keys.are_needed and not listens_to_itself(settings.host):
             log.warning(
@@ -158,9 +140,12 @@ def create_app(settings: Settings) -> FastAPI:
         # For `python -m service`, whose signal handler has no request.
         app.state.service = state
         log.info("serving %s %s, %d workers", settings.model, state.contract.version, settings.workers)
+        reloading = asyncio.create_task(Reloading(state, keys).run())
         yield {"service": state}
         state.draining.set()
-        await pool.close()
+        reloading.cancel()
+        await asyncio.wait([reloading])
+        await state.close()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
 

@@ -4,21 +4,20 @@ All is counted in the service's own process: workers send their times and counts
 dies takes no figure with it, and no figure comes twice.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from .classifier import Contract
-from .detectors.available import Searches
 from .problems import problem_codes
 from .record import Record
+from .serving import Serving
 from .workers.places import Places
-from .workers.pool import WorkerPool
 
 # Seconds. The deadline of a request is 15 s by default; only whole requests and sessions last longer.
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
@@ -51,28 +50,23 @@ WORKERS = Spec("fer_workers_alive", "Workers that can take a task or have one")
 WANTED = Spec("fer_workers_configured", "Workers that there should be")
 REPLACED = Spec("fer_workers_replaced_total", "Workers that ended and were replaced", ("reason",))
 FAILED_STARTS = Spec("fer_worker_start_failures_total", "Workers that could not be started")
+MODEL_CHANGES = Spec(
+    "fer_model_changes_total", "Model files that were put in the place of the served one", ("outcome",)
+)
 MODEL = Spec("fer_model_info", "The model that is served; always 1", ("name", "version", "sha256"))
 DETECTOR = Spec("fer_detector_info", "The detectors that are there; always 1", ("option", "name", "sha256", "default"))
 
 SPECS = (
     *(REQUESTS, REQUEST_SECONDS, STAGE_SECONDS, IMAGES, FACES, PROBLEMS, DROPPED, CLOSED, STREAMS, VIDEOS),
-    *(BATCHES, QUEUE, WORKERS, WANTED, REPLACED, FAILED_STARTS, MODEL, DETECTOR),
+    *(BATCHES, QUEUE, WORKERS, WANTED, REPLACED, FAILED_STARTS, MODEL_CHANGES, MODEL, DETECTOR),
 )
 
 
 class Metrics:
     """Counts for one service, in a registry of its own; the Meter of its records."""
 
-    def __init__(
-        self,
-        *,
-        contract: Contract,
-        detectors: Searches,
-        pool: WorkerPool,
-        streams: Places,
-        videos: Places,
-        batches: Places,
-    ) -> None:
+    def __init__(self, *, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places) -> None:
+        """`serving` gives what is served now."""
         self._registry = CollectorRegistry()
         self._requests = self._counter(REQUESTS)
         self._request_seconds = self._histogram(REQUEST_SECONDS)
@@ -80,9 +74,12 @@ class Metrics:
         self._images, self._faces = self._counter(IMAGES), self._counter(FACES)
         self._problems, self._dropped = self._counter(PROBLEMS), self._counter(DROPPED)
         self._closed = self._counter(CLOSED)
+        self._model_changes = self._counter(MODEL_CHANGES)
+        for outcome in ("served", "refused"):
+            self._model_changes.labels(outcome)
         for code in problem_codes():
             self._problems.labels(code)
-        self._registry.register(_Now(contract, detectors, pool, streams, videos, batches))
+        self._registry.register(_Now(serving, streams, videos, batches))
         ProcessCollector(registry=self._registry)
         # Finding the child of a metric costs more than counting; routes, stages and codes are few.
         self._stage = lru_cache(maxsize=None)(lambda route, stage: self._stage_seconds.labels(route, stage))
@@ -105,6 +102,10 @@ class Metrics:
     def count_dropped(self, reason: str) -> None:
         self._dropped.labels(reason).inc()
 
+    def count_model(self, outcome: Literal["served", "refused"]) -> None:
+        """A model file that was put in the place of the one that is served."""
+        self._model_changes.labels(outcome).inc()
+
     def count_request(self, record: Record) -> None:
         """A request or session that has ended."""
         self._requests.labels(record.method, record.route, record.status or "none").inc()
@@ -123,20 +124,12 @@ class Metrics:
 class _Now(Collector):
     """What others count: read when it is asked for."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        detectors: Searches,
-        pool: WorkerPool,
-        streams: Places,
-        videos: Places,
-        batches: Places,
-    ) -> None:
-        self._contract, self._detectors = contract, detectors
-        self._pool, self._streams, self._videos, self._batches = pool, streams, videos, batches
+    def __init__(self, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places) -> None:
+        self._serving, self._streams, self._videos, self._batches = serving, streams, videos, batches
 
     def collect(self) -> Iterator[Metric]:
-        pool = self._pool
+        serving = self._serving()
+        pool = serving.pool
         yield _gauge(STREAMS, self._streams.taken)
         yield _gauge(VIDEOS, self._videos.taken)
         yield _gauge(BATCHES, self._batches.taken)
@@ -148,13 +141,13 @@ class _Now(Collector):
             replaced.add_metric([reason], count)
         yield replaced
         yield CounterMetricFamily(FAILED_STARTS.name, FAILED_STARTS.meaning, value=pool.failed_starts)
-        contract = self._contract
+        contract = serving.contract
         model = GaugeMetricFamily(MODEL.name, MODEL.meaning, labels=MODEL.labels)
         model.add_metric([contract.name, contract.version, contract.sha256], 1)
         yield model
         detector = GaugeMetricFamily(DETECTOR.name, DETECTOR.meaning, labels=DETECTOR.labels)
-        for option, search in self._detectors.by_option.items():
-            is_default = str(option == self._detectors.default).lower()
+        for option, search in serving.detectors.by_option.items():
+            is_default = str(option == serving.detectors.default).lower()
             detector.add_metric([option, search["name"], search.get("sha256") or "", is_default], 1)
         yield detector
 

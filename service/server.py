@@ -1,7 +1,9 @@
 """Read the settings, serve until a signal comes."""
 
+import asyncio
 import logging
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -30,6 +32,12 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)
         self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # In a terminal that is closed, SIGHUP ends the service as it ends every other program.
+        if self.started and hasattr(signal, "SIGHUP") and not (sys.stdin and sys.stdin.isatty()):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._app.state.service.reload.set)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         state = getattr(self._app.state, "service", None)

@@ -13,7 +13,8 @@ from .metrics import Metrics
 from .problems import InvalidOption
 from .record import Record
 from .request_log import log_request
-from .schemas import ModelName, PredictOptions, model_name
+from .schemas import ModelName, PredictOptions
+from .serving import Serving
 from .settings import Settings
 from .tracing import Tracer
 from .workers.budget import Budget
@@ -30,15 +31,8 @@ class State:
     """Made in the lifespan and nowhere else."""
 
     settings: Settings
-    contract: Contract
-    model_file: bytes
-    """The ONNX file as it was read."""
-    detectors: Searches
-    """The detectors that the workers have."""
-    pool: WorkerPool
-    """The workers of images and of the frames of streams."""
-    video_plan: Plan
-    """What the worker of a video is made of."""
+    serving: Serving
+    """The model and its workers: another one after the file was replaced."""
     streams: Places
     videos: Places
     batches: Places
@@ -51,6 +45,42 @@ class State:
     """None where no spans are asked for."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the service begins to stop."""
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to read the model file and the keys again."""
+    retiring: dict[asyncio.Task[None], WorkerPool] = field(default_factory=dict)
+    """Workers of replaced models that end once they have answered."""
+
+    @property
+    def contract(self) -> Contract:
+        return self.serving.contract
+
+    @property
+    def model_file(self) -> bytes:
+        return self.serving.model_file
+
+    @property
+    def detectors(self) -> Searches:
+        return self.serving.detectors
+
+    @property
+    def pool(self) -> WorkerPool:
+        return self.serving.pool
+
+    @property
+    def video_plan(self) -> Plan:
+        return self.serving.video_plan
+
+    def retire(self, pool: WorkerPool) -> None:
+        """End the workers of a model that was replaced, once what they do is done."""
+        task = asyncio.create_task(pool.retire())
+        self.retiring[task] = pool
+        task.add_done_callback(self.retiring.pop)
+
+    async def close(self) -> None:
+        """End all workers."""
+        pools = [self.pool, *self.retiring.values()]
+        # Not cancelled: they end as soon as their pools are closed, and may be closing them now.
+        await asyncio.gather(*(pool.close() for pool in pools), *self.retiring)
 
     def allowed(self, options: AnyOptions) -> AnyOptions:
         """The options of a request; a default above the settings' limit is lowered to it. Raises InvalidOption."""
@@ -68,7 +98,7 @@ class State:
 
     @property
     def model_name(self) -> ModelName:
-        return model_name(self.contract)
+        return self.serving.model_name
 
     def check_max_faces(self, asked: int) -> None:
         """Raises InvalidOption for more faces than the settings allow."""

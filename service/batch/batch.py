@@ -125,23 +125,26 @@ class Batch:
         return entry
 
     async def _result(self, image: bytes, arrived: float) -> bytes:
-        answer = await self._answer(image, arrived)
-        return schemas.result_json(
-            answer.payload, self._job.request_id, self._state.model_name, answer.timing_ms(arrived)
-        )
+        answer, model = await self._answer(image, arrived)
+        return schemas.result_json(answer.payload, self._job.request_id, model, answer.timing_ms(arrived))
 
-    async def _answer(self, image: bytes, arrived: float) -> Answer:
-        """A worker's answer. Raises Overloaded where single requests have filled the queue until the deadline."""
+    async def _answer(self, image: bytes, arrived: float) -> tuple[Answer, schemas.ModelName]:
+        """A worker's answer, and which model it has.
+
+        Raises Overloaded where single requests have filled the queue until the deadline.
+        """
         while True:
             waited_s = time.perf_counter() - arrived
+            # Another model may be served by the time of the answer.
+            serving = self._state.serving
             try:
-                answer = await self._state.pool.run(self._job.task, image)
+                answer = await serving.pool.run(self._job.task, image)
             except Overloaded:
                 if waited_s >= self._state.settings.deadline_s:
                     raise
                 await asyncio.sleep(_PAUSE_S)
                 continue
-            return replace(answer, queue_ms=answer.queue_ms + waited_s * 1000)
+            return replace(answer, queue_ms=answer.queue_ms + waited_s * 1000), serving.model_name
 
     def _count_waiting(self, size: int) -> None:
         self._waiting_bytes += size

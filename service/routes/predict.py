@@ -48,7 +48,9 @@ async def predict(request: Request, options: Annotated[PredictOptions, Query()],
     state.detectors.check(options.detector)
     form, body = await read_image(request, state.settings)
     started = time.perf_counter()
-    answer = await state.pool.run(image_task(options.options(), form), body, request.state.admitted.place)
+    # Another model may be served by the time of the answer.
+    serving = state.serving
+    answer = await serving.pool.run(image_task(options.options(), form), body, request.state.admitted.place)
     timing_ms = answer.timing_ms(started)
-    result = schemas.result_json(answer.payload, request.state.request_id, state.model_name, timing_ms)
+    result = schemas.result_json(answer.payload, request.state.request_id, serving.model_name, timing_ms)
     return Response(result, media_type="application/json")

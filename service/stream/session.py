@@ -158,7 +158,9 @@ class Session:
         task = frame_task(self._options.options(self._processed), track, frame.arrived)
         started = time.perf_counter()
         try:
-            answer = await self._state.pool.run(task, frame.body)
+            # Another model may be served by the time of the answer.
+            serving = self._state.serving
+            answer = await serving.pool.run(task, frame.body)
         except Problem as problem:
             self._errors += 1
             await self._send_error(frame.number, problem)
@@ -170,7 +172,7 @@ class Session:
         result = schemas.result_json(
             answer.payload,
             new_id(),
-            self._state.model_name,
+            serving.model_name,
             answer.timing_ms(started),
             type="result",
             frame_id=frame.number,

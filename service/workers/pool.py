@@ -29,6 +29,8 @@ _FAILURES_PER_WORKER, _FAILURES_WITHIN_S = 3, 30.0
 
 # A place in the queue is kept for so long for a task whose body is still arriving.
 _KEPT_S = 0.5
+# Between two looks whether a pool that is to end has answered all.
+_LOOK_S = 0.1
 
 T = TypeVar("T")
 
@@ -45,15 +47,24 @@ class KeptPlace:
         self._is_kept = True
         self._end = asyncio.get_running_loop().call_later(_KEPT_S, self.leave)
 
-    def pass_on(self) -> bool:
-        """True where the place is still kept, and the caller's from now on."""
+    def pass_on(self, shares: Shares) -> bool:
+        """True where the place is still kept and one of `shares`; it is then the caller's from now on.
+
+        While the body arrived, the workers may have been replaced, and their queue with them.
+        """
+        if shares is not self._shares:
+            self.leave()
+            return False
+        return self._end_keeping()
+
+    def leave(self) -> None:
+        if self._end_keeping():
+            self._shares.give_back(self._client)
+
+    def _end_keeping(self) -> bool:
         kept, self._is_kept = self._is_kept, False
         self._end.cancel()
         return kept
-
-    def leave(self) -> None:
-        if self.pass_on():
-            self._shares.give_back(self._client)
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,13 @@ class WorkerPool:
     async def start(self) -> None:
         """Start all workers and wait until they can answer. Raises StartRefused where one cannot load."""
         starts = [asyncio.create_task(self._start_one()) for _ in range(self.configured)]
-        await asyncio.wait(starts)
+        try:
+            await asyncio.wait(starts)
+        except asyncio.CancelledError:
+            # A worker cannot be ended while it starts.
+            await asyncio.wait(starts)
+            await self.close()
+            raise
         refusals = [error for start in starts if (error := start.exception())]
         if refusals:
             await self.close()
@@ -142,7 +159,7 @@ class WorkerPool:
         worker answers with.
         """
         client = clients.current()
-        if place is None or not place.pass_on():
+        if place is None or not place.pass_on(self._shares):
             self._shares.take(client)
         asked = time.perf_counter()
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
@@ -165,10 +182,17 @@ class WorkerPool:
         record.add_image(answer.header, queue=queue_ms, total=(time.perf_counter() - asked) * 1000)
         return answer
 
+    async def retire(self) -> None:
+        """As `close`, once all tasks that were given to it are done, which their deadline sees to."""
+        while self._shares.taken and not self._closing:
+            await asyncio.sleep(_LOOK_S)
+        await self.close()
+
     async def close(self) -> None:
         """End all workers, whatever they do; what waited for an answer of theirs gets WorkerDied."""
+        workers = [] if self._closing else list(self._running)
         self._closing = True
-        await asyncio.gather(*(worker.end() for worker in self._running))
+        await asyncio.gather(*(worker.end() for worker in workers))
         while self._chores:
             await asyncio.wait(self._chores)
 

@@ -363,3 +363,17 @@ def test_workers_end_when_the_service_is_killed() -> None:
     while any(is_running(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_place_of_workers_that_were_replaced_is_given_back() -> None:
+    """While the body arrived, the model was replaced, and the workers and their queue with it."""
+
+    async def work(old: WorkerPool) -> None:
+        async with pool_of() as new:
+            place = old.keep_place()
+            assert old._shares.taken == 1
+            await new.run({"do": "echo", "say": ""}, b"body", place)
+            assert old._shares.taken == new._shares.taken == 0
+            await old.retire()
+
+    run(work)

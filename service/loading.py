@@ -1,0 +1,116 @@
+"""From a model file to workers that answer: at the start, and again when the file was replaced."""
+
+import asyncio
+import hashlib
+import logging
+from pathlib import Path
+
+from .classifier import ModelError, read_model
+from .detectors.available import Searches
+from .keys import Keys, KeysError
+from .serving import Serving
+from .settings import Settings
+from .state import State
+from .tasks import contract_of, plan_images
+from .video.analysis import plan_videos
+from .workers.pool import WorkerPool
+from .workers.worker import StartRefused
+
+log = logging.getLogger("service")
+
+# Between two looks at the model file. It is read once it was the same twice: a copy takes a while.
+_LOOK_S = 2.0
+
+Stamp = tuple[int, int, int]
+
+
+async def start_serving(settings: Settings) -> Serving:
+    """Workers with the file of the settings, warmed up. Raises ModelError, StartRefused."""
+    # Read once: a worker that is started later must not meet another file under the same name.
+    model = await asyncio.to_thread(read_model, settings.model)
+    pool = WorkerPool(
+        plan_images(settings, model),
+        workers=settings.workers,
+        queue=settings.queue,
+        inbox_bytes=max(settings.max_body_bytes, settings.max_frame_bytes),
+    )
+    await pool.start()
+    return Serving(
+        contract=contract_of(pool.about),
+        model_file=model,
+        detectors=Searches(**pool.about["detectors"]),
+        pool=pool,
+        video_plan=plan_videos(settings, model),
+    )
+
+
+class Reloading:
+    """Serves a new model file as soon as it is there, and reads the keys again at SIGHUP (`state.reload`).
+
+    The file is checked and warmed up in new workers beside the old ones, which answer meanwhile. One that is refused
+    changes nothing but the log and a metric.
+    """
+
+    def __init__(self, state: State, keys: Keys) -> None:
+        self._state, self._keys, self._path = state, keys, state.settings.model
+        self._stamp = self._seen = stamp_of(self._path)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await self._state.reload.wait()
+            except TimeoutError:
+                await self._look()
+            else:
+                self._state.reload.clear()
+                self._load_keys()
+                await self._load_model()
+
+    async def _look(self) -> None:
+        before, self._seen = self._seen, stamp_of(self._path)
+        if self._seen is not None and self._seen == before != self._stamp:
+            await self._load_model()
+
+    def _load_keys(self) -> None:
+        try:
+            self._keys.load()
+        except KeysError as error:
+            log.error("the new keys are refused, the old ones still hold: %s", error)
+
+    async def _load_model(self) -> None:
+        # A file that is refused is not tried again before it changes.
+        self._stamp = self._seen = stamp_of(self._path)
+        old = self._state.serving
+        try:
+            content = await asyncio.to_thread(read_model, self._path)
+            if hashlib.sha256(content).hexdigest() == old.contract.sha256:
+                log.info("%s is the file that is served already", self._path)
+                return
+            new = await start_serving(self._state.settings)
+        except (ModelError, StartRefused, OSError) as error:
+            self._refuse(error)
+            return
+        if new.contract.labels != old.contract.labels:
+            await new.pool.close()
+            self._refuse("it has other labels, which clients have been told; restart the service to serve it")
+            return
+        self._state.serving = new
+        self._state.metrics.count_model("served")
+        log.info("the model was replaced: %s %s is served now", self._path, new.contract.version)
+        self._state.retire(old.pool)
+
+    def _refuse(self, reason: object) -> None:
+        self._state.metrics.count_model("refused")
+        served = self._state.serving.contract.version
+        log.error("the new model is refused, %s is served on: %s", served, reason)
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What changes with the file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
