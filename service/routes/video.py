@@ -19,11 +19,15 @@ from ..video.container import ACCEPTED
 from ..video.drawn import MEDIA_TYPES
 from ..video.formats import Csv, Format, Ndjson, WebVtt, format_of
 from ..video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
+from ..workers.channel import Header
 from .bodies import file_forms, read_video
 from .predict import problems
 
 router = APIRouter(tags=["predict"])
 log = logging.getLogger("service.video")
+
+# For clients that show how far the reading is.
+DURATION_HEADER = "X-Video-Duration-S"
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -36,6 +40,12 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Lines while the video is being read. The last one is a summary, or the error that ended it. "
         "A video that is sent back has no place for an error: where one ends it early, the connection is cut.",
+        "headers": {
+            DURATION_HEADER: {
+                "description": "Seconds that the file says it lasts; left out where it does not say.",
+                "schema": {"type": "number"},
+            }
+        },
         "content": {
             Ndjson.media_type: {
                 "schema": {
@@ -79,10 +89,13 @@ async def predict_video(
     file = await read_video(request, state.settings)
     text = analyse(state, file, video_task(options, request.url.path, request.state.request_id))
     held.push_async_callback(text.aclose)
-    await anext(text)
+    opened, _ = await anext(text)
     form = None if options.is_drawn else format_of(options, csv_columns(state.contract))
     media_type = MEDIA_TYPES[options.format] if form is None else form.media_type
-    return _Answer(request, text, form, media_type, state.settings.stream_send_s)
+    answer = _Answer(request, text, form, media_type, state.settings.stream_send_s)
+    if opened["declared_s"] is not None:
+        answer.headers[DURATION_HEADER] = f"{opened['declared_s']:.6f}"
+    return answer
 
 
 class _Cut(Exception):
@@ -93,7 +106,12 @@ class _Answer(StreamingResponse):
     """Text as it comes, an error of the service or of its worker as the last part of it; or a video, with no `form`."""
 
     def __init__(
-        self, request: Request, text: AsyncGenerator[bytes], form: Format | None, media_type: str, send_s: float
+        self,
+        request: Request,
+        text: AsyncGenerator[tuple[Header, bytes]],
+        form: Format | None,
+        media_type: str,
+        send_s: float,
     ) -> None:
         self._instance, self._request_id = request.url.path, request.state.request_id
         self._text, self._format, self._send_s = text, form, send_s
@@ -116,7 +134,7 @@ class _Answer(StreamingResponse):
 
     async def _whole_text(self) -> AsyncGenerator[bytes]:
         try:
-            async for piece in self._text:
+            async for _, piece in self._text:
                 yield piece
         except Exception as error:
             _, document = report(error, instance=self._instance, request_id=self._request_id)

@@ -47,9 +47,9 @@ def plan_videos(settings: Settings, model: bytes) -> Plan:
 def video_task(options: VideoOptions, instance: str, request_id: str) -> Header:
     """A task whose body is a video file.
 
-    The first answer has no payload and says that the file could be opened; the payloads of all others, joined, are the
-    answer in the format asked for; the header of each frame has its `timing_ms` and `faces`. A problem after the first
-    answer is its end, whose header has the problem's `code`.
+    The first answer has no payload; its header has the video's `declared_s`, or null. The payloads of all others,
+    joined, are the answer in the format asked for; the header of each frame has its `timing_ms` and `faces`. A problem
+    after the first answer is its end, whose header has the problem's `code`.
     """
     # Without the defaults: an option that is given and has no effect is refused.
     return {"options": options.model_dump(exclude_unset=True), "instance": instance, "request_id": request_id}
@@ -67,7 +67,7 @@ def load_videos(settings: Settings, model: bytes) -> tuple[Handler, Header]:
         options = VideoOptions(**task["options"])
         video = Video(body.file(), max_pixels=settings.max_video_pixels, max_s=settings.max_video_s)
         with closing(video):
-            yield {}, b""
+            yield {"declared_s": video.declared_s}, b""
             watcher = _Watcher(options, analyzer)
             yield from _drawn(video, watcher) if options.is_drawn else _text(video, watcher, task)
 
@@ -142,8 +142,8 @@ def _drawn(video: Video, watcher: _Watcher) -> Iterator[tuple[Header, bytes]]:
     yield {"last": True}, drawn.end()
 
 
-async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[bytes]:
-    """A video's answer, piece by piece; the first piece is empty and comes once the file is open.
+async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[tuple[Header, bytes]]:
+    """A video's answer, piece by piece with headers; the first piece is empty and comes once the file is open.
 
     A frame is analysed only a little before its piece is taken. Raises the problems of `solo.answers`, and Draining.
     """
@@ -156,6 +156,6 @@ async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[by
                 record.add_problem(code)
             if state.draining.is_set():
                 raise Draining("The service is shutting down; send the video to another one.", retry_after_s=5)
-            yield payload
+            yield header, payload
     finally:
         await answers.aclose()

@@ -49,6 +49,11 @@ class Video:
         self._open()
 
     @property
+    def declared_s(self) -> float | None:
+        """Seconds that the file says it lasts; None where it does not say."""
+        return self._opened.declared_s
+
+    @property
     def duration_s(self) -> float:
         """Seconds: the declared duration, or the end of the last frame read where that is later or none is declared."""
         return max(self._read_to_s, self._opened.declared_s or 0.0)

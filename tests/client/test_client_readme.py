@@ -22,7 +22,7 @@ COMMANDS = [
     if not line.startswith("pip ")
 ]
 # Where the commands leave files, which ones.
-FILES = {"faces.csv": b"file,", "clip.vtt": b"WEBVTT", "heatmaps": None}
+FILES = {"faces.csv": b"file,", "all.csv": b"file,", "clip.vtt": b"WEBVTT", "drawn.mp4": b"\0\0\0", "heatmaps": None}
 
 
 @pytest.fixture
@@ -70,7 +70,9 @@ def test_each_command_runs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (here / "photos").mkdir()
+    (here / "videos").mkdir()
     shutil.copy(PHOTO, here / "photos")
+    shutil.copy(clip, here / "videos")
     monkeypatch.setenv("FER_URL", url)
     program, *arguments = shlex.split(command, comments=True)
     arguments, redirected = (arguments[:-2], arguments[-1]) if ">" in arguments else (arguments, None)

@@ -499,7 +499,7 @@ def test_a_videos_bar_goes_by_its_time(serve: Serve, white: Path) -> None:
     out, said = on_terminal("video", str(white), "--from", "1", "--to", "5", "--url", url)
     assert len(out.splitlines()) == 2
     assert b"25%" in said
-    assert b"1.00/4.00 [" in said
+    assert b" left" in said
 
 
 def test_importing_it_takes_none_of_the_services_libraries() -> None:

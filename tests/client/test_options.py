@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from fer_client.cli.main import main
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions, option_types
-from fer_client.video_lines import TextFormat
+from fer_client.video_lines import VideoFormat
 from tests.client.answers import VIDEO_SUMMARY, video_lines
 from tests.client.documents import message_options, query_options
 from tests.client.servers import FalseStream, Scripted, Serve, answering
@@ -75,7 +75,7 @@ def test_video_formats_are_the_services(serve: Serve, white: Path, form: str) ->
     service = Scripted(Response(video_lines(VIDEO_SUMMARY)))
     assert main(["video", str(white), "--format", form, "--url", serve(service)]) == 0
     assert service.asked[0].query_params["format"] == form
-    assert {FORMAT["default"], *get_args(TextFormat)} == set(FORMAT["enum"])
+    assert set(get_args(VideoFormat)) == set(FORMAT["enum"])
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from fer_client.results import (
     VideoSummary,
     VideoTrack,
 )
+from fer_client.tables import to_pandas
 from fer_client.version import VERSION as __version__
 
 __all__ = [
@@ -55,4 +56,5 @@ __all__ = [
     "VideoSummary",
     "VideoTrack",
     "__version__",
+    "to_pandas",
 ]

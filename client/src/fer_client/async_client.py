@@ -3,8 +3,8 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
@@ -14,9 +14,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from fer_client.errors import BadAnswer, FerError
+from fer_client.images import Image, body_of
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
-from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, headers, without_none
-from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
+from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, headers, without_none
+from fer_client.responses import declared_s, may_be_too_large, read_json, request_error, response_error, size_error
 from fer_client.results import (
     FrameRefused,
     Limits,
@@ -29,7 +30,7 @@ from fer_client.results import (
 )
 from fer_client.retries import RetryBudget
 from fer_client.stream import StreamProtocol, handshake, session_credits, session_update, stream_error
-from fer_client.video_lines import LineSplitter, TextFormat, check_text_line, read_video_line
+from fer_client.video_lines import LineSplitter, TextFormat, VideoFormat, check_text_line, read_video_line
 
 
 class AsyncClient:
@@ -67,8 +68,11 @@ class AsyncClient:
     # --- calls ---------------------------------------------------------------------------------
 
     async def predict(self, image: Image, **options: Unpack[PredictOptions]) -> Result:
-        """The faces of one image file, given as its bytes or its path. Raises FerError, or OSError for the path."""
-        return read(Result, await self._json(Call("POST", PREDICT, options, image)))
+        """The faces of one picture; see `fer_client.images.Image` for its forms.
+
+        Raises FerError, OSError for a path, and TypeError or ValueError for what is no picture.
+        """
+        return read(Result, await self._json(Call("POST", PREDICT, options, body_of(image))))
 
     async def predict_many(
         self, paths: Iterable[str | os.PathLike[str]], *, jobs: int = 4, **options: Unpack[PredictOptions]
@@ -114,6 +118,26 @@ class AsyncClient:
         async for line in self._video_lines(path, format, options):
             yield line
             check_text_line(line, format)
+
+    async def video_bytes(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: VideoFormat,
+        on_open: Callable[[float | None], object] | None = None,
+        **options: Unpack[VideoOptions],
+    ) -> AsyncGenerator[bytes, None]:
+        """A video's answer as the service sends it, in pieces. As in `Client`."""
+        response = await self._send(Call("POST", VIDEO, {**options, "format": format}, path), stream=True)
+        try:
+            if on_open is not None:
+                on_open(declared_s(response))
+            async for piece in response.aiter_bytes():
+                yield piece
+        except httpx2.RequestError as error:
+            raise request_error(error, self._address) from error
+        finally:
+            await response.aclose()
 
     async def stream(
         self, frames: AsyncIterable[bytes], **options: Unpack[StreamOptions]
@@ -182,21 +206,15 @@ class AsyncClient:
             await self._wait(budget, failure)
 
     async def _video_lines(
-        self, path: str | os.PathLike[str], format: str, options: VideoOptions
+        self, path: str | os.PathLike[str], format: VideoFormat, options: VideoOptions
     ) -> AsyncGenerator[str, None]:
-        call = Call("POST", VIDEO, {**options, "format": format}, path)
-        response = await self._send(call, stream=True)
         splitter = LineSplitter()
-        try:
-            async for piece in response.aiter_bytes():
+        async with aclosing(self.video_bytes(path, format=format, **options)) as pieces:
+            async for piece in pieces:
                 for line in splitter.feed(piece):
                     yield line
             for line in splitter.end():
                 yield line
-        except httpx2.RequestError as error:
-            raise request_error(error, self._address) from error
-        finally:
-            await response.aclose()
 
     def _retry_budget(self) -> RetryBudget:
         return RetryBudget(self._retries, self._max_wait_s)

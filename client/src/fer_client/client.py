@@ -3,19 +3,20 @@
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from types import TracebackType
 from typing import Self, Unpack
 
 import httpx2
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
 
 from fer_client.errors import BadAnswer, FerError
+from fer_client.images import Image, body_of
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
-from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, Image, headers, without_none
-from fer_client.responses import may_be_too_large, read_json, request_error, response_error, size_error
+from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, headers, without_none
+from fer_client.responses import declared_s, may_be_too_large, read_json, request_error, response_error, size_error
 from fer_client.results import (
     FrameRefused,
     Limits,
@@ -27,8 +28,9 @@ from fer_client.results import (
     read,
 )
 from fer_client.retries import RetryBudget
-from fer_client.stream import StreamProtocol, handshake, session_credits, session_update, stream_error
-from fer_client.video_lines import LineSplitter, TextFormat, check_text_line, read_video_line
+from fer_client.sender import Sender
+from fer_client.stream import handshake, session_credits, session_update, stream_error
+from fer_client.video_lines import LineSplitter, TextFormat, VideoFormat, check_text_line, read_video_line
 
 
 class Client:
@@ -69,8 +71,11 @@ class Client:
     # --- calls ---------------------------------------------------------------------------------
 
     def predict(self, image: Image, **options: Unpack[PredictOptions]) -> Result:
-        """The faces of one image file, given as its bytes or its path. Raises FerError, or OSError for the path."""
-        return read(Result, self._json(Call("POST", PREDICT, options, image)))
+        """The faces of one picture; see `fer_client.images.Image` for its forms.
+
+        Raises FerError, OSError for a path, and TypeError or ValueError for what is no picture.
+        """
+        return read(Result, self._json(Call("POST", PREDICT, options, body_of(image))))
 
     def video(
         self, path: str | os.PathLike[str], **options: Unpack[VideoOptions]
@@ -98,6 +103,29 @@ class Client:
             yield line
             check_text_line(line, format)
 
+    def video_bytes(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: VideoFormat,
+        on_open: Callable[[float | None], object] | None = None,
+        **options: Unpack[VideoOptions],
+    ) -> Generator[bytes, None, None]:
+        """A video's answer as the service sends it, in pieces; with `mp4` or `webm` the video with everything drawn.
+
+        `on_open` is called before the first piece with the seconds that the file says it lasts, or None. Raises as
+        `video`; in a text an error is its last line, of a video that cannot be drawn to its end the connection breaks.
+        """
+        response = self._send(Call("POST", VIDEO, {**options, "format": format}, path), stream=True)
+        try:
+            if on_open is not None:
+                on_open(declared_s(response))
+            yield from response.iter_bytes()
+        except httpx2.RequestError as error:
+            raise request_error(error, self._address) from error
+        finally:
+            response.close()
+
     def stream(
         self, frames: Iterable[bytes], **options: Unpack[StreamOptions]
     ) -> Generator[StreamResult | FrameRefused, None, None]:
@@ -106,7 +134,7 @@ class Client:
         `frames` is read in a thread of its own. A session that ends is followed by a new one. Raises FerError where
         the service refuses the stream, and whatever `frames` raises.
         """
-        sender = _Sender()
+        sender = Sender()
         threading.Thread(target=sender.read_frames, args=(frames,), daemon=True).start()
         budget = self._retry_budget()
         try:
@@ -164,19 +192,13 @@ class Client:
             self._wait(budget, failure)
 
     def _video_lines(
-        self, path: str | os.PathLike[str], format: str, options: VideoOptions
+        self, path: str | os.PathLike[str], format: VideoFormat, options: VideoOptions
     ) -> Generator[str, None, None]:
-        call = Call("POST", VIDEO, {**options, "format": format}, path)
-        response = self._send(call, stream=True)
         splitter = LineSplitter()
-        try:
-            for piece in response.iter_bytes():
+        with closing(self.video_bytes(path, format=format, **options)) as pieces:
+            for piece in pieces:
                 yield from splitter.feed(piece)
             yield from splitter.end()
-        except httpx2.RequestError as error:
-            raise request_error(error, self._address) from error
-        finally:
-            response.close()
 
     def _retry_budget(self) -> RetryBudget:
         return RetryBudget(self._retries, self._max_wait_s)
@@ -186,62 +208,3 @@ class Client:
         if wait_s is None:
             raise failure
         time.sleep(wait_s)
-
-
-class _Sender:
-    """Shared by two threads: one reads frames from their source, the other reads answers. Either may send."""
-
-    def __init__(self) -> None:
-        self._protocol, self._lock = StreamProtocol(), threading.Lock()
-        self._socket: ClientConnection | None = None
-        self._stopped = False
-        self.failure: Exception | None = None
-
-    @property
-    def done(self) -> bool:
-        with self._lock:
-            return self._protocol.done
-
-    def read_frames(self, frames: Iterable[bytes]) -> None:
-        try:
-            for frame in frames:
-                with self._lock:
-                    if self._stopped:
-                        return
-                    self._protocol.offer(frame)
-                    self._send_ready()
-        # Whatever the caller's frames raise is raised again where the answers are read.
-        except Exception as error:
-            self.failure = error
-        with self._lock:
-            self._protocol.end()
-            self._send_ready()
-
-    def connect(self, socket: ClientConnection, credits: int) -> None:
-        with self._lock:
-            self._socket = socket
-            self._protocol.start_session(credits)
-            self._send_ready()
-
-    def disconnect(self) -> None:
-        with self._lock:
-            self._socket = None
-
-    def stop(self) -> None:
-        """The caller wants no more answers: no further frame is read."""
-        with self._lock:
-            self._stopped, self._socket = True, None
-
-    def receive(self, message: str | bytes) -> StreamResult | FrameRefused | None:
-        with self._lock:
-            result = self._protocol.receive(message)
-            self._send_ready()
-        return result
-
-    def _send_ready(self) -> None:
-        if self._socket is None:
-            return
-        # The thread that reads answers meets the same end of the connection, and handles it.
-        with suppress(ConnectionClosed):
-            while (message := self._protocol.next_message()) is not None:
-                self._socket.send(message)

@@ -20,9 +20,6 @@ STREAM = "v1/stream"
 CHUNK_BYTES = 64 * 1024
 USER_AGENT = f"fer-client/{VERSION}"
 
-Image = bytes | str | os.PathLike[str]
-"""An image file: its bytes or its path."""
-
 
 @dataclass(frozen=True)
 class Address:
@@ -64,7 +61,7 @@ class Call:
     method: str
     path: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    body: Image | None = None
+    body: bytes | str | os.PathLike[str] | None = None
 
     @property
     def size(self) -> int | None:

@@ -1,6 +1,7 @@
 """What the service's responses and failed connections mean to the caller. Nothing here waits or connects."""
 
 import json
+import math
 
 import httpx2
 
@@ -16,6 +17,15 @@ def read_json(response: httpx2.Response, address: Address) -> object:
         return response.json()
     except ValueError as error:
         raise BadAnswer(f"{address} did not answer with JSON") from error
+
+
+def declared_s(response: httpx2.Response) -> float | None:
+    """The seconds that a video's file says it lasts; None where it does not say."""
+    try:
+        seconds = float(response.headers.get("x-video-duration-s", ""))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None
 
 
 def response_error(response: httpx2.Response, address: Address) -> FerError:

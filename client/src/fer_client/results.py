@@ -1,12 +1,16 @@
 """The service's results as frozen values. Members that only a newer service sends are in `raw` alone."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from fer_client.errors import BadAnswer, ServiceError
+
+if TYPE_CHECKING:
+    import pandas
 
 T = TypeVar("T")
 
@@ -126,6 +130,10 @@ class _Answer:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """the JSON object as the service sent it"""
 
+    def to_dict(self) -> dict[str, Any]:
+        """A copy of the JSON object as the service sent it."""
+        return copy.deepcopy(dict(self.raw))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Result(_Answer):
@@ -140,6 +148,16 @@ class Result(_Answer):
     faces: tuple[Face, ...]
     timing_ms: Mapping[str, float]
     searched_from_px: int | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each face, by the names of the service's CSV; then each label, and `votes_` of each."""
+        return [face_row(number, face) for number, face in enumerate(self.faces)]
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """`rows` as a DataFrame. Raises ImportError without `pip install "fer-client[table]"`."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +204,17 @@ class VideoFrame(_Answer):
     time_s: float
     faces: tuple[Face, ...]
     searched_from_px: int | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each face, by the names of the service's CSV; then each label, and `votes_` of each."""
+        place = {"index": self.index, "time_s": self.time_s}
+        return [{**place, **face_row(number, face)} for number, face in enumerate(self.faces)]
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """`rows` as a DataFrame. Raises ImportError without `pip install "fer-client[table]"`."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,6 +379,24 @@ class StreamError(Problem):
     """A problem with a frame, or with a text message where `frame_id` is None."""
 
     frame_id: int | None
+
+
+def face_row(number: int, face: Face) -> dict[str, Any]:
+    """A face by the names of the service's CSV; then each label, and `votes_` of each."""
+    return {
+        "face": number,
+        "track_id": face.track_id,
+        "x": face.box.x,
+        "y": face.box.y,
+        "width": face.box.width,
+        "height": face.box.height,
+        "emotion": face.emotion,
+        "confidence": face.confidence,
+        "uncertain": face.uncertain,
+        "prediction_set": " ".join(face.prediction_set),
+        **face.emotions,
+        **{f"votes_{label}": share for label, share in (face.votes or {}).items()},
+    }
 
 
 def read(kind: type[T], data: object) -> T:

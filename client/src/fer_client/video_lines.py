@@ -8,6 +8,7 @@ from fer_client.errors import BadAnswer, ServiceError
 from fer_client.results import Problem, VideoFrame, VideoSummary, read
 
 TextFormat = Literal["csv", "webvtt"]
+VideoFormat = Literal["ndjson", "csv", "webvtt", "mp4", "webm"]
 
 
 class LineSplitter:

@@ -44,6 +44,14 @@ def test_the_whole_answer(client: TestClient, photo: bytes) -> None:
     assert track["dominant"] == max(track["mean"], key=lambda label: track["mean"][label])
 
 
+def test_the_answer_begins_with_the_declared_length(client: TestClient, body: bytes) -> None:
+    assert float(client.post(URL, content=body, params={"fps": 1}).headers["X-Video-Duration-S"]) == pytest.approx(
+        2, abs=0.05
+    )
+    endless = clip(steady(1), container="webm", codec="libvpx", options={"live": "1"})
+    assert "X-Video-Duration-S" not in client.post(URL, content=endless, params={"fps": 1}).headers
+
+
 def test_a_mirrored_recording(client: TestClient, media: Path) -> None:
     """Its display matrix mirrors it; read as an angle it would be upside down, without a face."""
     *frames, _ = lines(client.post(URL, content=(media / "cases" / "matrix_mirrored.mp4").read_bytes()))

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_a_class_without_test_pictures_is_told(tmp_path: Path) -> None:
     assert "`test` has no picture of square, whose recall there is given as 0" in data.note
 
 
-def read_one(picture: Image.Image, root: Path, **options: object) -> np.ndarray:
+def read_one(picture: Image.Image, root: Path, **options: Any) -> np.ndarray:
     """A picture as it comes out of a folder, uint8 (48, 48)."""
     write_shapes(root, {"train": 1, "val": 1, "test": 1})
     picture.save(root / "train" / "circle" / "0.png", **options)

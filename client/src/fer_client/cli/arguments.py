@@ -38,32 +38,44 @@ def add_command(
     """A command that asks the service, with the options for its address and for retries."""
     command = commands.add_parser(name, help=summary, description=f"Prints {summary}.", allow_abbrev=False)
     command.set_defaults(run=run, command=command)
+    add_connection(command, is_default=False)
+    return command
+
+
+def add_connection(command: argparse.ArgumentParser, *, is_default: bool) -> None:
+    """The options for the service's address and for retries. Both `fer` and its commands take them.
+
+    Only `fer` has the defaults: those of a command would replace what was given before its name.
+    """
+
+    def default(value: object) -> Any:
+        return value if is_default else argparse.SUPPRESS
+
     service = command.add_argument_group("service")
     service.add_argument(
         "--url",
         type=_url,
-        default=os.environ.get("FER_URL") or DEFAULT_URL,
+        default=default(os.environ.get("FER_URL") or DEFAULT_URL),
         help=f"the service's address (default: the environment variable FER_URL, or {DEFAULT_URL})",
     )
     service.add_argument(
         "--api-key",
         type=_api_key,
-        default=os.environ.get("FER_API_KEY") or None,
+        default=default(os.environ.get("FER_API_KEY") or None),
         metavar="KEY",
         help="the key, where the service needs one (default: the environment variable FER_API_KEY, which other users "
         "of this machine cannot see)",
     )
     service.add_argument(
-        "--timeout", type=positive, default=30.0, metavar="SECONDS", help="longest wait for data (default 30)"
+        "--timeout", type=positive, default=default(30.0), metavar="SECONDS", help="longest wait for data (default 30)"
     )
     service.add_argument(
         "--retries",
         type=whole,
-        default=3,
+        default=default(3),
         metavar="N",
         help="how often to try again where the service is busy (default 3)",
     )
-    return command
 
 
 def connection(arguments: argparse.Namespace) -> Connection:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from fer_client.camera import CameraError
 from fer_client.cli import model, predict, video, watch
+from fer_client.cli.arguments import add_connection
 from fer_client.cli.report import EXIT_CODES, GOOD, INTERRUPTED, exit_code, print_error
 from fer_client.errors import FerError
 from fer_client.version import VERSION
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     fer.set_defaults(run=None, command=fer)
+    add_connection(fer, is_default=True)
     fer.add_argument("--version", action="version", version=f"fer {VERSION}")
     commands = fer.add_subparsers(metavar="COMMAND")
     for command in (predict, video, watch, model):

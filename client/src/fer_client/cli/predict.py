@@ -14,7 +14,7 @@ from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, count
 from fer_client.cli.heatmaps import HeatmapFolder
 from fer_client.cli.report import GOOD, SOME_FAILED, exit_code, print_error, print_line
-from fer_client.cli.table import Table
+from fer_client.cli.table import Table, service_table
 from fer_client.options import PredictOptions
 from fer_client.results import Result
 
@@ -59,9 +59,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     async with AsyncClient(**connection(arguments)) as client:
         table = None
         if arguments.csv:
-            model = await client.model()
-            has_votes = any(head.option == "votes" for head in model.heads)
-            table = Table((await client.limits()).csv_columns, model.labels, has_votes=has_votes)
+            table = service_table(await client.model(), await client.limits())
             print_line(table.header())
         several = len(paths) > 1 and sys.stderr.isatty()
         with tqdm(total=len(paths), unit="photo", disable=not several, leave=False) as progress:

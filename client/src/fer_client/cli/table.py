@@ -1,4 +1,4 @@
-"""Results of photos as CSV: the service's own columns, after one for the file."""
+"""Results of files as CSV: the service's own columns, after one for the file."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from fer_client.cli.text import error_text
 from fer_client.errors import ServiceError
-from fer_client.results import Face, Result
+from fer_client.results import Face, Limits, ModelDescription, Result
 
 FILE, VOTES_PREFIX, ERROR = "file", "votes_", "error"
 
@@ -30,12 +30,20 @@ class Table:
     def result(self, file: str, result: Result) -> list[str]:
         """A row for each face, counted from 0; without a face, one row with nothing but the file."""
         rows = [[*self._cells(number, face), ""] for number, face in enumerate(result.faces)]
-        return [_row([file, *row]) for row in rows or [self._empty("")]]
+        return [_row([file, *row]) for row in rows] or [self.nothing(file)]
 
     def error(self, file: str, error: Exception) -> str:
         """A row with the file and the error: the code and the detail, as in a video's CSV."""
         text = f"{error.code}: {error.detail}" if isinstance(error, ServiceError) else error_text(error)
         return _row([file, *self._empty(text)])
+
+    def row(self, file: str, cells: Iterable[str]) -> str:
+        """A row of the service's own CSV, after the file."""
+        return _row([file, *cells])
+
+    def nothing(self, file: str) -> str:
+        """The row of a file without a face."""
+        return _row([file, *self._empty("")])
 
     def _cells(self, number: int, face: Face) -> list[object]:
         values = face_values(number, face)
@@ -47,6 +55,12 @@ class Table:
 
     def _empty(self, error: str) -> list[object]:
         return [*[""] * (len(self._columns) + len(self._labels) + len(self._voted)), error]
+
+
+def service_table(model: ModelDescription, limits: Limits) -> Table:
+    """The table with the columns of a service."""
+    has_votes = any(head.option == "votes" for head in model.heads)
+    return Table(limits.csv_columns, model.labels, has_votes=has_votes)
 
 
 def face_values(number: int, face: Face) -> dict[str, object]:

@@ -1,0 +1,71 @@
+"""Where the answer about a video goes: formats by their suffixes, whole files, files beside the videos."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fer_client.cli.files import DRAWN
+from fer_client.video_lines import VideoFormat
+
+SUFFIXES = {
+    "ndjson": (".ndjson", ".jsonl", ".json"),
+    "csv": (".csv",),
+    "webvtt": (".vtt",),
+    "mp4": (".mp4",),
+    "webm": (".webm",),
+    "parquet": (".parquet",),
+}
+FORMATS = tuple(SUFFIXES)
+TABLES = ("ndjson", "csv", "parquet")
+DRAWN_FORMATS = ("mp4", "webm")
+PART = ".part"
+
+
+def format_by_suffix(output: Path | None) -> str | None:
+    """The format that a file's name asks for; None where it asks for none."""
+    suffix = "" if output is None else output.suffix.lower()
+    return next((form for form, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+
+
+def service_format(form: str) -> VideoFormat:
+    """What the service is asked for; Parquet is made here, of its CSV."""
+    match form:
+        case "csv" | "parquet":
+            return "csv"
+        case "webvtt":
+            return "webvtt"
+        case "mp4":
+            return "mp4"
+        case "webm":
+            return "webm"
+    return "ndjson"
+
+
+def beside(video: Path, folder: Path | None, form: str) -> Path:
+    """The result of a video: `clip.mp4.csv`, `clip.faces.mp4`; in `folder`, or beside the video."""
+    suffix = SUFFIXES[form][0]
+    name = f"{video.stem}{DRAWN}{suffix}" if form in DRAWN_FORMATS else f"{video.name}{suffix}"
+    return (folder or video.parent) / name
+
+
+def is_complete(result: Path, video: Path) -> bool:
+    """Whether the result is there and not older than its video: it gets its name only once it is whole."""
+    try:
+        return result.stat().st_mtime_ns >= video.stat().st_mtime_ns
+    except OSError:
+        return False
+
+
+def write_whole(result: Path, pieces: Iterable[bytes], form: str) -> None:
+    """Write a result under another name, and give it its own at the end: a program that is killed leaves no half one.
+
+    Raises what `pieces` raises; what came before stands in RESULT.part then.
+    """
+    part = result.with_name(result.name + PART)
+    with part.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+    if form == "parquet":
+        from fer_client.tables import csv_to_parquet
+
+        csv_to_parquet(part, part)
+    part.replace(result)

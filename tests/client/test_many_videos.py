@@ -1,0 +1,211 @@
+"""fer video of folders and many files: where results go, what is skipped, and what a stop costs."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from starlette.responses import Response
+
+from fer_client.cli.main import main
+from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, video_lines
+from tests.client.servers import Scripted, Serve, refused
+from tests.service.conftest import ROOT
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def clips(clip: Path, tmp_path: Path) -> Path:
+    """A folder with three videos, one of them deeper, and what is no video."""
+    folder = tmp_path / "clips"
+    (folder / "more").mkdir(parents=True)
+    for name in ("a.mp4", "b.mp4", "more/c.mp4"):
+        shutil.copy(clip, folder / name)
+    (folder / "notes.txt").write_text("no video")
+    for litter in ("._a.mp4", "Thumbs.db", ".hidden.mp4", "desktop.ini"):
+        (folder / litter).write_bytes(b"litter")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+
+
+def test_each_result_stands_beside_its_video(url: str, clips: Path, capsys: Capture) -> None:
+    assert main(["video", str(clips), "--url", url, "--fps", "2", "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    made = [clips / "a.mp4.csv", clips / "b.mp4.csv", clips / "more/c.mp4.csv"]
+    assert out.splitlines() == [str(path) for path in made]
+    assert err == f"fer: {clips}: 1 of 4 files left out: notes.txt (no video)\n"
+    assert [len(rows(path)) for path in made] == [2, 2, 2]
+    assert not list(clips.rglob("*.part"))
+    # The results are no videos; what is complete is skipped, what is older than its video is not.
+    later = made[0].stat().st_mtime + 10
+    os.utime(clips / "b.mp4", (later, later))
+    assert main(["video", str(clips), "--url", url, "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [str(made[1])]
+    assert "2 of 3 videos had a result already (--again reads them again)" in err
+    assert main(["video", str(clips), "--url", url, "--format", "csv", "--again"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_results_in_another_folder(url: str, clips: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "results"
+    assert main(["video", str(clips / "a.mp4"), str(clips / "b.mp4"), "-o", str(out), "--url", url, "--fps", "1"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4.ndjson", "b.mp4.ndjson"]
+    assert json.loads((out / "a.mp4.ndjson").read_text().splitlines()[-1])["type"] == "summary"
+
+
+def test_a_suffix_says_the_format(url: str, clips: Path, tmp_path: Path, capsys: Capture) -> None:
+    clip = str(clips / "a.mp4")
+    for name, begin in {
+        "x.csv": b"index,",
+        "x.vtt": b"WEBVTT",
+        "x.json": b'{"type":"frame"',
+        "x.mp4": b"\0\0\0",
+    }.items():
+        assert main(["video", clip, "-o", str(tmp_path / name), "--url", url, "--fps", "1"]) == 0
+        assert (tmp_path / name).read_bytes().startswith(begin), name
+    assert capsys.readouterr() == ("", "")
+
+
+def test_drawn_videos_stand_beside_theirs_and_are_not_read(url: str, clips: Path, capsys: Capture) -> None:
+    arguments = ["video", str(clips), "--url", url, "--format", "webm", "--draw-heatmaps", "--fps", "1"]
+    assert main(arguments) == 0
+    assert (clips / "a.faces.webm").read_bytes().startswith(b"\x1aE\xdf\xa3")
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "a.faces.webm, b.faces.webm, more/c.faces.webm (drawn by fer)" in capsys.readouterr().err
+
+
+def test_one_table_of_all(url: str, clips: Path, tmp_path: Path, capsys: Capture) -> None:
+    table = tmp_path / "all.csv"
+    (clips / "b.mp4").write_bytes(b"words")
+    assert main(["video", str(clips), "-o", str(table), "--url", url, "--fps", "2"]) == 1
+    assert "unsupported_media_type" in capsys.readouterr().err
+    found = rows(table)
+    assert [(Path(row["file"]).name, row["index"]) for row in found] == [
+        ("a.mp4", "0"),
+        ("a.mp4", "1"),
+        ("b.mp4", ""),
+        ("c.mp4", "0"),
+        ("c.mp4", "1"),
+    ]
+    assert found[2]["error"].startswith("unsupported_media_type: This is ")
+    assert not (tmp_path / "all.csv.parts").exists()
+    as_lines = tmp_path / "all.ndjson"
+    assert main(["video", str(clips), "-o", str(as_lines), "--url", url, "--fps", "2"]) == 1
+    lines = [json.loads(line) for line in as_lines.read_text().splitlines()]
+    assert [line["type"] for line in lines] == ["frame", "frame", "summary", "error", "frame", "frame", "summary"]
+
+
+def test_a_table_as_parquet(url: str, clips: Path, tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="needs pandas and pyarrow (make test installs them)")
+    pytest.importorskip("pyarrow", reason="needs pandas and pyarrow (make test installs them)")
+    for name in ("all.csv", "all.parquet"):
+        assert main(["video", str(clips), "-o", str(tmp_path / name), "--url", url, "--fps", "2"]) == 0
+    table, same = pandas.read_parquet(tmp_path / "all.parquet"), pandas.read_csv(tmp_path / "all.csv")
+    assert list(table.columns) == list(same.columns)
+    assert table["confidence"].tolist() == same["confidence"].tolist()
+    assert table["file"].tolist() == same["file"].tolist()
+    one = tmp_path / "one.parquet"
+    assert main(["video", str(clips / "a.mp4"), "-o", str(one), "--url", url, "--fps", "2"]) == 0
+    assert len(pandas.read_parquet(one)) == 2
+
+
+def test_a_video_that_breaks_off_keeps_its_rows_in_the_table(serve: Serve, tmp_path: Path) -> None:
+    videos = [tmp_path / name for name in ("a.mp4", "b.mp4")]
+    for video in videos:
+        video.write_bytes(b"a video")
+    service = Scripted(
+        Response(video_lines(VIDEO_FRAME, VIDEO_ERROR)), Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
+    )
+    table = tmp_path / "all.ndjson"
+    assert main(["video", *map(str, videos), "-o", str(table), "--url", serve(service)]) == 1
+    lines = [json.loads(line) for line in table.read_text().splitlines()]
+    assert [(Path(line["file"]).name, line["type"]) for line in lines] == [
+        ("a.mp4", "frame"),
+        ("a.mp4", "error"),
+        ("b.mp4", "frame"),
+        ("b.mp4", "summary"),
+    ]
+
+
+def test_a_refusal_of_all_keeps_what_was_read(serve: Serve, tmp_path: Path, capsys: Capture) -> None:
+    videos = [tmp_path / name for name in ("a.mp4", "b.mp4")]
+    for video in videos:
+        video.write_bytes(b"a video")
+    read = Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
+    service = Scripted(read, refused(422, "invalid_option"), read)
+    arguments = ["video", *map(str, videos), "-o", str(tmp_path / "all.ndjson"), "--url", serve(service)]
+    assert main(arguments) == 4
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert main(arguments) == 0
+    assert len(service.asked) == 3, "the first video is not sent again"
+    assert len((tmp_path / "all.ndjson").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-o", "x.vtt"], "no room for several videos"),
+        (["-o", "x.csv", "--format", "webvtt"], "-o x.csv says csv, --format says webvtt"),
+        (["--draw-heatmaps"], "no effect without --format mp4"),
+        (["--format", "mp4", "--explain", "maps"], "--draw-heatmaps instead"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    clips: Path, arguments: list[str], told: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clips)
+    with pytest.raises(SystemExit):
+        main(["video", "a.mp4", "b.mp4", *arguments])
+    assert told in capsys.readouterr().err
+
+
+def test_the_connections_options_stand_before_or_after_the_command(url: str, clips: Path, capsys: Capture) -> None:
+    assert main(["--url", url, "video", str(clips / "a.mp4"), "--fps", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert main(["--url", "http://127.0.0.1:9", "model", "--url", url]) == 0
+
+
+def test_kill_9_in_the_middle_costs_nothing(url: str, clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(12):
+        shutil.copy(clip, folder / f"{number:02}.mp4")
+    whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
+
+    def start(table: Path) -> subprocess.Popen[bytes]:
+        program = [sys.executable, "-m", "fer_client", "video", str(folder), "-o", str(table), "--url", url]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "client" / "src")}
+        return subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL)
+
+    assert start(whole).wait(120) == 0
+    assert len(rows(whole)) == 12 * 5
+    kills = 0
+    for reached in (2, 5, 9):
+        running = start(stopped)
+        parts = tmp_path / "stopped.csv.parts"
+        deadline = time.monotonic() + 60
+        while running.poll() is None and time.monotonic() < deadline:
+            if parts.exists() and len(list(parts.iterdir())) > reached:
+                running.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.01)
+        running.wait(30)
+    assert kills > 0
+    assert not stopped.exists()
+    assert start(stopped).wait(120) == 0
+    assert stopped.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "stopped.csv.parts").exists()
