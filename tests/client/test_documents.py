@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fer_client import results
-from fer_client.cli.predict import IMAGE_SUFFIXES
+from fer_client.cli.pictures import IMAGE_SUFFIXES
 from fer_client.cli.report import REFUSALS_OF_ALL
 from fer_client.close_codes import CLOSE_CODES
 from fer_client.requests import LIMITS as LIMITS_PATH

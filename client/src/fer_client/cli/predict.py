@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from itertools import groupby
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,13 +14,14 @@ from tqdm import tqdm
 from fer_client.async_client import AsyncClient
 from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection, count
+from fer_client.cli.files import in_folder
 from fer_client.cli.heatmaps import HeatmapFolder
+from fer_client.cli.pictures import converted, is_converted, no_photo
 from fer_client.cli.report import GOOD, SOME_FAILED, exit_code, print_error, print_line
 from fer_client.cli.table import Table, service_table
+from fer_client.errors import FerError
 from fer_client.options import PredictOptions
 from fer_client.results import Result
-
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -63,7 +66,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             print_line(table.header())
         several = len(paths) > 1 and sys.stderr.isatty()
         with tqdm(total=len(paths), unit="photo", disable=not several, leave=False) as progress:
-            answers = client.predict_many(paths, jobs=arguments.jobs, **options)
+            answers = _answers(client, paths, arguments.jobs, options)
             async with aclosing(answers):
                 async for path, answer in answers:
                     progress.update()
@@ -87,9 +90,24 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 def images(given: Path) -> list[Path]:
     """The photos in a folder and below, sorted; a file itself, whatever its name."""
-    if not given.is_dir():
-        return [given]
-    return sorted(path for path in given.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    return in_folder(given, no_photo) if given.is_dir() else [given]
+
+
+async def _answers(
+    client: AsyncClient, paths: list[Path], jobs: int, options: PredictOptions
+) -> AsyncGenerator[tuple[Path, Result | FerError | OSError], None]:
+    """Each path with its answer, in order."""
+    for has_to_be_converted, group in groupby(paths, is_converted):
+        if not has_to_be_converted:
+            async with aclosing(client.predict_many(group, jobs=jobs, **options)) as answers:
+                async for answer in answers:
+                    yield answer
+            continue
+        for path in group:
+            try:
+                yield path, await client.predict(await asyncio.to_thread(converted, path), **options)
+            except (FerError, OSError) as error:
+                yield path, error
 
 
 def lines(arguments: argparse.Namespace, path: Path, result: Result, table: Table | None, widest: int) -> list[str]:
