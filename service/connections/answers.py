@@ -2,19 +2,28 @@
 
 import http
 import json
-import logging
+from typing import Any
 
 from ..ids import new_id
 from ..problems import MEDIA_TYPE, Problem
+from ..record import OTHER_METHOD, UNMATCHED, Record
+from ..state import State
 
-log = logging.getLogger("service.connections")
 
+def problem_answer(problem: Problem, path: str, app_state: dict[str, Any], *, body: bool = True) -> bytes:
+    """The whole answer, after which the connection ends; `body` is False for an answer to HEAD.
 
-def problem_answer(problem: Problem, path: str, *, body: bool = True) -> bytes:
-    """The whole answer, after which the connection ends; `body` is False for an answer to HEAD."""
+    It is counted and logged by the service's State, which the lifespan has put into uvicorn's `app_state`.
+    """
     request_id = new_id()
     content = json.dumps(problem.document(path, request_id)).encode()
-    log.info("request %s: %d %s", request_id, problem.status, problem.code)
+    state: State | None = app_state.get("service")
+    if state is not None:
+        record = Record(request_id, OTHER_METHOD, UNMATCHED, meter=state.metrics, status=problem.status, complete=True)
+        record.add_problem(problem.code)
+        record.bytes_out = len(content)
+        record.end()
+        state.keep_record(record)
     headers = {
         "content-type": MEDIA_TYPE,
         "content-length": str(len(content)),

@@ -260,7 +260,7 @@ class HttpConnection(HttpToolsProtocol):
     def _end_with(self, problem: Problem) -> None:
         url: bytes = getattr(self, "url", b"")
         path = url.partition(b"?")[0][:_MOST_PATH_BYTES].decode("ascii", "replace")
-        self.transport.write(problem_answer(problem, path))
+        self.transport.write(problem_answer(problem, path, self.app_state))
         self.end()
 
     # --- the end -------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             super().handle_connect(event)
             return
         detail = refused.body.decode("utf-8", "replace").partition("\n")[0]
-        self._refuse_handshake(problem_answer(MalformedRequest(detail), event.path.partition("?")[0]))
+        path = event.path.partition("?")[0]
+        self._refuse_handshake(problem_answer(MalformedRequest(detail), path, self.app_state))
 
     def _refuse_handshake(self, answer: bytes) -> None:
         self.handshake_initiated = self.handshake_complete = self.close_sent = True
@@ -95,7 +96,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:
             # The headers were complete, and websockets has limits of its own, after which it says nothing.
             problem = HeadersTooLarge("A header of a WebSocket handshake has at most 8,192 bytes.", limit=8192)
-            self._refuse_handshake(problem_answer(problem, "/v1/stream"))
+            self._refuse_handshake(problem_answer(problem, "/v1/stream", self.app_state))
 
     def handle_events(self) -> None:
         """As uvicorn's, one event after the other, with those counted that cost the client nothing."""

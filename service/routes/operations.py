@@ -6,7 +6,10 @@ from starlette.responses import Response
 from .. import descriptions
 from ..descriptions import Limits, ModelDescription, Status
 from ..images import ACCEPTED
+from ..privacy import Privacy
+from ..privacy import privacy as describe_privacy
 from ..problems import Draining, NotReady
+from ..rates import WINDOW_S
 from ..state import StateDep
 from .predict import problems
 
@@ -44,6 +47,11 @@ async def readyz(state: StateDep) -> Status:
 async def metrics(request: Request, state: StateDep) -> Response:
     text, media_type = state.metrics.text(request.headers.get("accept", ""))
     return Response(text, media_type=media_type)
+
+
+@router.get("/privacy", summary="What is kept (nothing), logged, counted and traced")
+async def privacy(state: StateDep) -> Privacy:
+    return describe_privacy(state.settings, rate_window_s=WINDOW_S, is_traced=state.tracer is not None)
 
 
 @router.get("/v1/model", summary="What the ONNX file says of itself, and how the detector searches")

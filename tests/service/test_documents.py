@@ -31,6 +31,7 @@ def test_openapi_is_valid_and_complete() -> None:
         "/livez",
         "/readyz",
         "/metrics",
+        "/privacy",
     }
     bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
     assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
