@@ -12,7 +12,7 @@ def with_votes(model: Path, to: Path) -> Path:
     file = onnx.load(model)
     graph = file.graph
     if "votes" not in {output.name for output in graph.output}:
-        metadata = {entry.key: entry.value for entry in file.metadata_props}
+        metadata = _without_answers(file, "golden")
         about = '{"source": "a rule", "temperature": 1.0, "metrics": {"split": "validation", "agreement": 0.8}}'
         helper.set_model_props(file, {**metadata, "votes": about})
         shapes = {
@@ -37,7 +37,11 @@ def without_votes(model: Path, to: Path) -> Path:
     kept = [output for output in file.graph.output if not output.name.startswith("votes")]
     del file.graph.output[:]
     file.graph.output.extend(kept)
-    metadata = {entry.key: entry.value for entry in file.metadata_props if entry.key != "votes"}
-    helper.set_model_props(file, metadata)
+    helper.set_model_props(file, _without_answers(file, "golden", "votes"))
     onnx.save(file, to)
     return to
+
+
+def _without_answers(file: onnx.ModelProto, *names: str) -> dict[str, str]:
+    """The metadata without what the other answers would contradict."""
+    return {entry.key: entry.value for entry in file.metadata_props if entry.key not in names}
