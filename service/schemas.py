@@ -222,7 +222,10 @@ class Face(Outgoing):
     detection: Detection
     emotion: str
     confidence: float = Field(description="calibrated probability of `emotion`")
-    uncertain: bool = Field(description="true where the prediction set has more than one label")
+    uncertain: bool = Field(
+        description="true where the prediction set has more than one label: the answer may change when the box moves a "
+        "little"
+    )
     prediction_set: list[str] = Field(
         description="conformal prediction set: labels that hold the true one in 90 % of faces like the data's, "
         "most probable first"
