@@ -177,7 +177,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(AnswerMiddleware, headers=security_headers(wasm=RUNTIME.exists()))
+    app.add_middleware(AnswerMiddleware, headers=_security_headers)
     app.add_middleware(RecordMiddleware, templates=templates_of(app))
     return app
 
@@ -186,6 +186,11 @@ def templates_of(app: FastAPI) -> Templates:
     """The templates of all paths of the application, pages included."""
     formats = (getattr(route, "path_format", None) for route in iter_route_contexts(app.routes))
     return Templates([each for each in formats if each is not None])
+
+
+def _security_headers() -> dict[str, str]:
+    """Asked for with every answer: `make web` may fetch the runtime while the service runs."""
+    return security_headers(wasm=RUNTIME.exists())
 
 
 def _add_pages(app: FastAPI) -> None:

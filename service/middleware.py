@@ -1,5 +1,8 @@
 """What surrounds every answer: its record, a request id, security headers, and errors as problem documents."""
 
+from collections.abc import Callable
+from functools import lru_cache
+
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
@@ -14,6 +17,7 @@ from .record import Record, Templates, known_method, recording
 from .state import State
 
 
+@lru_cache
 def security_headers(*, wasm: bool) -> dict[str, str]:
     """Headers of every answer; `wasm` lets the page compile WebAssembly, to run the model in the browser."""
     scripts = "'self' 'wasm-unsafe-eval'" if wasm else "'self'"
@@ -115,7 +119,7 @@ def _add_message(record: Record, message: Message) -> None:
 class AnswerMiddleware:
     """ASGI middleware: gives every answer the id of its request and the security headers."""
 
-    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+    def __init__(self, app: ASGIApp, headers: Callable[[], dict[str, str]]) -> None:
         self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -131,7 +135,7 @@ class AnswerMiddleware:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in self._headers.items():
+                for name, value in self._headers().items():
                     headers.setdefault(name, value)
                 # The page's files are checked again each time (their ETag makes that cheap): after an upgrade a browser
                 # would otherwise mix old modules with new ones. Results are stored nowhere.

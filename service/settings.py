@@ -1,14 +1,22 @@
 """What differs between machines: the settings, from environment variables (FER_…), and their limits."""
 
 import os
+import re
 import sys
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from .origins import Origin, host_pattern
 
@@ -16,6 +24,11 @@ PREFIX = "FER_"
 # The client's command line reads these variables, so they may be set where the service runs.
 CLIENT_URL = "FER_URL"
 CLIENT_KEY = "FER_API_KEY"
+# `address`: a name that can be a setting's, too; Kubernetes' value is an address there.
+_KUBERNETES = re.compile(
+    rf"{PREFIX}([A-Z0-9_]+_)??"
+    r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?|(?P<address>PORT))"
+)
 MODEL = Path("models/emotion.onnx")
 MAX_PIXELS = 25_000_000
 
@@ -92,10 +105,28 @@ Parts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
 """Several values, comma separated."""
 
 
+def is_of_kubernetes(name: str, value: str) -> bool:
+    """True for a variable that Kubernetes gives every container where a service is called `fer` or `fer-…`.
+
+    Such as FER_SERVICE_HOST=10.0.0.7, FER_PORT=tcp://10.0.0.7:8000 and FER_API_PORT_8000_TCP_ADDR=10.0.0.7.
+    """
+    found = _KUBERNETES.fullmatch(name)
+    return found is not None and (found["address"] is None or "://" in value)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment without what Kubernetes has put into it."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        found = super()._load_env_vars()
+        return {name: value for name, value in found.items() if not is_of_kubernetes(name.upper(), value or "")}
+
+
 class Settings(BaseSettings):
     """Every setting, its default and its bounds; `python -m service.settings` prints them as a table."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    # An empty variable is one that is not set: HOST= is not a wish to listen everywhere.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
     host: str = Field(
         "127.0.0.1", validation_alias=AliasChoices("FER_HOST", "HOST"), description="address to listen on"
@@ -210,12 +241,26 @@ class Settings(BaseSettings):
         "auto", description="lines of the log: `json`, `text`, or `auto`: text on a terminal, else JSON"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
 
 def load() -> Settings:
     """Settings from the environment. Raises SettingsError that names each wrong or unknown variable."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    of_others = {CLIENT_URL, CLIENT_KEY}
     unknown = sorted(
-        name for name in os.environ if name.startswith(PREFIX) and name not in {*known, CLIENT_URL, CLIENT_KEY}
+        name
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and name not in known | of_others and not is_of_kubernetes(name, value)
     )
     if unknown:
         raise SettingsError(f"{', '.join(unknown)}: no such setting; there are {', '.join(sorted(known))}")

@@ -25,7 +25,7 @@ WHOLE = "/v1/predict?crop=whole"
 
 @pytest.fixture(scope="module")
 def address(model_path: Path) -> Iterator[str]:
-    with serving(model_path, FER_WORKERS="2") as (_, address):
+    with serving(model_path, FER_WORKERS="2", FER_DEADLINE_S="300") as (_, address):
         yield address
 
 
@@ -77,21 +77,21 @@ def test_slow_requests_leave_the_queue_for_others(address: str, white: bytes) ->
     """34 are as many as two workers and their queue hold; each takes a good part of a second."""
     slow = encoded(np.full((4000, 6000), 255))
     with ThreadPoolExecutor(40) as pool:
-        begun = time.monotonic()
         attack = [pool.submit(post, address, ATTACKER, "/v1/predict", slow) for _ in range(34)]
-        time.sleep(0.5)
-        waits = []
+        # Those that are refused are refused at once.
+        time.sleep(1)
+        answered_meanwhile = []
         while not all(each.done() for each in attack):
-            asked = time.monotonic()
+            before = sum(each.done() for each in attack)
             status, text = post(address, BYSTANDER, WHOLE, white)
             assert status == 200, text
-            waits.append(time.monotonic() - asked)
-        lasted = time.monotonic() - begun
+            answered_meanwhile.append(sum(each.done() for each in attack) - before)
     statuses = [each.result()[0] for each in attack]
     assert set(statuses) <= {200, 503, 504}
-    assert waits, "the attack was over before the bystander had asked"
-    # In the order of arrival it would have waited for nearly all of them.
-    assert max(waits) < lasted / 3
+    assert answered_meanwhile, "the attack was over before the bystander had asked"
+    # In the order of arrival it would have waited for nearly all of them. One before it and one beside it are in order;
+    # the rest is for threads that are told late.
+    assert max(answered_meanwhile) <= 5
 
 
 def test_only_a_listed_proxy_says_who_asks(model_path: Path, white: bytes) -> None:

@@ -27,14 +27,14 @@ SECRETS = (ADDRESS, FORWARDED, "SECRET")
 
 # The service with analyses that fail, so that faults are logged.
 FAILING = """
-import service.app
+import service.app, service.loading
 from dataclasses import replace
 from tests.service import troubles
-plan_of = service.app.plan_images
+plan_of = service.loading.plan_images
 def plan_images(*given):
     plan = plan_of(*given)
     return replace(plan, make=troubles._load_troubled, arguments=(0.0, "a fault", plan.make, plan.arguments))
-service.app.plan_images = plan_images
+service.loading.plan_images = plan_images
 from service.server import serve
 raise SystemExit(serve())
 """

@@ -138,3 +138,44 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert "| `FER_MODEL` | `models/emotion.onnx` | the ONNX file to serve |" in rows
     assert any(row.startswith("| `FER_WORKERS` | cores |") for row in rows)
     assert {row.count("|") for row in rows} == {4}
+
+
+KUBERNETES = {
+    "FER_SERVICE_HOST": "10.0.0.7",
+    "FER_SERVICE_PORT": "80",
+    "FER_SERVICE_PORT_HTTP": "80",
+    "FER_PORT": "tcp://10.0.0.7:80",
+    "FER_PORT_80_TCP": "tcp://10.0.0.7:80",
+    "FER_PORT_80_TCP_PROTO": "tcp",
+    "FER_PORT_80_TCP_PORT": "80",
+    "FER_PORT_80_TCP_ADDR": "10.0.0.7",
+    "FER_API_SERVICE_HOST": "10.0.0.8",
+    "FER_API_PORT": "tcp://10.0.0.8:80",
+    "FER_API_PORT_53_UDP_ADDR": "10.0.0.8",
+}
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in KUBERNETES.items():
+        monkeypatch.setenv(name, value)
+    assert (settings.load().host, settings.load().port) == ("127.0.0.1", 8000)
+    monkeypatch.setenv("PORT", "9000")
+    assert settings.load().port == 9000
+    monkeypatch.setenv("FER_PORT", "9001")
+    assert settings.load().port == 9001
+    for name, value in (("FER_API_PORT", "80"), ("FER_SERVICE_HOSTS", "a")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            with pytest.raises(SettingsError, match=f"{name}: no such setting"):
+                settings.load()
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "PORT", "FER_HOSTS", "FER_QUEUE", "FER_API_KEYS_FILE", "FER_ALLOWED_ORIGINS"):
+        monkeypatch.setenv(name, "")
+    loaded = settings.load()
+    assert (loaded.host, loaded.port, loaded.hosts, loaded.queue) == ("127.0.0.1", 8000, (), 32)
+    assert loaded.api_keys_file is None
+    monkeypatch.setenv("FER_HOST", "")
+    monkeypatch.setenv("HOST", "::1")
+    assert settings.load().host == "::1"

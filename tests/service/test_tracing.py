@@ -130,14 +130,14 @@ _LOADED = """
 import json, sys
 from dataclasses import replace
 from fastapi.testclient import TestClient
-import service.app
+import service.app, service.loading
 from service.settings import Settings
 from tests.service.troubles import load_and_tell_modules
-plan_of = service.app.plan_images
+plan_of = service.loading.plan_images
 def plan_images(*given):
     plan = plan_of(*given)
     return replace(plan, make=load_and_tell_modules, arguments=(plan.make, plan.arguments))
-service.app.plan_images = plan_images
+service.loading.plan_images = plan_images
 app = service.app.create_app(Settings(model=sys.argv[1]))
 with TestClient(app) as client:
     client.get("/v1/model"), client.get("/metrics")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import service.app
+import service.loading
 from service.analysis import Analyzer
 from service.detectors import centerface_file
 from service.settings import Settings
@@ -35,13 +35,13 @@ def without_centerface(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _replace_loading(monkeypatch: pytest.MonkeyPatch, load: Callable[..., tuple[Handler, Header]], *given: Any) -> None:
     for name in ("plan_images", "plan_videos"):
-        plan_of: Callable[[Settings, bytes], Plan] = getattr(service.app, name)
+        plan_of: Callable[[Settings, bytes], Plan] = getattr(service.loading, name)
 
         def replaced(settings: Settings, model: bytes, plan_of: Callable[[Settings, bytes], Plan] = plan_of) -> Plan:
             plan = plan_of(settings, model)
             return replace(plan, make=load, arguments=(*given, plan.make, plan.arguments))
 
-        monkeypatch.setattr(service.app, name, replaced)
+        monkeypatch.setattr(service.loading, name, replaced)
 
 
 def load_and_tell_modules(

@@ -30,6 +30,7 @@ from fer_client.results import (
 )
 from fer_client.retries import RetryBudget
 from fer_client.stream import StreamProtocol, handshake, session_credits, session_update, stream_error
+from fer_client.surroundings import open_http
 from fer_client.video_lines import LineSplitter, TextFormat, VideoFormat, check_text_line, read_video_line
 
 
@@ -51,7 +52,7 @@ class AsyncClient:
         self._address = Address(base_url)
         self._headers = headers(api_key)
         self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
-        self._http = httpx2.AsyncClient(base_url=base_url, headers=self._headers, timeout=timeout)
+        self._http = open_http(httpx2.AsyncClient, self._address, self._headers, timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -152,7 +153,7 @@ class AsyncClient:
         try:
             while True:
                 try:
-                    async with connect(self._address.stream_url, **handshake(self._timeout_s, self._headers)) as socket:
+                    async with connect(**handshake(self._address, self._timeout_s, self._headers)) as socket:
                         async with asyncio.timeout(self._timeout_s):
                             credits = session_credits(await socket.recv())
                         await socket.send(session_update(without_none(options)))
@@ -162,7 +163,7 @@ class AsyncClient:
                             if result is not None:
                                 budget = self._retry_budget()
                                 yield result
-                except (OSError, WebSocketException) as error:
+                except (OSError, WebSocketException, ImportError) as error:
                     failure = stream_error(error, self._address)
                     failure.__cause__ = error
                 sender.socket = None

@@ -30,6 +30,7 @@ from fer_client.results import (
 from fer_client.retries import RetryBudget
 from fer_client.sender import Sender
 from fer_client.stream import handshake, session_credits, session_update, stream_error
+from fer_client.surroundings import open_http
 from fer_client.video_lines import LineSplitter, TextFormat, VideoFormat, check_text_line, read_video_line
 
 
@@ -39,7 +40,7 @@ class Client:
     A call is tried again up to `retries` times where the service is busy or the connection fails. It waits as long as
     the service asks, but in all no longer than `max_wait_s` seconds. Every call may be repeated: the service keeps
     nothing. `api_key` is sent where the service needs one. Raises ValueError for a `base_url` that is not an http or
-    https URL, and for what is no key.
+    https URL, and for what is no key; Unreachable where the environment names a proxy or certificates that are no use.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Client:
         self._address = Address(base_url)
         self._headers = headers(api_key)
         self._timeout_s, self._retries, self._max_wait_s = timeout, retries, max_wait_s
-        self._http = httpx2.Client(base_url=base_url, headers=self._headers, timeout=timeout)
+        self._http = open_http(httpx2.Client, self._address, self._headers, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +141,7 @@ class Client:
         try:
             while True:
                 try:
-                    with connect(self._address.stream_url, **handshake(self._timeout_s, self._headers)) as socket:
+                    with connect(**handshake(self._address, self._timeout_s, self._headers)) as socket:
                         credits = session_credits(socket.recv(self._timeout_s))
                         socket.send(session_update(without_none(options)))
                         sender.connect(socket, credits)
@@ -149,7 +150,7 @@ class Client:
                             if result is not None:
                                 budget = self._retry_budget()
                                 yield result
-                except (OSError, WebSocketException) as error:
+                except (OSError, WebSocketException, ImportError) as error:
                     failure = stream_error(error, self._address)
                     failure.__cause__ = error
                 sender.disconnect()

@@ -34,6 +34,8 @@ class Address:
             raise ValueError(f"{self.url!r} is not a valid address: {error}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise ValueError(f"{self.url!r} is not a valid address: it must look like {DEFAULT_URL}")
+        # HTTP:// is http://
+        object.__setattr__(self, "url", str(url))
 
     def __str__(self) -> str:
         """Scheme, host and port, without a password that the URL may hold."""

@@ -43,8 +43,9 @@ def status_error(status: int, body: bytes | bytearray, retry_after: str | None, 
         return read(Problem, json.loads(body)).error(wait_s)
     except (ValueError, BadAnswer):
         pass
-    # A proxy in front of the service answers like this: it protects the service, or cannot reach it.
-    if status in (401, 403, 429) or status >= 500:
+    # A proxy in front of the service answers like this: it protects the service, or cannot reach it. 413: it takes no
+    # file of this size, others it may.
+    if status in (401, 403, 413, 429) or status >= 500:
         return ServiceError(f"http_{status}", status, message, retry_after_s=wait_s)
     return BadAnswer(f"{message}, which is not how this service answers")
 

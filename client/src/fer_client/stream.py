@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    WebSocketException,
+)
 from websockets.typing import Subprotocol
 
 from fer_client.close_codes import CLOSE_CODES
@@ -15,6 +22,7 @@ from fer_client.errors import BadAnswer, FerError, Unreachable
 from fer_client.requests import Address
 from fer_client.responses import status_error
 from fer_client.results import FrameDropped, FrameRefused, SessionCreated, StreamError, StreamResult, read
+from fer_client.surroundings import is_excepted, proxy_error, tls
 
 PROTOCOL = "fer.v1"
 # "FER1", frame id, capture time in milliseconds; big-endian.
@@ -111,9 +119,13 @@ def session_update(options: Mapping[str, Any]) -> str:
     return json.dumps({"type": "session.update", **options})
 
 
-def handshake(timeout_s: float, headers: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments with which both clients connect; `headers` are those of their requests."""
+def handshake(address: Address, timeout_s: float, headers: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments with which both clients connect; `headers` are those of their requests. Raises Unreachable."""
     return {
+        "uri": address.stream_url,
+        "ssl": tls(address),
+        # True: as the environment says.
+        "proxy": None if is_excepted(address) else True,
         "subprotocols": [Subprotocol(PROTOCOL)],
         "user_agent_header": None,
         "additional_headers": dict(headers),
@@ -127,6 +139,8 @@ def handshake(timeout_s: float, headers: Mapping[str, str]) -> dict[str, Any]:
 
 def stream_error(error: Exception, address: Address) -> FerError:
     """The error for a failed handshake or a closed connection."""
+    if isinstance(error, InvalidProxy | ImportError):
+        return proxy_error(address, error)
     if isinstance(error, InvalidStatus):
         response = error.response
         message = f"{address} answered {response.status_code} to the handshake of a stream"

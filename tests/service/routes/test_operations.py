@@ -99,6 +99,22 @@ def test_wasm_is_allowed_only_where_it_is_served(
     assert answer.json() == {"runtime": "static/vendor/ort.wasm.bundle.min.mjs" if present else None}
 
 
+def test_a_runtime_that_is_fetched_while_the_service_runs_can_be_used_at_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / "vendor" / "ort.wasm.bundle.min.mjs"
+    monkeypatch.setattr(service.app, "WEB", tmp_path)
+    monkeypatch.setattr(service.app, "RUNTIME", runtime)
+    with TestClient(create_app(settings)) as client:
+        for there in (False, True):
+            if there:
+                runtime.parent.mkdir()
+                runtime.touch()
+            answer = client.get("/page.json")
+            assert (answer.json()["runtime"] is not None) is there
+            assert ("'wasm-unsafe-eval'" in answer.headers["content-security-policy"]) is there
+
+
 def test_the_cascade_is_the_detectors(client: TestClient) -> None:
     assert client.get("/cascade.xml").content == FILE.read_bytes()
 
