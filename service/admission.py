@@ -1,5 +1,6 @@
 """What is decided of a request with a body from its headers alone, before any byte of that body is read."""
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,13 +21,14 @@ from .workers.pool import KeptPlace
 # A type that says something definite, and not what the path takes, is believed. Any other is not: the first bytes of a
 # file decide what it is.
 _NO_FILES = ("text/", "audio/", "font/", "model/", "message/")
+_FILES = ("image/", "video/", "application/")
 
 
 @dataclass(frozen=True)
 class Rule:
     """What a path takes."""
 
-    what: Literal["image", "video"]
+    what: Literal["image", "video", "batch"]
     max_bytes: Callable[[Settings], int]
     refused_types: tuple[str, ...]
 
@@ -36,7 +38,12 @@ RULES = {
     "/v1/predict/video": Rule(
         "video", lambda settings: settings.max_video_bytes, (*_NO_FILES, "image/", "application/json")
     ),
+    # Of its form no more is held than a few files, and each has its limit.
+    "/v1/predict/batch": Rule("batch", lambda settings: sys.maxsize, (*_NO_FILES, *_FILES)),
 }
+
+
+_TAKEN = {"image": "an image file", "video": "a video file", "batch": "multipart/form-data"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,9 @@ def _admit(state: State, rule: Rule, scope: Scope, held: ExitStack) -> Admitted:
         held.callback(place.leave)
     elif rule.what == "video":
         held.enter_context(state.videos.take(memory))
+    else:
+        held.enter_context(state.batches.take())
+        return Admitted(memory, None)
     memory.hold(size)
     return Admitted(memory, place)
 
@@ -93,14 +103,14 @@ def _admit(state: State, rule: Rule, scope: Scope, held: ExitStack) -> Admitted:
 def _check_type(headers: Headers, rule: Rule) -> None:
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding != "identity":
-        raise UnsupportedMediaType(f"The body is encoded ({coding[:40]}); send the {rule.what} file as it is.")
+        raise UnsupportedMediaType(f"The body is encoded ({coding[:40]}); send the {rule.what} as it is.")
     kind, _, parameters = headers.get("content-type", "").partition(";")
     kind = kind.strip().lower()
     if kind == "multipart/form-data":
         if "boundary=" not in parameters.lower():
             raise MalformedBody("The Content-Type of the multipart form names no boundary.")
     elif kind.startswith("multipart/") or kind.startswith(rule.refused_types):
-        raise UnsupportedMediaType(f"The Content-Type says {kind[:80]}; this path takes a file of type {rule.what}.")
+        raise UnsupportedMediaType(f"The Content-Type says {kind[:80]}; this path takes {_TAKEN[rule.what]}.")
 
 
 def _declared_size(headers: Headers) -> int:

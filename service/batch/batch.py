@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from .. import clients, schemas
 from ..problems import BodyTooLarge, Overloaded, Problem, report
 from ..state import State
+from ..workers.budget import Reservation
 from ..workers.channel import Header
 from ..workers.pool import Answer
 from .messages import error_entry, result_entry
@@ -41,8 +42,8 @@ class Batch:
     while `MOST_BYTES` of entries wait to be sent.
     """
 
-    def __init__(self, state: State, job: Job, files: AsyncGenerator[bytes | Problem]) -> None:
-        self._state, self._job, self._files = state, job, files
+    def __init__(self, state: State, job: Job, files: AsyncGenerator[bytes | Problem], memory: Reservation) -> None:
+        self._state, self._job, self._files, self._memory = state, job, files, memory
         self._entries: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
         self._under_way: set[asyncio.Task[bytes]] = set()
         self._waiting_bytes = 0
@@ -105,6 +106,8 @@ class Batch:
 
         def end(entry: asyncio.Task[bytes]) -> None:
             self._under_way.discard(entry)
+            if isinstance(file, bytes):
+                self._memory.hold(max(0, self._memory.held - len(file)))
             room.done(client)
             room.add(place)
 

@@ -294,9 +294,14 @@ class HttpConnection(HttpToolsProtocol):
             self._write_timer.cancel()
 
     def _watch_reading(self, before: int | None = None) -> None:
-        """Abort the connection when the client reads nothing of what is written for it within `send_s`."""
+        """Abort the connection when the client reads nothing of what is written for it within `send_s`.
+
+        Many clients read nothing before they have sent all; whether one is waited for then, a batch decides itself.
+        """
         size = self.transport.get_write_buffer_size()
-        if before is not None and size >= before:
+        running = self._running
+        is_sending = running is not None and running.more_body and not running.response_complete
+        if before is not None and size >= before and not is_sending:
             self.transport.abort()
         else:
             self._write_timer = self.loop.call_later(self.config.settings.stream_send_s, self._watch_reading, size)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -17,6 +17,7 @@ from ..batch.messages import BatchAnswer, BatchError, BatchResult
 from ..schemas import PredictOptions
 from ..state import StateDep
 from ..tasks import image_task
+from ..workers.budget import Reservation
 from .multipart import FormFiles
 from .predict import problems
 
@@ -51,19 +52,12 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def _place(state: StateDep) -> AsyncIterator[None]:
-    """One of the places for batches, until the answer is over."""
-    with state.batches.take():
-        yield
-
-
 @router.post(
     "/v1/predict/batch",
     summary="Find the faces of many images and classify their expressions",
     response_class=StreamingResponse,
-    responses={**_ANSWER, **problems(400, 408, 413, 422, 500, 503, 504)},
+    responses={**_ANSWER, **problems(400, 408, 413, 415, 422, 500, 503, 504)},
     openapi_extra=_BODY,
-    dependencies=[Depends(_place)],
 )
 async def predict_batch(
     request: Request, options: Annotated[PredictOptions, Query()], state: StateDep
@@ -72,8 +66,10 @@ async def predict_batch(
     options = state.allowed(options)
     check_explained(options.target, options.head, state.contract)
     state.detectors.check(options.detector)
+    memory: Reservation = request.state.admitted.memory
     form = FormFiles(
         request,
+        memory,
         most_bytes=state.settings.max_body_bytes,
         file_timeout_s=state.settings.body_timeout_s,
         deadline_s=state.settings.batch_deadline_s,
@@ -87,7 +83,7 @@ async def predict_batch(
         request_id=request.state.request_id,
         most_files=None if lines else state.settings.max_batch_files,
     )
-    return _Answer(form, Batch(state, job, form.files()), lines=lines, send_s=state.settings.stream_send_s)
+    return _Answer(form, Batch(state, job, form.files(), memory), lines=lines, send_s=state.settings.stream_send_s)
 
 
 class _Answer(StreamingResponse):

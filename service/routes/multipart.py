@@ -10,7 +10,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from ..problems import BodyTooLarge, BodyTooSlow, DeadlineExceeded, Draining, MalformedBody, Problem
+from ..problems import BodyTooLarge, BodyTooSlow, DeadlineExceeded, Draining, MalformedBody, Overloaded, Problem
+from ..workers.budget import Reservation
 
 # Bytes of a part's header: a name, a file name, and a type that nobody reads.
 _MOST_HEADER_BYTES = 4096
@@ -27,19 +28,27 @@ File = bytes | Problem
 class FormFiles:
     """The files of a request's form in order, each whole and in memory. No more of the body is read than was asked for.
 
-    A file over `most_bytes` is skipped, with BodyTooLarge in its place. `file_timeout_s` is how long the service waits
-    for the bytes of one file, `deadline_s` how long the whole form may take.
+    A file over `most_bytes` is skipped, with BodyTooLarge in its place, and so is one for which `memory` has no room,
+    with Overloaded; whoever takes a file gives its memory back. `file_timeout_s` is how long the service waits for the
+    bytes of one file, `deadline_s` how long the whole form may take.
     """
 
     def __init__(
-        self, request: Request, *, most_bytes: int, file_timeout_s: float, deadline_s: float, draining: asyncio.Event
+        self,
+        request: Request,
+        memory: Reservation,
+        *,
+        most_bytes: int,
+        file_timeout_s: float,
+        deadline_s: float,
+        draining: asyncio.Event,
     ) -> None:
         """Raises MalformedBody for a request without a form."""
         self._receive, self._draining = request.receive, draining
         self._file_timeout_s, self._deadline_s = file_timeout_s, deadline_s
         self._left_s = file_timeout_s
         self._until = asyncio.get_running_loop().time() + deadline_s
-        self._form = _Form(_boundary(request), most_bytes)
+        self._form = _Form(_boundary(request), most_bytes, memory)
         self.is_read = False
         """True once the body has arrived to its end."""
 
@@ -115,10 +124,10 @@ class FormFiles:
 class _Form:
     """What the parser has found: `complete` files, and the `failure` after which nothing can be found any more."""
 
-    def __init__(self, boundary: bytes, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, boundary: bytes, most_bytes: int, memory: Reservation) -> None:
+        self._most_bytes, self._memory = most_bytes, memory
         self._content = bytearray()
-        self._size = self._header_bytes = 0
+        self._instead: Problem | None = None
         self._field = self._value = self._disposition = b""
         self.complete: deque[File] = deque()
         self.failure: Problem | None = None
@@ -138,7 +147,7 @@ class _Form:
             self.failure = problem
 
     def _on_part_begin(self) -> None:
-        self._disposition, self._size = b"", 0
+        self._disposition, self._instead = b"", None
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
@@ -158,11 +167,29 @@ class _Form:
         self.has_begun = True
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._size += end - start
-        if self._size <= self._most_bytes:
+        if self._instead is not None:
+            return
+        size = len(self._content) + end - start
+        try:
+            if size > self._most_bytes:
+                raise BodyTooLarge(f"The file is larger than {self._most_bytes:,} bytes.", limit=self._most_bytes)
+            self._hold(end - start, size)
             self._content += data[start:end]
-        else:
+        except Problem as problem:
+            self._instead = problem
+            self._memory.hold(self._memory.held - len(self._content))
             self._content = bytearray()
+
+    def _hold(self, more: int, size: int) -> None:
+        """Raises BodyTooLarge where a file of this size can never be held, Overloaded where there is no room now."""
+        try:
+            self._memory.hold(self._memory.held + more)
+        except BodyTooLarge as problem:
+            if problem.limit is not None and size > problem.limit:
+                raise
+            raise Overloaded(
+                "There is no memory left for another file; try again shortly.", limit=problem.limit
+            ) from None
 
     def _on_part_end(self) -> None:
         self.complete.append(self._file())
@@ -172,11 +199,9 @@ class _Form:
         self.has_ended = True
 
     def _file(self) -> File:
-        if self._size > self._most_bytes:
-            return BodyTooLarge(f"The file is larger than {self._most_bytes:,} bytes.", limit=self._most_bytes)
-        if self._size == 0:
-            return MalformedBody("The file is empty; it should be an image.")
-        return bytes(self._content)
+        if self._instead is not None:
+            return self._instead
+        return bytes(self._content) or MalformedBody("The file is empty; it should be an image.")
 
 
 _CALLBACKS = (

@@ -332,9 +332,9 @@ def test_requests_under_way_are_bounded(serve: Serve, white: Path) -> None:
 
     async def ask() -> list[Any]:
         async with AsyncClient(url) as client:
-            return [said async for _, said in client.predict_many([white] * 12, jobs=3)]
+            return [said async for _, said in client.predict_many([white] * 7, jobs=3)]
 
-    assert len(asyncio.run(ask())) == 12
+    assert len(asyncio.run(ask())) == 7
     assert counting.most == 3
 
 
@@ -343,7 +343,7 @@ def test_leaving_early_cancels_the_rest(serve: Serve, white: Path) -> None:
     url = serve(counting)
 
     async def ask() -> None:
-        async with AsyncClient(url) as client, aclosing(client.predict_many([white] * 100, jobs=2)) as answers:
+        async with AsyncClient(url) as client, aclosing(client.predict_many([white] * 7, jobs=2)) as answers:
             async for _ in answers:
                 return
 

@@ -13,7 +13,7 @@ from tests.client.conftest import PHOTO
 from tests.service.conftest import ROOT
 
 README = (ROOT / "client" / "README.md").read_text()
-PREDICT, MANY, MOVING = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PREDICT, MANY, MANY_ASYNC, MOVING = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -44,9 +44,10 @@ def test_one_photo(here: Path, url: str, capsys: pytest.CaptureFixture[str]) -> 
     assert (here / f"{said.split()[0]}.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
-def test_many_photos(here: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("example", [MANY, MANY_ASYNC])
+def test_many_photos(here: Path, url: str, capsys: pytest.CaptureFixture[str], example: str) -> None:
     (here / "text.jpg").write_text("no picture")
-    run(MANY, url)
+    run(example, url)
     said = sorted(capsys.readouterr().out.splitlines())
     assert said[0] == "photo.jpg 1"
     assert "unsupported_media_type" in said[1]

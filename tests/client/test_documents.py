@@ -11,8 +11,8 @@ from fer_client import results
 from fer_client.cli.pictures import IMAGE_SUFFIXES
 from fer_client.cli.report import REFUSALS_OF_ALL
 from fer_client.close_codes import CLOSE_CODES
+from fer_client.requests import BATCH, MODEL, PREDICT, VIDEO, Address, Call
 from fer_client.requests import LIMITS as LIMITS_PATH
-from fer_client.requests import MODEL, PREDICT, VIDEO, Address, Call
 from fer_client.responses import size_error
 from fer_client.results import Limits, read
 from fer_client.stream import HEADER, PROTOCOL, StreamProtocol, session_update
@@ -157,7 +157,7 @@ def test_the_protocol_is_the_services() -> None:
     assert "FER1" in frame
 
 
-@pytest.mark.parametrize("path", [PREDICT, VIDEO, MODEL, LIMITS_PATH])
+@pytest.mark.parametrize("path", [PREDICT, BATCH, VIDEO, MODEL, LIMITS_PATH])
 def test_addresses_exist(path: str) -> None:
     assert f"/{path}" in OPENAPI["paths"]
     assert Address("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"

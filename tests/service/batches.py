@@ -48,7 +48,10 @@ def is_idle(app: FastAPI) -> bool:
     state = app.state.service
     room = state.settings.workers + min(1, state.settings.queue)
     return bool(
-        state.batches.taken == 0 and state.batch_room.free == room and state.pool.idle == state.settings.workers
+        state.batches.taken == 0
+        and state.budget.held == 0
+        and state.batch_room.free == room
+        and state.pool.idle == state.settings.workers
     )
 
 

@@ -1,8 +1,7 @@
-"""The client for asyncio: the same calls as `Client`, and many files at once."""
+"""The client for asyncio: the same calls as `Client`."""
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from fer_client.async_many import AsyncMany
 from fer_client.errors import BadAnswer, FerError
 from fer_client.images import Image, body_of
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
@@ -78,28 +78,19 @@ class AsyncClient:
     async def predict_many(
         self, paths: Iterable[str | os.PathLike[str]], *, jobs: int = 4, **options: Unpack[PredictOptions]
     ) -> AsyncGenerator[tuple[Path, Result | FerError | OSError], None]:
-        """Each path with its result, in order, `jobs` requests at a time. An error takes the place of a result."""
+        """Each path with its result, in order. An error takes the place of a result.
 
-        async def attempt(path: Path) -> Result | FerError | OSError:
-            try:
-                return await self.predict(path, **options)
-            except (FerError, OSError) as error:
-                return error
+        A few files are sent in `jobs` requests at a time, more in batches, which are faster, unless `jobs` is 1. Only a
+        few are in memory, however many there are.
+        """
 
-        in_flight: deque[tuple[Path, asyncio.Task[Result | FerError | OSError]]] = deque()
-        try:
-            for path in map(Path, paths):
-                in_flight.append((path, asyncio.create_task(attempt(path))))
-                if len(in_flight) >= jobs:
-                    first, task = in_flight.popleft()
-                    yield first, await task
-            while in_flight:
-                first, task = in_flight.popleft()
-                yield first, await task
-        finally:
-            for _, task in in_flight:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in in_flight), return_exceptions=True)
+        async def predict(path: Path) -> Result:
+            return await self.predict(path, **options)
+
+        many = AsyncMany(self._http, self._address, options, predict, self._retry_budget)
+        async with aclosing(many.answers(map(Path, paths), jobs)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def video(
         self, path: str | os.PathLike[str], **options: Unpack[VideoOptions]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -14,6 +15,7 @@ from websockets.sync.client import connect
 
 from fer_client.errors import BadAnswer, FerError
 from fer_client.images import Image, body_of
+from fer_client.many import Many
 from fer_client.options import PredictOptions, StreamOptions, VideoOptions
 from fer_client.requests import DEFAULT_URL, LIMITS, MODEL, PREDICT, VIDEO, Address, Call, headers, without_none
 from fer_client.responses import declared_s, may_be_too_large, read_json, request_error, response_error, size_error
@@ -77,6 +79,17 @@ class Client:
         Raises FerError, OSError for a path, and TypeError or ValueError for what is no picture.
         """
         return read(Result, self._json(Call("POST", PREDICT, options, body_of(image))))
+
+    def predict_many(
+        self, paths: Iterable[str | os.PathLike[str]], *, jobs: int = 4, **options: Unpack[PredictOptions]
+    ) -> Generator[tuple[Path, Result | FerError | OSError], None, None]:
+        """Each path with its result, in order. An error takes the place of a result.
+
+        A few files are sent in `jobs` requests at a time, more in batches, which are faster, unless `jobs` is 1. Only a
+        few are in memory, however many there are. The requests run in threads.
+        """
+        many = Many(self._http, self._address, options, lambda path: self.predict(path, **options), self._retry_budget)
+        yield from many.answers(map(Path, paths), jobs)
 
     def video(
         self, path: str | os.PathLike[str], **options: Unpack[VideoOptions]

@@ -14,6 +14,7 @@ from fer_client.version import VERSION
 DEFAULT_URL = "http://127.0.0.1:8000"
 PREDICT = "v1/predict"
 VIDEO = "v1/predict/video"
+BATCH = "v1/predict/batch"
 MODEL = "v1/model"
 LIMITS = "v1/limits"
 STREAM = "v1/stream"

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from fastapi import Request
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from service.problems import BodyTooLarge, BodyTooSlow, DeadlineExceeded, Draining, MalformedBody, Problem
+from service.problems import BodyTooLarge, BodyTooSlow, DeadlineExceeded, Draining, MalformedBody, Overloaded, Problem
 from service.routes.multipart import File, FormFiles
+from service.workers.budget import Budget
 from tests.service.batches import BOUNDARY, END, form, part
 
 MOST_BYTES = 100
@@ -23,7 +24,13 @@ class Arriving:
     """A request with a chunk `every_s` seconds, and none after the last one; `asked` counts those that were taken."""
 
     def __init__(
-        self, *chunks: bytes, ends: bool = True, every_s: float = 0.0, content_type: str = "", **options: Any
+        self,
+        *chunks: bytes,
+        ends: bool = True,
+        every_s: float = 0.0,
+        content_type: str = "",
+        budget_bytes: int = 10**6,
+        **options: Any,
     ) -> None:
         self._chunks, self._ends, self._every_s = list(chunks), ends, every_s
         self._began = asyncio.get_running_loop().time()
@@ -31,8 +38,9 @@ class Arriving:
         self.draining = asyncio.Event()
         content_type = content_type or f"multipart/form-data; boundary={BOUNDARY}"
         scope = {"type": "http", "headers": [(b"content-type", content_type.encode())]}
+        self.memory = Budget(budget_bytes).reserve("client")
         options = {"most_bytes": MOST_BYTES, "file_timeout_s": 30.0, "deadline_s": 30.0, **options}
-        self.form = FormFiles(Request(scope, self._receive), draining=self.draining, **options)
+        self.form = FormFiles(Request(scope, self._receive), self.memory, draining=self.draining, **options)
 
     async def _receive(self) -> Message:
         if self.asked == len(self._chunks):
@@ -73,11 +81,11 @@ def cut(body: bytes, sizes: Iterator[int]) -> list[bytes]:
 
 # What looks like a boundary, and is none: it is part of a file.
 ALMOST = st.sampled_from([b"\r\n--", f"\r\n--{BOUNDARY}"[:-1].encode(), f"--{BOUNDARY}--".encode(), b"\r", b"\n", b"-"])
-FILES = st.lists(
-    st.lists(ALMOST | st.binary(max_size=9), min_size=1, max_size=6).map(b"".join).filter(bool), min_size=1
-)
+CONTENT = st.lists(ALMOST | st.binary(max_size=9), min_size=1, max_size=6).map(b"".join)
+FILES = st.lists(CONTENT.filter(lambda content: content and f"\r\n--{BOUNDARY}".encode() not in content), min_size=1)
 
 
+@settings(deadline=None)
 @given(FILES, st.lists(st.integers(1, 40), min_size=1))
 def test_the_files_are_the_same_whatever_the_chunks(files: list[bytes], sizes: list[int]) -> None:
     turns = (size for _ in iter(int, 1) for size in sizes)
@@ -141,6 +149,19 @@ def test_an_empty_file_and_one_that_is_too_large_cost_no_other() -> None:
         assert isinstance(empty, MalformedBody)
         assert isinstance(larger, BodyTooLarge)
         assert larger.limit == MOST_BYTES
+
+
+def test_a_file_without_memory_costs_no_other() -> None:
+    async def whole() -> None:
+        # Four fifths are for one client.
+        arriving = Arriving(form([bytes(60), bytes(30), bytes(15)]), budget_bytes=100)
+        await arriving.form.begin()
+        large, larger, small = [file async for file in arriving.form.files()]
+        assert (large, small) == (bytes(60), bytes(15))
+        assert isinstance(larger, Overloaded)
+        assert arriving.memory.held == 75
+
+    asyncio.run(whole())
 
 
 def test_no_chunk_is_read_before_it_is_needed() -> None:

@@ -37,7 +37,11 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
         help="print a table with a row for each face: the columns of a video's CSV after the file",
     )
     command.add_argument(
-        "--jobs", type=count, default=4, metavar="N", help="photos to send at the same time (default 4)"
+        "--jobs",
+        type=count,
+        default=4,
+        metavar="N",
+        help="requests at a time (default 4); from 8 photos on they are sent in batches, with 1 always one by one",
     )
     add_options(command, PredictOptions)
 
