@@ -6,6 +6,11 @@ from typing import Any
 
 LIMITS = {
     "max_body_bytes": 1000,
+    "max_held_bytes": 10_000,
+    "max_header_bytes": 1000,
+    "max_headers": 10,
+    "silence_s": 1.0,
+    "max_connections": 10,
     "max_pixels": 100,
     "max_faces": 50,
     "media_types": ["image/png"],
@@ -25,6 +30,7 @@ LIMITS = {
     "max_streams": 1,
     "rate": None,
     "client_requests": 1,
+    "client_held_bytes": 1000,
     "client_videos": 1,
     "client_batches": 1,
     "client_streams": 1,

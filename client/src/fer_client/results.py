@@ -318,11 +318,16 @@ class Limits(_Answer):
 
     `csv_columns` are those of a video's CSV before the labels. Faces smaller than `smallest_face_share` of the image's
     longer side are not searched for, whatever `min_face_px` is. A client may ask `rate` times a second, None: as often
-    as it likes; `client_` are the most at once of a client that is alone, 0 where the service does not say. An older
-    service has no batches: their limits are 0.
+    as it likes; `client_` are the most at once of a client that is alone, 0 where the service does not say, as
+    an older one of its batches and connections.
     """
 
     max_body_bytes: int
+    max_held_bytes: int = 0
+    max_header_bytes: int = 0
+    max_headers: int = 0
+    silence_s: float = 0.0
+    max_connections: int = 0
     max_pixels: int
     max_faces: int
     media_types: tuple[str, ...]
@@ -342,6 +347,7 @@ class Limits(_Answer):
     max_streams: int
     rate: float | None = None
     client_requests: int = 0
+    client_held_bytes: int = 0
     client_videos: int = 0
     client_batches: int = 0
     client_streams: int = 0
