@@ -29,7 +29,7 @@ NEWEST_PYTHON = $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.p
 	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name))))
 NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test .venv-$(NEWEST)/.centerface)
 NEWEST_NAME := service tests on Python $(NEWEST)
-NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client",\
+NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client $(SHARED)",\
 	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
 
 # What npm brings checks the page's code; `make web` fetches it.
@@ -48,11 +48,13 @@ run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 12
 	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
 
 # The service's tests run without TensorFlow, so they cannot depend on it. The lanes run at the same time, the parts of a
-# lane one after the other; tests/run.py says at the end how each part ended. The first lane is the longest, and its
-# browser tests depend on time, so the others are nice.
+# lane one after the other; tests/run.py says at the end how each part ended. The service's tests mostly wait, so each of
+# their parts is shared by several processes, a file by one of them; tests/conftest.py says which files come first. The
+# training's tests compute, and compile once for all. The browser tests depend on time, so the other lanes are nice.
+SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 test: $(TEST_READY) $(CENTERFACE) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
-		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov" \
+		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       "browser tests: $(PYTHON) -m pytest tests/browser" \
 		--lane "training tests: nice $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS) \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(PAGE_TESTS)

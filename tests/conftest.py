@@ -1,6 +1,31 @@
-"""What all tests share: the name under which Starlette's test client asks a service."""
+"""What all tests share: the name under which Starlette's test client asks a service, and which files begin."""
 
 import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# Seconds each, most of them of waiting. Where several processes share the files, these come first: the last file to be
+# begun decides when all are done.
+LONG = (
+    "service/test_conformance.py",
+    "service/routes/test_video.py",
+    "service/video/test_analysis.py",
+    "test_package.py",
+    "service/test_process.py",
+    "service/workers/test_pool.py",
+)
 
 # Tests that start the service as a process of its own give it none of these.
 os.environ["FER_HOSTS"] = "testserver"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; all others stay as they are."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.relative_to(HERE).as_posix()
+    return LONG.index(name) if name in LONG else len(LONG)

@@ -24,7 +24,7 @@ PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     path = tmp_path_factory.mktemp("model") / "brightness.onnx"
     path.write_bytes(brightness_network())
-    return Settings(model=path, workers=2)
+    return Settings(model=path, workers=1)
 
 
 @pytest.fixture(scope="session")

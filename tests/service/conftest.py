@@ -136,13 +136,14 @@ def centerface_detector() -> CenterFaceDetector:
 
 @pytest.fixture(scope="session")
 def settings(model_path: Path) -> Settings:
-    return Settings(model=model_path, workers=2)
+    """For services that a test starts for itself: one worker each, as most of a start is the loading of workers."""
+    return Settings(model=model_path, workers=1)
 
 
 @pytest.fixture(scope="session")
 def client(settings: Settings) -> Iterator[TestClient]:
-    """One service for all tests that leave it as it was."""
-    with TestClient(create_app(settings)) as client:
+    """One service with two workers for all tests that leave it as it was."""
+    with TestClient(create_app(settings.model_copy(update={"workers": 2}))) as client:
         yield client
 
 

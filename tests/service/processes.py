@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from websockets.sync.client import ClientConnection
 from tests.service.conftest import ROOT
 
 SERVICE = ("-m", "service")
+# Several services may start at once, on cores that others use as well.
+READY_WITHIN_S = 120
 
 
 def start(
@@ -39,19 +40,28 @@ def serving(
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     port = address.split(":")[1]
-    process = start({"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, **environment}, without, program)
+    # One worker, where a test does not ask for more: each loads its models, which is most of a start.
+    here = {"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, "FER_WORKERS": "1"}
+    process = start({**here, **environment}, without, program)
     try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://{address}/readyz", timeout=1).close()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert process.poll() is None, process.stderr and process.stderr.read()
-                time.sleep(0.1)
+        until = time.monotonic() + READY_WITHIN_S
+        while not _is_ready(address):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert time.monotonic() < until, f"not ready within {READY_WITHIN_S} s"
+            time.sleep(0.05)
         yield process, address
     finally:
         process.kill()
         process.communicate()
+
+
+def _is_ready(address: str) -> bool:
+    """False also for an answer that takes long, which raises TimeoutError."""
+    try:
+        urllib.request.urlopen(f"http://{address}/readyz", timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def close_code(stream: ClientConnection) -> int:

@@ -8,13 +8,14 @@ import numpy as np
 from training.data.dataset import Dataset
 from training.learning.recipe import Recipe
 from training.learning.train import Progress, Trainer
+from training.learning.votes import VoteShares
 
 
 class Stoppable(Trainer):
     """Presses Ctrl-C, `times` times, during step `stop_at`."""
 
-    def __init__(self, recipe: Recipe, data: Dataset, beginning: Path):
-        super().__init__(recipe, data, None)
+    def __init__(self, recipe: Recipe, data: Dataset, beginning: Path, vote_shares: VoteShares | None = None):
+        super().__init__(recipe, data, None, vote_shares)
         self.stop_at: int | None = None
         self.times = 1
         self.beginning = beginning
@@ -37,3 +38,4 @@ class Stoppable(Trainer):
             for variable in owner.variables:
                 variable.assign(np.full(variable.shape, 7, variable.dtype))
         self.progress = Progress()
+        self.vote_shares = None

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tests.training.csv_files import votes_of
 from tests.training.runs import TINY
+from tests.training.trainers import Stoppable
 from training.data.dataset import Dataset
 from training.learning import network, votes
 from training.learning.checkpoints import HISTORY, LAST, read_checkpoint
@@ -75,39 +76,43 @@ def other_labels(data: Dataset) -> VoteShares:
     return VoteShares(hard[0], hard[1], "the next")
 
 
-def test_both_heads_learn_their_own_targets(data: Dataset, other_labels: VoteShares, tmp_path: Path) -> None:
-    trainer = Trainer(
-        replace(RECIPE, epochs=12, ease_from=0.0, eased=0.0),
-        data,
-        None,
-        other_labels,
-    )
-    trainer.run(tmp_path)
-    answers = predict_heads(trainer.average, data.train.faces)
-    logits, voted = answers[network.LABELS], answers[network.VOTES]
+@pytest.fixture(scope="module")
+def voted(data: Dataset, other_labels: VoteShares, tmp_path_factory: pytest.TempPathFactory) -> Stoppable:
+    """The one trainer with a votes head whose step is compiled."""
+    recipe = replace(RECIPE, epochs=12, ease_from=0.0, eased=0.0)
+    return Stoppable(recipe, data, tmp_path_factory.mktemp("beginning"), other_labels)
+
+
+def test_both_heads_learn_their_own_targets(
+    voted: Stoppable, data: Dataset, other_labels: VoteShares, tmp_path: Path
+) -> None:
+    voted.begin_again(stop_at=None)
+    voted.run(tmp_path)
+    answers = predict_heads(voted.average, data.train.faces)
+    logits, seen = answers[network.LABELS], answers[network.VOTES]
     next_labels = (data.train.labels + 1) % 7
     assert score_logits(logits, data.train.labels)[0] < score_logits(logits, next_labels)[0]
-    assert score_logits(voted, next_labels)[0] < score_logits(voted, data.train.labels)[0]
+    assert score_logits(seen, next_labels)[0] < score_logits(seen, data.train.labels)[0]
     history = json.loads((tmp_path / HISTORY).read_text())
     assert history[-1]["votes_loss"] < history[0]["votes_loss"]
-    voted = predict_heads(trainer.average, data.validation.faces)[network.VOTES]
-    loss, agreement = votes.agreement(other_labels.validation, voted)
+    seen = predict_heads(voted.average, data.validation.faces)[network.VOTES]
+    loss, agreement = votes.agreement(other_labels.validation, seen)
     assert (history[-1]["validation_votes_loss"], history[-1]["validation_votes_agreement"]) == (loss, agreement)
 
 
-def test_a_stopped_run_goes_on_with_its_votes(data: Dataset, other_labels: VoteShares, tmp_path: Path) -> None:
-    begun = Trainer(RECIPE, data, None, other_labels)
-    begun.step(np.arange(21), 48)
-    begun.save(tmp_path)
-    restored = Trainer(RECIPE, data, None)
-    restored.restore(tmp_path)
-    for trainer in (begun, restored):
-        trainer.step(np.arange(21), 48)
-    np.testing.assert_array_equal(
-        predict(restored.model, data.validation.faces), predict(begun.model, data.validation.faces)
-    )
-    assert restored.vote_shares is not None
-    assert restored.vote_shares.source == "the next"
+def test_a_stopped_run_goes_on_with_its_votes(voted: Stoppable, data: Dataset, tmp_path: Path) -> None:
+    voted.begin_again(stop_at=None)
+    voted.step(np.arange(21), 48)
+    voted.save(tmp_path)
+    voted.step(np.arange(21), 48)
+    gone_on = predict(voted.model, data.validation.faces)
+    voted.forget()
+    assert voted.vote_shares is None
+    voted.restore(tmp_path)
+    voted.step(np.arange(21), 48)
+    np.testing.assert_array_equal(predict(voted.model, data.validation.faces), gone_on)
+    assert voted.vote_shares is not None
+    assert voted.vote_shares.source == "the next"
 
 
 def test_a_head_without_votes_and_votes_without_a_head_are_refused(data: Dataset, other_labels: VoteShares) -> None:
