@@ -1,6 +1,7 @@
 """Assembly: settings in, the ASGI application out. The lifespan makes every object that lives with the service."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from .access import INTERFACE, AccessMiddleware, listens_to_itself
 from .admission import Admission
 from .batch.messages import BatchError, BatchResult
 from .detectors import haar
+from .examples import EXAMPLES
 from .keys import Keys
 from .loading import Reloading, start_serving
 from .metrics import Metrics
@@ -34,6 +36,7 @@ from .routes import batch, operations, predict, stream, video
 from .schemas import ProblemDocument
 from .settings import Settings
 from .state import State
+from .stream.document import asyncapi_document
 from .tracing import load_tracer
 from .video.messages import VideoError, VideoFrame, VideoSummary
 from .workers.budget import Budget
@@ -87,6 +90,8 @@ class _Application(FastAPI):
             ref_template="#/components/schemas/{model}",
         )
         document["components"]["schemas"] |= definitions["$defs"]
+        for name, example in EXAMPLES.items():
+            document["components"]["schemas"][name]["examples"] = [example]
         document["components"]["securitySchemes"] = {"key": _KEY}
         for path, methods in document["paths"].items():
             if path.startswith(INTERFACE):
@@ -153,6 +158,13 @@ def create_app(settings: Settings) -> FastAPI:
         title="Facial expression recognition",
         version=__version__,
         summary="Finds faces, classifies their expressions, and shows what the network looked at.",
+        description="The stream of live frames, `WS /v1/stream`, is described in [asyncapi.yaml](asyncapi.yaml).",
+        servers=[
+            {"url": "/", "description": "the service that sent this document"},
+            {"url": "http://127.0.0.1:8000", "description": "the default address of `make run`"},
+        ],
+        # Names of functions for those who generate a client: `predict`, not `predict_v1_predict_post`.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -208,6 +220,11 @@ def _add_pages(app: FastAPI) -> None:
     async def docs_with_slash() -> Response:
         # Relative: the service may live under a path of a larger site.
         return Response(status_code=307, headers={"Location": "../docs"})
+
+    @app.get("/asyncapi.yaml", include_in_schema=False)
+    async def stream_document() -> Response:
+        # JSON is YAML, and needs no library.
+        return Response(json.dumps(asyncapi_document(), indent=2, ensure_ascii=False), media_type="application/yaml")
 
     @app.get("/page.json", include_in_schema=False)
     async def abilities() -> dict[str, str | None]:

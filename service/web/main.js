@@ -59,7 +59,7 @@ if (model && limits) {
   page.stage.hasVotes = model.heads.some(({ option }) => option === "votes");
   describeModel(model);
   page.detectors.offer(model);
-  if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits.defaults.max_faces));
+  if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits));
 } else if (service.needsKey) {
   page.notice.show(new Problem("This server needs a key", "Reload the page to give it one."));
 } else {

@@ -47,6 +47,7 @@ export interface Moment {
   index: number;
   time_s: number;
   faces: PageFace[];
+  searched_from_px?: number | null;
 }
 
 /** A line of a video's reading. */
@@ -58,7 +59,7 @@ export interface CameraFrame {
   capturedAt: number;
 }
 
-/** Why nothing is known of the faces in a picture. */
+/** Why no face is shown, in a word and in a sentence. */
 export interface Unread {
   title: string;
   detail: string;
@@ -78,6 +79,8 @@ export interface Scene {
   mirrored: boolean;
   /** Set where the faces are not known; `faces` is empty then. */
   unread?: Unread;
+  /** What the panel says where there is no face; by default what helps before a camera. */
+  absent?: Unread;
 }
 
 /** A coloured heatmap, and the square of the picture that it covers. */

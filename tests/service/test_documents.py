@@ -7,8 +7,10 @@ import yaml
 from openapi_spec_validator import validate
 
 import service
-from service import documents
+from service import documents, schemas
+from service.examples import EXAMPLES
 from service.stream.protocol import PROTOCOL, CloseCode
+from service.video.messages import VideoFrame, VideoSummary
 
 FOLDER = Path(__file__).parents[2] / "openapi"
 
@@ -37,6 +39,21 @@ def test_openapi_is_valid_and_complete() -> None:
     assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
     problems = set(document["paths"]["/v1/predict"]["post"]["responses"]) - {"200"}
     assert problems == {"400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"}
+
+
+def test_openapi_has_names_servers_and_examples() -> None:
+    document = json.loads(documents.openapi())
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert {"predict", "predict_batch", "predict_video", "model", "limits"} <= set(names)
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and "_v1_" not in name for name in names)
+    assert document["servers"][0]["url"] == "/"
+    models = (schemas.Result, schemas.ProblemDocument, VideoFrame, VideoSummary)
+    assert {model.__name__ for model in models} == EXAMPLES.keys()
+    for model in models:
+        [example] = document["components"]["schemas"][model.__name__]["examples"]
+        assert model.model_validate(example).model_dump(exclude_unset=True) == example
 
 
 def test_openapi_says_where_a_key_is_needed_and_that_clients_are_counted() -> None:

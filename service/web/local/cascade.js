@@ -15,7 +15,8 @@ const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
  * @typedef {{box: Box, weight: number}} Detection `weight`: of the cascade's last stage
  * @typedef {import("../contract.d.ts").DetectorDescription & {step: number, neighbours: number}} Haar how the service's
  *   Haar cascade searches
- * @typedef {Haar & {maxFaces: number, minFacePx?: number}} Search with the options of one image
+ * @typedef {Haar & {maxFaces: number, minFacePx?: number, leastShare?: number}} Search with the options of one image;
+ *   no face smaller than `leastShare` of its longer side is searched for
  * @typedef {import("./cascade-file.js").Cascade} Cascade
  */
 
@@ -25,9 +26,9 @@ const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
  * @returns {Detection[]}
  */
 export function detect(grey, cascade, search) {
-  const { maxFaces, minFacePx } = search;
+  const { maxFaces } = search;
   const { width, height } = grey;
-  const smallest = Math.max(minFacePx ?? Math.max(height, width) * search.smallest_share, cascade.window);
+  const smallest = smallestPx(grey, cascade, search);
   const scale = cascade.window / smallest;
   const size = { width: roundHalfEven(width * scale), height: roundHalfEven(height * scale) };
   if (Math.min(size.width, size.height) < cascade.window) return [];
@@ -39,6 +40,15 @@ export function detect(grey, cascade, search) {
   const faces = merged(groups, search.merge_overlap);
   faces.sort((a, b) => area(b.box) - area(a.box) || a.box.x - b.box.x || a.box.y - b.box.y);
   return faces.slice(0, maxFaces);
+}
+
+/**
+ * The width of the smallest face that is searched for, as the service limits it.
+ * @param {import("../types.d.ts").Size} image @param {Cascade} cascade @param {Search} search
+ */
+export function smallestPx({ width, height }, cascade, { minFacePx, leastShare = 0, smallest_share: share }) {
+  const longer = Math.max(width, height);
+  return Math.max(minFacePx ?? longer * share, cascade.window, longer * leastShare);
 }
 
 /** @param {Box} box @param {number} factor @param {number} width of the image @param {number} height */

@@ -28,14 +28,18 @@ export class LocalReader {
   #tasks = new Map();
   #id = 0;
 
-  /** @param {string} runtime address of ONNX Runtime @param {ModelDescription} description @param {number} maxFaces */
-  constructor(runtime, description, maxFaces) {
+  /**
+   * @param {string} runtime address of ONNX Runtime @param {ModelDescription} description
+   * @param {import("../contract.d.ts").Limits} limits
+   */
+  constructor(runtime, description, { defaults, smallest_face_share: leastShare }) {
     this.#setup = {
       runtime: address(runtime).href,
       model: address("v1/model/file").href,
       cascade: address("cascade.xml").href,
       description,
-      maxFaces,
+      maxFaces: defaults.max_faces,
+      leastShare,
     };
     this.description = description;
   }
@@ -123,8 +127,10 @@ export class LocalStream {
     }
   }
 
-  /** Every answer holds the heatmaps of all labels: there is no option to change. */
-  update() {}
+  /** Every answer holds the heatmaps of all labels. @param {{min_face_px?: number}} options */
+  update({ min_face_px: minFacePx = this.#minFacePx }) {
+    this.#minFacePx = minFacePx;
+  }
 
   wake() {}
 

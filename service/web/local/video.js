@@ -17,9 +17,10 @@ import { Problem } from "../remote/problem.js";
  * @param {import("./reader.js").LocalReader} reader
  * @param {number} fps frames to read per second
  * @param {AbortSignal} signal
+ * @param {number} [minFacePx] in pixels of the video
  * @returns {AsyncGenerator<{value: VideoLine, text: string}>}
  */
-export async function* readVideo(source, reader, fps, signal) {
+export async function* readVideo(source, reader, fps, signal, minFacePx) {
   const { video, zeroS } = await open(source);
   const durationS = (await endOf(video)) - zeroS;
   let index = 0;
@@ -27,8 +28,9 @@ export async function* readVideo(source, reader, fps, signal) {
     await seek(video, zeroS + timeS);
     const pixels = pixelsOf(video, LONGEST_SIDE_PX);
     const scale = sizeOf(video).width / pixels.width;
-    const { faces } = await reader.read(pixels);
-    yield line({ type: "frame", index, time_s: timeS, faces: faces.map((face) => enlarged(face, scale)) });
+    const { faces, searched_from_px: searchedPx } = await reader.read(pixels, { minFacePx: minFacePx && minFacePx / scale });
+    const searched = searchedPx ? Math.ceil(searchedPx * scale) : null;
+    yield line({ type: "frame", index, time_s: timeS, faces: faces.map((face) => enlarged(face, scale)), searched_from_px: searched });
     index += 1;
   }
   yield line({ type: "summary", duration_s: durationS, frames_read: index, frames_analysed: index, tracks: [] });

@@ -1,7 +1,7 @@
 /** Reads faces in this browser: detects, crops and runs the model as the service does. A worker, so that the page stays responsive. */
 
 import { readCascade } from "./cascade-file.js";
-import { detect } from "./cascade.js";
+import { detect, smallestPx } from "./cascade.js";
 import { crop, greyMap, greyOf, squareOf } from "./pixels.js";
 
 /**
@@ -13,11 +13,13 @@ import { crop, greyMap, greyOf, squareOf } from "./pixels.js";
  * @typedef {{probabilities: Output, heatmaps: Output, votes: Output | null}} Outputs `votes`: of a model that has them
  *
  * @typedef {{runtime: string, model: string, cascade: string, description: ModelDescription, maxFaces: number,
- *   headers: Record<string, string>}} Setup addresses, headers with the service's key where it needs one, and what the service says of its model and its defaults
+ *   leastShare: number, headers: Record<string, string>}} Setup addresses, headers with the service's key where it needs
+ *   one, and what the service says of its model, its defaults and its limits
  * @typedef {{whole?: boolean, minFacePx?: number}} Options `whole`: the image is a face already
  * @typedef {{open: Setup} | {pixels: ImageData, options: Options}} Task
  * @typedef {{ort: Runtime, session: import("onnxruntime-web/wasm").InferenceSession,
- *   cascade: import("./cascade-file.js").Cascade, description: ModelDescription, maxFaces: number}} Model
+ *   cascade: import("./cascade-file.js").Cascade, description: ModelDescription, maxFaces: number,
+ *   leastShare: number}} Model
  */
 
 /** @type {Model | null} */
@@ -35,14 +37,14 @@ self.onmessage = async ({ data: { id, ...task } }) => {
 };
 
 /** @param {Setup} setup @returns {Promise<Model>} */
-async function open({ runtime, model: modelAddress, cascade, description, maxFaces, headers }) {
+async function open({ runtime, model: modelAddress, cascade, headers, ...described }) {
   /** @type {Runtime} */
   const ort = await import(runtime);
   ort.env.wasm.numThreads = 1; // more need a page that is isolated from all others
   ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", runtime).href };
   const [file, xml] = await Promise.all([fetched(modelAddress, headers), fetched(cascade)]);
   const session = await ort.InferenceSession.create(await file.arrayBuffer(), { executionProviders: ["wasm"] });
-  return { ort, session, cascade: readCascade(await xml.text()), description, maxFaces };
+  return { ort, session, cascade: readCascade(await xml.text()), ...described };
 }
 
 /** @param {string} address @param {Record<string, string>} [headers] */
@@ -57,13 +59,14 @@ async function fetched(address, headers = {}) {
  * @param {Model} model @param {ImageData} pixels @param {Options} options
  * @returns {Promise<Reading & {model: import("../contract.d.ts").ModelName}>}
  */
-async function read({ ort, session, cascade, description, maxFaces }, pixels, { whole = false, minFacePx }) {
+async function read({ ort, session, cascade, description, maxFaces, leastShare }, pixels, { whole = false, minFacePx }) {
   const { name, version, sha256 } = description;
   const watch = stopwatch();
   const grey = greyOf(pixels);
   watch.lap("decode");
   const image = { width: grey.width, height: grey.height };
-  const search = { ...haarOf(description), maxFaces, minFacePx };
+  const search = { ...haarOf(description), maxFaces, minFacePx, leastShare };
+  const searchedPx = whole ? null : Math.ceil(smallestPx(image, cascade, search));
   const found = whole ? [{ box: { x: 0, y: 0, ...image }, weight: null }] : detect(grey, cascade, search);
   watch.lap("detect");
   const margin = whole ? 0 : description.crop_margin;
@@ -72,7 +75,7 @@ async function read({ ort, session, cascade, description, maxFaces }, pixels, { 
   watch.lap("infer");
   const faces = outputs ? found.map((one, i) => face(one, i, margin, outputs, description)) : [];
   watch.lap("explain");
-  return { model: { name, version, sha256 }, image, faces, timing_ms: watch.laps() };
+  return { model: { name, version, sha256 }, image, faces, searched_from_px: searchedPx, timing_ms: watch.laps() };
 }
 
 /**

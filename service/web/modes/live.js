@@ -6,6 +6,7 @@ import { LocalStream } from "../local/reader.js";
 import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { Stream } from "../remote/stream.js";
+import { notFound, offersFor } from "./offers.js";
 import { csvFile, readingChoices, viewChoices } from "./picture.js";
 import { Recent } from "./recent.js";
 
@@ -21,6 +22,7 @@ import { Recent } from "./recent.js";
 
 // Of frames 640 pixels wide: a face at arm's length or one step further. It takes half the time of a search for smaller ones.
 const MIN_FACE_PX = 54;
+const ALONE_MS = 4000; // so long without a face, and others are offered
 
 /** @implements {Mode} @implements {StreamListener} */
 export class LiveMode {
@@ -36,6 +38,8 @@ export class LiveMode {
   /** @type {FrameReading | null} */
   #reading = null;
   #newest = 0;
+  #minFacePx = MIN_FACE_PX;
+  #aloneSince = NaN; // performance.now() of the first of the frames without a face
 
   /** @param {import("./page.js").Page} page @param {Parts} parts */
   constructor(page, parts) {
@@ -127,6 +131,7 @@ export class LiveMode {
     stage.show({ ...scene, mirrored: mirror.isOn });
     this.#page.showAnswer(reading);
     this.#remember(reading, scene.chosen);
+    this.#offerMore(reading);
     timing.add(frame.capturedAt, reading);
     notice.clear("frame");
   }
@@ -142,15 +147,40 @@ export class LiveMode {
     });
   }
 
+  /** Where no face was found for some seconds: what may find one. @param {FrameReading} reading */
+  async #offerMore({ faces, image, searched_from_px: searchedPx }) {
+    const now = performance.now();
+    if (faces.length > 0) {
+      if (Number.isNaN(this.#aloneSince)) return;
+      this.#aloneSince = NaN;
+      this.#page.showRemark("");
+    } else if (Number.isNaN(this.#aloneSince)) {
+      this.#aloneSince = now;
+    } else if (now - this.#aloneSince > ALONE_MS) {
+      this.#aloneSince = Infinity; // once is enough
+      const offers = await offersFor(this.#page, image, searchedPx, (px) => this.#lookFor(px));
+      if (!this.#isOver && offers.length > 0) this.#page.showRemark(notFound(searchedPx, "before the camera"), offers);
+    }
+  }
+
+  /** @param {number} minFacePx */
+  #lookFor(minFacePx) {
+    this.#minFacePx = minFacePx;
+    this.#aloneSince = NaN;
+    this.#page.showRemark("");
+    this.#reader?.update({ min_face_px: minFacePx });
+    byId("stop").focus({ preventScroll: true });
+  }
+
   get #isOver() {
     return this.#abort.signal.aborted;
   }
 
   #openReader() {
     const local = this.#page.local.reader;
-    if (local) return new LocalStream(this, local, MIN_FACE_PX);
+    if (local) return new LocalStream(this, local, this.#minFacePx);
     const { stage, detectors } = this.#page;
-    return new Stream(this, { ...stage.explanation, ...detectors.options, min_face_px: MIN_FACE_PX });
+    return new Stream(this, { ...stage.explanation, ...detectors.options, min_face_px: this.#minFacePx });
   }
 
   /** @param {import("../input/camera.js").Camera} camera @param {import("../types.d.ts").FrameReader} reader */

@@ -6,14 +6,15 @@ import { asCsv } from "../output/csv.js";
 import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { uploadPicture } from "../remote/upload.js";
-import { titleOf } from "../view/detectors.js";
+import { notFound, offersFor } from "./offers.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
- * @typedef {import("../types.d.ts").Offer} Offer
  * @typedef {import("../types.d.ts").Reading} Reading
  * @typedef {import("../types.d.ts").SaveChoice} SaveChoice
  */
+
+const ABSENT = { title: "No face", detail: "Faces that are small, tilted, covered or turned away are missed most." };
 
 /** @implements {Mode} */
 export class PictureMode {
@@ -43,8 +44,8 @@ export class PictureMode {
     const sentAt = performance.now();
     try {
       const [picture, reading] = await this.#read();
-      const scene = await page.stage.sceneOf(reading, picture);
-      const offers = await this.#offers(reading);
+      const scene = await page.stage.sceneOf(reading, picture, { absent: ABSENT });
+      const offers = reading.faces.length > 0 ? [] : await this.#offers(reading);
       if (signal.aborted) return;
       this.#reading = reading;
       page.enter("picture");
@@ -90,25 +91,15 @@ export class PictureMode {
     return [picture, await local.read(pixelsOf(picture), { minFacePx })];
   }
 
-  /** What may find a face where the service found none. @param {Reading} reading @returns {Promise<Offer[]>} */
-  async #offers({ faces, image, searched_from_px: searchedPx }) {
-    const { service, detectors } = this.#page;
-    const limits = await service.limits;
-    if (faces.length > 0 || !searchedPx || !limits || !detectors.chosen) return [];
-    const leastPx = Math.max(detectors.chosen.window_px, Math.max(image.width, image.height) * limits.smallest_face_share);
-    const smallerPx = Math.max(Math.floor(searchedPx / 2), Math.ceil(leastPx));
-    /** @type {Offer} */
-    const smaller = ["Look for smaller faces", () => void new PictureMode(this.#page, this.#file, smallerPx).start()];
-    /** @type {Offer[]} */
-    const others = detectors.others.map(({ option }) => [`Try ${titleOf(option)}`, () => detectors.choose(option)]);
-    return smallerPx < searchedPx ? [smaller, ...others] : others;
+  /** @param {Reading} reading */
+  #offers({ image, searched_from_px: searchedPx }) {
+    return offersFor(this.#page, image, searchedPx, (px) => void new PictureMode(this.#page, this.#file, px).start());
   }
 }
 
 /** @param {import("../types.d.ts").Scene} scene @param {Reading} reading */
 function remark({ picture, faces }, { searched_from_px: searchedPx }) {
-  // The panel says what else helps.
-  if (faces.length === 0) return searchedPx ? `No face of ${searchedPx} pixels or more was found.` : "No face was found in this picture.";
+  if (faces.length === 0) return notFound(searchedPx, "in this picture");
   return picture ? "" : "The server has read this picture, but your browser cannot show it.";
 }
 

@@ -7,6 +7,7 @@ import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
 import { clock } from "../view/format.js";
 import { VideoFrames } from "./frames.js";
+import { notFound, offersFor } from "./offers.js";
 import { csvFile, viewChoices } from "./picture.js";
 
 /**
@@ -15,11 +16,14 @@ import { csvFile, viewChoices } from "./picture.js";
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
 
+const ABSENT = { title: "No face", detail: "No face was found at this time of the video." };
+
 /** @implements {Mode} */
 export class VideoMode {
   #page;
   #player;
   #file;
+  #minFacePx;
   #abort = new AbortController();
   #frames = new VideoFrames(NaN); // until the service has said its rate
   /** @type {string[]} the lines as they were sent */
@@ -32,11 +36,15 @@ export class VideoMode {
   #caption = byId("caption");
   #video = byId("video", HTMLVideoElement);
 
-  /** @param {import("./page.js").Page} page @param {import("../view/player.js").Player} player @param {File} file */
-  constructor(page, player, file) {
+  /**
+   * @param {import("./page.js").Page} page @param {import("../view/player.js").Player} player @param {File} file
+   * @param {number} [minFacePx] by default what the detector's is
+   */
+  constructor(page, player, file, minFacePx) {
     this.#page = page;
     this.#player = player;
     this.#file = file;
+    this.#minFacePx = minFacePx;
   }
 
   /** While it plays, words that change with every frame would never end. */
@@ -66,6 +74,7 @@ export class VideoMode {
       if (this.#frames.summary === null) {
         throw new Problem("The video's end is missing", "The server stopped before it had read all of it.");
       }
+      await this.#offerMore();
     } catch (error) {
       if (signal.aborted) return;
       if (this.#isOpen) this.#showStopped(error);
@@ -80,7 +89,7 @@ export class VideoMode {
 
   /** @param {HTMLElement} [focus] */
   restart(focus) {
-    new VideoMode(this.#page, this.#player, this.#file).start(focus);
+    new VideoMode(this.#page, this.#player, this.#file, this.#minFacePx).start(focus);
   }
 
   /** Shows the faces at a time. @param {number} timeS */
@@ -92,7 +101,7 @@ export class VideoMode {
     const unread = known ? undefined : this.#unreadPart();
     player.remark = unread?.title ?? "";
     const image = player.isShown ? player.size : extent(this.#frames.moments);
-    const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread });
+    const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread, absent: ABSENT });
     if (this.#abort.signal.aborted) return;
     stage.show(scene);
     this.#caption.textContent = unread ? unread.detail : faces.map(caption).join(", ");
@@ -113,8 +122,10 @@ export class VideoMode {
   /** @param {string} source @param {import("../contract.d.ts").Limits} limits */
   #lines(source, limits) {
     const local = this.#page.local.reader;
-    if (local) return readVideo(source, local, limits.defaults.fps, this.#abort.signal);
-    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal, this.#page.detectors.options);
+    const minFacePx = this.#minFacePx;
+    if (local) return readVideo(source, local, limits.defaults.fps, this.#abort.signal, minFacePx);
+    const options = { ...this.#page.detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
+    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal, options);
   }
 
   /** @param {VideoLine} line @param {HTMLElement} focus */
@@ -131,6 +142,17 @@ export class VideoMode {
     // What is shown may have waited for this line.
     if (frames.summary) this.show(player.timeS).then(() => page.announce(this.#state.textContent ?? ""));
     else if (player.timeS >= newestS) this.show(player.timeS);
+  }
+
+  /** Where the whole video has no face: what may find one. */
+  async #offerMore() {
+    const [page, player, { moments }] = [this.#page, this.#player, this.#frames];
+    const [first] = moments;
+    if (!first || !player.isShown || moments.some(({ faces }) => faces.length > 0)) return;
+    const { searched_from_px: searchedPx } = first;
+    const again = (/** @type {number} */ px) => void new VideoMode(page, player, this.#file, px).start();
+    const offers = await offersFor(page, player.size, searchedPx, again);
+    if (!this.#abort.signal.aborted) page.showRemark(notFound(searchedPx, "in this video"), offers);
   }
 
   /** The first line is here: the player is shown. @param {HTMLElement} focus */

@@ -40,6 +40,11 @@ export class Detectors {
     return this.#all.find(({ option }) => option === this.#select.value);
   }
 
+  /** The one that this browser can run as well. */
+  get haar() {
+    return this.#all.find(({ option }) => option === "haar");
+  }
+
   get others() {
     return this.#all.filter((detector) => detector !== this.chosen);
   }

@@ -60,7 +60,7 @@ export class Panel {
     const face = scene.faces[scene.chosen];
     this.#showFaces(scene);
     if (!face) {
-      this.#rest(scene.unread ?? NO_FACE);
+      this.#rest(scene.unread ?? scene.absent ?? NO_FACE);
       return;
     }
     this.#section.classList.remove("resting");

@@ -80,12 +80,12 @@ export class Stage {
    * A scene to be shown by `show`.
    * @param {Pick<Reading, "image" | "faces">} reading
    * @param {Scene["picture"]} picture
-   * @param {{mirrored?: boolean, unread?: Scene["unread"]}} [more]
+   * @param {{mirrored?: boolean, unread?: Scene["unread"], absent?: Scene["absent"]}} [more]
    * @returns {Promise<Scene>}
    */
-  async sceneOf({ image, faces }, picture, { mirrored = false, unread } = {}) {
+  async sceneOf({ image, faces }, picture, { mirrored = false, unread, absent } = {}) {
     const heatmaps = await this.#heatmapsOf(faces);
-    return { picture, size: image, faces, heatmaps, chosen: this.#choice.follow(faces), mirrored, unread };
+    return { picture, size: image, faces, heatmaps, chosen: this.#choice.follow(faces), mirrored, unread, absent };
   }
 
   /** @param {Scene} scene */

@@ -58,7 +58,7 @@ def read_here(page: "Page", body: bytes, options: dict[str, Any]) -> dict[str, A
         const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
         const asked = ["/v1/model", "/v1/limits", "/page.json"].map(async (path) => (await fetch(path)).json());
         const [model, limits, {runtime}] = await Promise.all(asked);
-        window.reader ??= new LocalReader(runtime, model, limits.defaults.max_faces);
+        window.reader ??= new LocalReader(runtime, model, limits);
         const result = await window.reader.read(pixelsOf(await openPicture(new Blob([bytes]))), options);
         return JSON.parse(JSON.stringify(result, (_, value) => (value instanceof Uint8Array ? [...value] : value)));
     }"""

@@ -81,6 +81,15 @@ def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
                 assert one["box"][side] == pytest.approx(getattr(other.box, side), abs=4)
 
 
+def test_both_say_from_which_size_on_they_looked(visit: Visit, server: Server, photo: Path) -> None:
+    page = visit()
+    for smallest in (None, 1, 40):
+        query = "" if smallest is None else f"min_face_px={smallest}"
+        theirs = predicted(server, photo.read_bytes(), query)["searched_from_px"]
+        options = {} if smallest is None else {"minFacePx": smallest}
+        assert read_here(page, photo.read_bytes(), options)["searched_from_px"] == theirs
+
+
 def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, video: Path) -> None:
     page = visit()
     page.emulate_media(reduced_motion="reduce")

@@ -163,7 +163,7 @@ def test_a_small_face_is_found_by_looking_for_smaller_ones(visit: Visit, small_f
     answer_after = predictions(page)
     expect(choice(page)).to_be_visible()
     by_file(page, small_face)
-    expect(page.get_by_text("No face of 63 pixels or more was found.")).to_be_visible()
+    expect(page.get_by_text("No face of 63 pixels or more was found in this picture.")).to_be_visible()
     assert offers(page) == [SMALLER, "Try CenterFace"]
     asked, answer = answer_after(page.get_by_role("button", name=SMALLER).click)
     assert (asked["min_face_px"], asked["detector"]) == ("31", "haar")
@@ -196,12 +196,14 @@ def test_nothing_is_offered_that_the_service_would_not_do(visit: Visit, tmp_path
     for searched_from_px in (63, 31):
         expect(page.get_by_text(f"No face of {searched_from_px} pixels or more")).to_be_visible()
         page.get_by_role("button", name=SMALLER).click()
-    expect(page.get_by_text("No face of 24 pixels or more was found.")).to_be_visible()  # Haar's window
+    expect(page.get_by_text("No face of 24 pixels or more was found in this picture.")).to_be_visible()  # Haar's window
     assert offers(page) == ["Try CenterFace"]
     page.get_by_role("button", name="Try CenterFace").click()
     expect(page.get_by_role("button", name="Try Haar")).to_be_visible()
     page.get_by_role("button", name=SMALLER).click()
-    expect(page.get_by_text("No face of 21 pixels or more was found.")).to_be_visible()  # the limit of all detectors
+    expect(
+        page.get_by_text("No face of 21 pixels or more was found in this picture.")
+    ).to_be_visible()  # the limit of all detectors
     assert offers(page) == ["Try Haar"]
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     if AXE.exists():
