@@ -148,7 +148,7 @@ def test_a_bad_option_is_refused_by_name(client: TestClient, options: dict[str, 
     "request_parts",
     [
         {"content": b""},
-        {"content": b"abc", "headers": {"content-type": "image/png"}},
+        {"content": b"abc", "headers": {"content-type": "multipart/form-data"}},
         {"content": b"", "headers": FORM},
         {"content": END, "headers": FORM},
         {"content": b"--x\r\nnonsense", "headers": {"content-type": "multipart/form-data; boundary=x"}},
@@ -159,6 +159,12 @@ def test_a_bad_option_is_refused_by_name(client: TestClient, options: dict[str, 
 )
 def test_a_body_that_is_no_form_of_files(client: TestClient, request_parts: dict[str, Any]) -> None:
     assert_problem(client.post(URL, **request_parts), 400, "malformed_body")
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/json", "multipart/mixed; boundary=x"])
+def test_a_body_of_another_type_is_refused_from_its_headers(client: TestClient, kind: str) -> None:
+    response = client.post(URL, content=b"abc", headers={"content-type": kind})
+    assert "multipart/form-data" in assert_problem(response, 415, "unsupported_media_type")["detail"]
 
 
 def test_places_for_batches_are_limited(settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
