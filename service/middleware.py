@@ -1,5 +1,6 @@
 """What surrounds every answer: its record, a request id, security headers, and errors as problem documents."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -16,15 +17,21 @@ from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed
 from .record import Record, Templates, known_method, recording
 from .state import State
 
+# Stands for our own WebSocket addresses, which not every browser takes 'self' for.
+_STREAM = "{stream}"
+_HOST = re.compile(r"[a-z0-9.\-:\[\]]{1,255}")
+
 
 @lru_cache
 def security_headers(*, wasm: bool) -> dict[str, str]:
-    """Headers of every answer; `wasm` lets the page compile WebAssembly, to run the model in the browser."""
+    """Headers of every answer, for `AnswerMiddleware`; `wasm` lets the page run the model in the browser."""
     scripts = "'self' 'wasm-unsafe-eval'" if wasm else "'self'"
     return {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        f"connect-src 'self' ws: wss:; style-src 'self'; script-src {scripts}; "
+        f"connect-src 'self'{_STREAM}; style-src 'self'; script-src {scripts}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
@@ -44,8 +51,10 @@ def _translated(error: Exception) -> Exception:
     match error:
         case RequestValidationError():
             return InvalidOption("; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()) + ".")
-        case HTTPException(status_code=MethodNotAllowed.status):
-            return MethodNotAllowed("See /docs for the methods of each path.")
+        case HTTPException(status_code=MethodNotAllowed.status, headers=headers):
+            return MethodNotAllowed(
+                "See /docs for the methods of each path.", allow=(headers or {}).get("Allow", "GET")
+            )
         case HTTPException():
             return NotFound("See /docs for the paths that exist.")
         case ClientDisconnect():
@@ -116,6 +125,12 @@ def _add_message(record: Record, message: Message) -> None:
     record.bytes_out += _size(message)
 
 
+def _stream_sources(scope: Scope) -> str:
+    """Where the page may open a stream: on the host that it was asked from."""
+    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
+    return f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+
+
 class AnswerMiddleware:
     """ASGI middleware: gives every answer the id of its request and the security headers."""
 
@@ -128,6 +143,10 @@ class AnswerMiddleware:
             return
         request_id = scope["state"]["request_id"]
         started = False
+        stream = _stream_sources(scope)
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            # The server leaves the body out. Monitors ask so.
+            scope = {**scope, "method": "GET"}
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
@@ -136,7 +155,7 @@ class AnswerMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 for name, value in self._headers().items():
-                    headers.setdefault(name, value)
+                    headers.setdefault(name, value.replace(_STREAM, stream))
                 # The page's files are checked again each time (their ETag makes that cheap): after an upgrade a browser
                 # would otherwise mix old modules with new ones. Results are stored nowhere.
                 cached = "etag" in headers or not scope["path"].startswith("/v1/")

@@ -83,6 +83,15 @@ class NotFound(Problem):
 class MethodNotAllowed(Problem):
     status, code, title = 405, "method_not_allowed", "This path has another method"
 
+    def __init__(self, detail: str, *, allow: str = "GET", **members: Any) -> None:
+        """`allow`: the path's methods; HEAD is answered wherever GET is."""
+        super().__init__(detail, **members)
+        self._allow = allow.replace("GET", "GET, HEAD") if "HEAD" not in allow else allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "Allow": self._allow}
+
 
 class HeadersTooSlow(Problem):
     status, code, title = 408, "headers_too_slow", "The request's headers took too long to arrive"

@@ -64,15 +64,15 @@ async def _read(
         write = form.write
     size = 0
     loop = asyncio.get_running_loop()
+    until = loop.time() + limit_s
     try:
-        async with asyncio.timeout(limit_s) as deadline:
+        async with asyncio.timeout(min(limit_s, silence_s)) as deadline:
             memory.arriving(lambda: deadline.reschedule(loop.time()))
-            chunks = request.stream()
-            while True:
-                async with asyncio.timeout(silence_s):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    break
+            # Not anext() with a default value: CPython 3.11 crashes when that is cancelled.
+            async for chunk in request.stream():
+                if memory.given_up:
+                    raise TimeoutError
+                deadline.reschedule(min(until, loop.time() + silence_s))
                 size += len(chunk)
                 if size > most_bytes:
                     raise BodyTooLarge(f"The body is larger than {most_bytes:,} bytes.", limit=most_bytes)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -15,7 +16,6 @@ from service.app import create_app
 from service.connections.config import Config
 from service.connections.http import HttpConnection
 from service.connections.registry import Connections
-from service.server import Server
 from service.settings import Settings
 from service.state import State
 from tests.service.answers import assert_problem
@@ -34,9 +34,14 @@ def served(settings: Settings, **changes: Any) -> Iterator[tuple[State, str]]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         config = Config(
-            app, connections=Connections(100), settings=settings, http=HttpConnection, log_config=None, ws="none"
+            app,
+            connections=Connections(100),
+            settings=settings,
+            http=HttpConnection,
+            log_config=None,
+            ws="none",
         )
-        server = Server(config, app)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         until(lambda: server.started)

@@ -171,3 +171,41 @@ def test_other_origins_only_where_allowed(settings: Settings) -> None:
     with TestClient(create_app(allowing)) as client:
         answer = client.get("/v1/model", headers=asked)
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/docs", "/v1/model", "/v1/model/file"])
+def test_head_is_answered_wherever_get_is(client: TestClient, path: str) -> None:
+    asked, got = client.head(path), client.get(path)
+    assert (asked.status_code, asked.content) == (got.status_code, b"")
+    assert asked.headers["content-length"] == str(len(got.content))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/predict", {"POST"}),
+        ("HEAD", "/v1/predict/video", {"POST"}),
+        ("POST", "/v1/model", {"GET", "HEAD"}),
+        ("DELETE", "/", {"GET", "HEAD"}),
+        ("PUT", "/static/main.js", {"GET", "HEAD"}),
+        ("TRACE", "/livez", {"GET", "HEAD"}),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones(client: TestClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_a_page_may_open_streams_on_its_own_host_only(client: TestClient) -> None:
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:80"):
+        policy = client.get("/", headers={"host": host}).headers["content-security-policy"]
+        assert f"connect-src 'self' ws://{host} wss://{host};" in policy
+    for host in ("a; script-src *", "a b", "", "x" * 300):
+        policy = client.get("/", headers={"host": host}).headers["content-security-policy"]
+        assert "connect-src 'self';" in policy
+
+
+def test_no_other_site_may_embed_or_hold_the_page(client: TestClient) -> None:
+    headers = client.get("/").headers
+    assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
