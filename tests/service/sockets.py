@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 
-def connect(address: str, timeout_s: float = 20) -> socket.socket:
+def connect(address: str, source: str = "127.0.0.1") -> socket.socket:
     host, _, port = address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=timeout_s)
+    return socket.create_connection((host, int(port)), timeout=20, source_address=(source, 0))
 
 
 def head(first: str, *headers: str) -> bytes:
