@@ -121,6 +121,16 @@ def test_a_batch_is_counted_image_by_image(address: str, white: bytes) -> None:
     assert growth.of("fer_batches_open") == 0
 
 
+def test_what_is_refused_before_it_is_a_request_is_counted(address: str) -> None:
+    growth = Growth(address)
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as stranger:
+        stranger.sendall(b"nonsense\r\n\r\n")
+        assert stranger.recv(100).startswith(b"HTTP/1.1 501")
+    assert growth.of("fer_problems_total", code="method_not_known") == 1
+    assert growth.of("fer_requests_total", method="_OTHER", route="unmatched", status=501) == 1
+
+
 def test_no_client_can_make_up_labels(address: str) -> None:
     """Paths, methods, queries, close codes and protocols that nobody knows add the labels of one at most."""
 
