@@ -22,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +35,7 @@ from websockets.exceptions import ConnectionClosed
 
 from service import __main__ as service
 from service.analysis import DEFAULT_OPTIONS, Analysis, Analyzer, Options
+from service.images import Box
 
 FRAMES_PER_S = 30
 ANALYSES_PER_S = 5
@@ -65,9 +66,11 @@ def serve_slowly(port: int) -> None:
     """A service of which one session gets ANALYSES_PER_S at most: each analysis takes its whole share of a second."""
     analyse = Analyzer.analyse
 
-    def slowed(self: Analyzer, body: bytes, options: Options = DEFAULT_OPTIONS) -> Analysis:
+    def slowed(
+        self: Analyzer, body: bytes, options: Options = DEFAULT_OPTIONS, expected: Sequence[Box] = ()
+    ) -> Analysis:
         until = time.monotonic() + 1 / ANALYSES_PER_S
-        found = analyse(self, body, options)
+        found = analyse(self, body, options, expected)
         time.sleep(max(0.0, until - time.monotonic()))
         return found
 

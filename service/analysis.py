@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import images
 from .classifier import Contract, EmotionClassifier, Reading
+from .detectors import near
 from .detectors.available import Detectors, load_detectors
 from .detectors.base import Detection
 from .images import Box, Grey
@@ -112,12 +114,14 @@ class Analysis:
     """An image's size, its faces (largest first), and milliseconds by stage.
 
     Faces were searched for from a width of `searched_from_px` pixels on; None where nothing was searched for.
+    `everywhere` is False where they were searched for near those of the frame before alone.
     """
 
     size_wh: tuple[int, int]
     faces: tuple[Face, ...]
     searched_from_px: int | None
     timing_ms: dict[str, float]
+    everywhere: bool = True
 
 
 @dataclass
@@ -141,26 +145,33 @@ class Analyzer:
         self._classifier = classifier
         self._max_pixels = max_pixels
 
-    def analyse(self, body: bytes, options: Options = Options()) -> Analysis:
-        """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption."""
+    def analyse(self, body: bytes, options: Options = Options(), expected: Sequence[Box] = ()) -> Analysis:
+        """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption.
+
+        `expected` is for a frame of a stream: where the faces of the frame before should be in this one. It is searched
+        near them alone if all of them are found again.
+        """
         check_explained(options.target, options.head, self.contract)
         self.detectors.chosen(options.detector)
         watch = _Stopwatch()
         image = images.decode(body, max_pixels=self._max_pixels)
         watch.lap("decode")
-        return self._analyse(image, options, watch)
+        return self._analyse(image, options, watch, expected)
 
     def analyse_image(self, image: images.Image, options: Options) -> Analysis:
         """The faces of an image that is decoded already, such as a video's frame. The options were checked before."""
-        return self._analyse(image, options, _Stopwatch())
+        return self._analyse(image, options, _Stopwatch(), ())
 
     @property
     def contract(self) -> Contract:
         """The contract of the classifier's model file."""
         return self._classifier.contract
 
-    def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch) -> Analysis:
-        found, searched_from_px = self._detect(image, options)
+    def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch, expected: Sequence[Box]) -> Analysis:
+        found = self._detect_near(image, options, expected)
+        everywhere = found is None
+        if found is None:
+            found = self._detect(image, options)
         watch.lap("detect")
         contract = self.contract
         margin = 0.0 if options.crop == "whole" else contract.crop_margin
@@ -176,15 +187,26 @@ class Analyzer:
             explanations = () if heatmaps is None else self._explain(image.grey, face, margin, heatmaps[index], options)
             faces.append(replace(face, explanations=explanations))
         watch.lap("explain")
-        return Analysis(image.size_wh, tuple(faces), searched_from_px, watch.laps)
+        return Analysis(image.size_wh, tuple(faces), self._searched_from_px(image, options), watch.laps, everywhere)
 
-    def _detect(self, image: images.Image, options: Options) -> tuple[list[Detection], int | None]:
-        """Faces, and the width in pixels of the smallest that was searched for."""
+    def _detect(self, image: images.Image, options: Options) -> list[Detection]:
         if options.crop == "whole":
-            return [Detection(image.box)], None
+            return [Detection(image.box)]
         detector = self.detectors.chosen(options.detector)
-        found = detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
-        return found, math.ceil(detector.smallest_px(image.size_wh, options.min_face_px))
+        return detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
+
+    def _detect_near(self, image: images.Image, options: Options, expected: Sequence[Box]) -> list[Detection] | None:
+        """The faces near the expected boxes; None where one is not found again, or none is expected."""
+        if options.crop == "whole" or not expected:
+            return None
+        detector = self.detectors.chosen(options.detector)
+        found = detector.detect_near(image.grey, expected, max_faces=options.max_faces, min_face_px=options.min_face_px)
+        return found if found is not None and near.all_found(expected, found) else None
+
+    def _searched_from_px(self, image: images.Image, options: Options) -> int | None:
+        if options.crop == "whole":
+            return None
+        return math.ceil(self.detectors.chosen(options.detector).smallest_px(image.size_wh, options.min_face_px))
 
     def _face(self, detection: Detection, crop: Grey, reading: Reading, index: int, options: Options) -> Face:
         """The face of one row of the reading."""

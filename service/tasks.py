@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from . import images, schemas
-from .analysis import Analyzer, Options
+from .analysis import Analysis, Analyzer, Options
 from .classifier import Contract, EmotionClassifier, VotesHead
 from .detectors.available import Detectors, load_detectors
 from .detectors.haar import use_threads
+from .schedule import NEVER_SEARCHED, Schedule
 from .settings import DetectorChoice, Settings
 from .tracking import Tracker
 from .workers.channel import Body, Header
@@ -55,9 +56,14 @@ def image_task(options: Options, form: Form = "file") -> Header:
     return {"form": form, "options": asdict(options)}
 
 
-def frame_task(options: Options, track: Header, at_s: float) -> Header:
-    """As `image_task`, for a frame of a stream: `track` is the state of its Tracker, which comes back as `track`."""
-    return {**image_task(options), "track": track, "at_s": at_s}
+def frame_task(options: Options, stream: Header, at_s: float) -> Header:
+    """As `image_task`, for a frame of a stream at this time: `stream` is its state, which comes back as `stream`."""
+    return {**image_task(options), "stream": stream, "at_s": at_s}
+
+
+def stream_state(tracker: Tracker, schedule: Schedule = NEVER_SEARCHED) -> Header:
+    """What is known of a stream before its next frame."""
+    return {"track": tracker.state(), "schedule": schedule.state()}
 
 
 def about(contract: Contract, detectors: Detectors) -> Header:
@@ -90,17 +96,33 @@ def load_images(
         content = body.content()
         if task["form"] == "json":
             content = schemas.PredictBody.file_of(content)
-        found = analyzers[task["threads"]].analyse(content, Options(**task["options"]))
-        header: Header = {"last": True, "timing_ms": found.timing_ms, "faces": len(found.faces)}
-        if "track" in task:
-            tracker = Tracker.restored(task["track"], prediction_set_threshold=contract.prediction_set_threshold)
-            found = replace(found, faces=tracker.follow(found.faces, task["at_s"]))
-            header["track"] = tracker.state()
-        yield header, schemas.found_json(found)
+        analyzer, options = analyzers[task["threads"]], Options(**task["options"])
+        stream: Header = {}
+        if "stream" in task:
+            found, state = analyse_frame(analyzer, content, options, task["stream"], task["at_s"])
+            stream = {"stream": state}
+        else:
+            found = analyzer.analyse(content, options)
+        yield (
+            {"last": True, "timing_ms": found.timing_ms, "faces": len(found.faces), **stream},
+            schemas.found_json(found),
+        )
 
     for analyzer in analyzers.values():
         warm_up(analyzer)
     return handle, about(contract, detectors[1])
+
+
+def analyse_frame(
+    analyzer: Analyzer, body: bytes, options: Options, stream: Header, at_s: float
+) -> tuple[Analysis, Header]:
+    """The faces of a stream's frame with their tracks, and the stream's state after it; see `frame_task`."""
+    tracker = Tracker.restored(stream["track"], prediction_set_threshold=analyzer.contract.prediction_set_threshold)
+    schedule = Schedule.restored(stream["schedule"])
+    expected = () if schedule.is_due(at_s, options) else tracker.expected(at_s)
+    found = analyzer.analyse(body, options, expected)
+    schedule = schedule.after(at_s, options, everywhere=found.everywhere)
+    return replace(found, faces=tracker.follow(found.faces, at_s)), stream_state(tracker, schedule)
 
 
 def warm_up(analyzer: Analyzer) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import Face
+from .images import Box
 
 Vector = NDArray[np.float64]
 
@@ -117,6 +118,15 @@ class Tracker:
         self._tracks = [track for track in self._tracks if track.misses <= MISSES]
         return tuple(followed)
 
+    def expected(self, at_s: float) -> tuple[Box, ...]:
+        """The squares in which all faces should be in a frame of this time; none where the last frame lacked one.
+
+        A missed face may come back anywhere.
+        """
+        if any(track.misses for track in self._tracks):
+            return ()
+        return tuple(_square(track.expected(max(at_s, track.seen_s)), track.side) for track in self._tracks)
+
     def _matched(self, faces: Sequence[Face], at_s: float) -> dict[int, _Track]:
         """The track of each face (by index) that has one, closest pairs first."""
         if not faces or not self._tracks:
@@ -159,6 +169,11 @@ def _costs(tracks: Sequence[_Track], faces: Sequence[Face], at_s: float) -> Vect
 def _centre(face: Face) -> Vector:
     box = face.box
     return np.array([box.x + box.width / 2, box.y + box.height / 2])
+
+
+def _square(centre: Vector, side: float) -> Box:
+    x, y = (centre - side / 2).tolist()
+    return Box(round(x), round(y), max(1, round(side)), max(1, round(side)))
 
 
 def _side(face: Face) -> float:

@@ -1,6 +1,6 @@
 """What a face detector is, what it finds, and how overlapping boxes of one face are merged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -69,6 +69,15 @@ class FaceDetector(Protocol):
         """Faces in a grey image, largest first, at most `max_faces`, each at least about `min_face_px` wide.
 
         Boxes are whole pixels of `grey` and inside it; no two of them overlap by MERGE_OVERLAP.
+        """
+        ...
+
+    def detect_near(
+        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+    ) -> list[Detection] | None:
+        """As `detect`, for faces that lie near one of the expected boxes and are about as large; see `near`.
+
+        None where searching everywhere takes no longer.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Box, Grey
-from . import centerface_file
+from . import centerface_file, near
 from .base import MERGE_OVERLAP, Detection, Landmarks, Point, largest_first, merged, smallest_px
 
 # ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
@@ -30,6 +31,11 @@ NMS_OVERLAP = 0.3
 MAX_CANDIDATES = 500
 # e to this power is more than any image is wide.
 MAX_LOG_SIZE = 8.0
+
+# Near a face of the last frame, the face is shrunk to this side at most; and where all cuttings together have more than
+# this share of the whole input's pixels, the whole is searched.
+NEAR_FACE_PX = 64
+NEAR_SHARE = 0.6
 
 # From CenterFace's box to the square that Haar would have drawn: its side over the root of the box's area. Fitted on
 # 343 pairs of boxes so that the classifier's answers differ least.
@@ -79,21 +85,38 @@ class CenterFaceDetector:
 
     def detect(self, grey: Grey, *, max_faces: int, min_face_px: int | None = None) -> list[Detection]:
         """See `FaceDetector.detect`; each detection has a confidence and landmarks."""
-        height, width = grey.shape
+        size_wh = grey.shape[1], grey.shape[0]
         # A larger `min_face_px` does not make the input smaller: tilted faces need the resolution.
-        usual, smallest = self.smallest_px((width, height)), self.smallest_px((width, height), min_face_px)
-        pixels, scale_xy = network_input(grey, WINDOW_PX / min(usual, smallest))
-        run_options = self._giving_back if smallest < usual else None
+        usual, smallest = self.smallest_px(size_wh), self.smallest_px(size_wh, min_face_px)
+        found = self._search(grey, Box(0, 0, *size_wh), WINDOW_PX / min(usual, smallest), gives_back=smallest < usual)
+        return _wanted(found, max_faces, min_face_px)
+
+    def detect_near(
+        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+    ) -> list[Detection] | None:
+        """See `FaceDetector.detect_near`: a cutting around each expected box, at the scale of `detect` or smaller."""
+        size_wh = grey.shape[1], grey.shape[0]
+        scale = WINDOW_PX / min(self.smallest_px(size_wh), self.smallest_px(size_wh, min_face_px))
+        cuttings = [(near.region(box, size_wh), min(scale, NEAR_FACE_PX / near.side(box))) for box in expected]
+        if sum(region.area * at**2 for region, at in cuttings) > NEAR_SHARE * grey.size * min(scale, 1.0) ** 2:
+            return None
+        found = [each for region, at in cuttings for each in self._search(grey, region, at, gives_back=False)]
+        return _wanted(found, max_faces, min_face_px)
+
+    def _search(self, grey: Grey, region: Box, scale: float, *, gives_back: bool) -> list[Detection]:
+        """Faces in a region of the image, shrunk by `scale`; `gives_back`: the memory that it took."""
+        cutting = grey[region.y : region.y + region.height, region.x : region.x + region.width]
+        pixels, scale_xy = network_input(cutting, scale)
+        run_options = self._giving_back if gives_back else None
         maps = self._session.run(list(centerface_file.OUTPUTS), {centerface_file.INPUT: pixels}, run_options)
         boxes, scores, landmarks = decode(*maps)
-        found = [
-            _detection(box, float(score), points, (width, height))
-            for box, score, points in zip(
-                boxes / np.tile(scale_xy, 2), scores, landmarks / np.asarray(scale_xy), strict=True
-            )
+        boxes, landmarks = boxes / np.tile(scale_xy, 2), landmarks / np.asarray(scale_xy)
+        corner = np.array([region.x, region.y], np.float64)
+        boxes[:, :2] += corner
+        return [
+            _detection(box, float(score), points, (grey.shape[1], grey.shape[0]))
+            for box, score, points in zip(boxes, scores, landmarks + corner, strict=True)
         ]
-        wanted = [face for face in merged(found) if min_face_px is None or face.square.width >= min_face_px]
-        return largest_first(wanted)[:max_faces]
 
 
 def network_input(grey: Grey, scale: float) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -139,6 +162,11 @@ def decode(
     points_yx = landmarks[at].reshape(-1, 5, 2) * size_hw[:, None] + corner_yx[:, None]
     kept = np.asarray(cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), THRESHOLD, NMS_OVERLAP), np.intp).ravel()
     return boxes[kept], scores[kept], points_yx[kept][..., ::-1]
+
+
+def _wanted(found: Sequence[Detection], max_faces: int, min_face_px: int | None) -> list[Detection]:
+    wanted = [face for face in merged(found) if min_face_px is None or face.square.width >= min_face_px]
+    return largest_first(wanted)[:max_faces]
 
 
 def _detection(

@@ -2,12 +2,15 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from ..images import Box, Grey
+from . import near
 from .base import MERGE_OVERLAP, Detection, largest_first, merged, smallest_px
 
 FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
@@ -54,22 +57,51 @@ class HaarDetector:
 
     def detect(self, grey: Grey, *, max_faces: int, min_face_px: int | None = None) -> list[Detection]:
         """See `FaceDetector.detect`; each detection has the weight of the cascade's last stage."""
+        small, scale = self._shrunk(grey, min_face_px)
+        found = self._search(small, Box(0, 0, *small.shape[::-1]), WINDOW_PX, max(small.shape))
+        return _whole(found, scale, grey.shape, max_faces)
+
+    def detect_near(
+        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+    ) -> list[Detection]:
+        """See `FaceDetector.detect_near`: the same windows as `detect`, but only those near the expected boxes."""
+        small, scale = self._shrunk(grey, min_face_px)
+        found: list[Detection] = []
+        for box in expected:
+            shrunken = Box(*(round(value * scale) for value in (box.x, box.y, box.width, box.height)))
+            side = near.side(shrunken)
+            smallest, largest = max(WINDOW_PX, round(side / near.SIZE_RATIO)), round(side * near.SIZE_RATIO)
+            found += self._search(small, near.region(shrunken, small.shape[::-1]), smallest, largest)
+        return _whole(found, scale, grey.shape, max_faces)
+
+    def _shrunk(self, grey: Grey, min_face_px: int | None) -> tuple[Grey, float]:
+        """The image in which the smallest face that is searched for is as wide as the window, and its scale."""
         height, width = grey.shape
         scale = WINDOW_PX / self.smallest_px((width, height), min_face_px)
-        small_wh = round(width * scale), round(height * scale)
-        if min(small_wh) < WINDOW_PX:
+        small_wh = max(1, round(width * scale)), max(1, round(height * scale))
+        if small_wh == (width, height):
+            return grey, scale
+        return cv2.resize(grey, small_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), scale
+
+    def _search(self, small: Grey, region: Box, smallest: int, largest: int) -> list[Detection]:
+        """Faces in a region, from `smallest` to `largest` pixels wide; all in pixels of the shrunken image."""
+        if min(region.width, region.height, largest) < WINDOW_PX:
             return []
-        small = grey if scale == 1 else cv2.resize(grey, small_wh, interpolation=cv2.INTER_AREA)
+        pixels = small[region.y : region.y + region.height, region.x : region.x + region.width]
         boxes, levels, weights = self._cascade.detectMultiScale3(
-            small, STEP, NEIGHBOURS, minSize=(WINDOW_PX, WINDOW_PX), outputRejectLevels=True
+            pixels,
+            STEP,
+            NEIGHBOURS,
+            minSize=(smallest, smallest),
+            maxSize=(largest, largest),
+            outputRejectLevels=True,
         )
-        found = [
-            Detection(_scaled(box, 1 / scale, width, height), weight=float(weight))
-            for box, level, weight in zip(boxes, levels, weights, strict=True)
+        return [
+            Detection(Box(x + region.x, y + region.y, w, h), weight=float(weight))
+            for (x, y, w, h), level, weight in zip(np.reshape(boxes, (-1, 4)).tolist(), levels, weights, strict=True)
             # OpenCV also returns windows that one of the last stages refused.
             if level >= self._stages
         ]
-        return largest_first(merged(found))[:max_faces]
 
     @property
     def _cascade(self) -> cv2.CascadeClassifier:
@@ -85,9 +117,15 @@ def use_threads(threads: int) -> None:
         cv2.setNumThreads(threads)
 
 
-def _scaled(box: Sequence[int], factor: float, width: int, height: int) -> Box:
+def _whole(found: Sequence[Detection], scale: float, shape: tuple[int, int], max_faces: int) -> list[Detection]:
+    """Detections in an image shrunk by `scale` as those of the whole one, of `shape` (height, width)."""
+    whole = [replace(each, box=_scaled(each.box, 1 / scale, shape[1], shape[0])) for each in found]
+    return largest_first(merged(whole))[:max_faces]
+
+
+def _scaled(box: Box, factor: float, width: int, height: int) -> Box:
     """A box of the shrunken image in pixels of the whole one, cut off at its edges."""
-    x, y, w, h = (round(float(value) * factor) for value in box)
+    x, y, w, h = (round(value * factor) for value in (box.x, box.y, box.width, box.height))
     return Box(x, y, min(w, width - x), min(h, height - y))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -13,8 +14,10 @@ from ..ids import new_id
 from ..images import ACCEPTED
 from ..problems import Problem, report
 from ..state import State
-from ..tasks import frame_task
+from ..tasks import frame_task, stream_state
 from ..tracking import Tracker
+from ..workers.channel import Header
+from ..workers.pool import Answer, Chosen
 from . import messages, protocol
 from .messages import SessionClose, StreamOptions
 from .protocol import CloseCode, Closing, Frame
@@ -28,16 +31,18 @@ ABUSE_S = 10.0
 class Session:
     """Reads and analyses at the same time: one frame is being analysed, and of those that wait only the newest is kept.
 
-    Memory is bounded whatever the client does.
+    Which one that is, is decided when a worker is free. Memory is bounded whatever the client does.
     """
 
     def __init__(self, socket: WebSocket, state: State) -> None:
         self._socket, self._state = socket, state
         self._id: str = socket.state.request_id
         self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
-        # What a Tracker knows: it goes to the worker with each frame and comes back with the answer.
-        self._track = Tracker(prediction_set_threshold=state.contract.prediction_set_threshold).state()
+        # What is known of the stream: it goes to the worker with each frame and comes back with the answer.
+        self._known = stream_state(Tracker(prediction_set_threshold=state.contract.prediction_set_threshold))
         self._waiting: Frame | None = None
+        # Frames that a newer one has replaced, and that are not answered yet: the client has no credit for them.
+        self._superseded: deque[Frame] = deque()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -97,13 +102,16 @@ class Session:
         self._received += 1
         if len(message) > settings.max_frame_bytes:
             raise Closing(CloseCode.MESSAGE_TOO_BIG, f"a frame has at most {settings.max_frame_bytes} bytes")
-        if self._received - self._processed - self._dropped - self._errors > settings.stream_credits:
+        without_credit = self._received - self._processed - self._dropped - self._errors > settings.stream_credits
+        if without_credit:
             self._count_abuse()
-        superseded, self._waiting = self._waiting, protocol.read_frame(message, self._received)
+        if self._waiting is not None:
+            self._superseded.append(self._waiting)
+        self._waiting = protocol.read_frame(message, self._received)
         self._idle.clear()
         self._arrived.set()
-        if superseded is not None:
-            await self._send_dropped(superseded, "superseded")
+        if without_credit and self._superseded:
+            await self._send_dropped(self._superseded.popleft(), "superseded")
         # The analysis takes its frame before the next one is read. Otherwise a burst that waited in the socket would
         # replace its own frames, with never more of them under way than there are credits.
         await asyncio.sleep(0)
@@ -144,41 +152,48 @@ class Session:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            frame, self._waiting = self._waiting, None
-            if frame is not None:
-                await self._answer(frame)
-            if self._waiting is None:
-                self._idle.set()
+            while self._waiting is not None:
+                await self._answer_newest()
+            self._idle.set()
 
-    async def _answer(self, frame: Frame) -> None:
-        if self._options.max_age_ms is not None and frame.age_ms > self._options.max_age_ms:
-            await self._send_dropped(frame, "stale")
-            return
-        track = {**self._track, "smoothing": self._options.smoothing}
-        task = frame_task(self._options.options(self._processed), track, frame.arrived)
-        started = time.perf_counter()
+    async def _answer_newest(self) -> None:
+        """Analyse the frame that is the newest when a worker is free, and answer it and those that it replaced."""
+        chosen: Frame | None = None
+
+        def choose() -> Chosen | None:
+            nonlocal chosen
+            chosen, self._waiting = self._waiting, None
+            if chosen is None or self._is_stale(chosen):
+                return None
+            return Chosen(self._task(chosen), chosen.body, chosen.arrived)
+
+        answer, problem = None, None
+        # Another model may be served by the time of the answer.
+        serving = self._state.serving
         try:
-            # Another model may be served by the time of the answer.
-            serving = self._state.serving
-            answer = await serving.pool.run(task, frame.body)
-        except Problem as problem:
-            self._errors += 1
-            await self._send_error(frame.number, problem)
-            if problem.status < 500:
-                self._count_abuse()
+            answer = await serving.pool.run_chosen(choose)
+        except Problem as error:
+            problem = error
+        if chosen is None:
+            chosen, self._waiting = self._waiting, None
+        while self._superseded:
+            await self._send_dropped(self._superseded.popleft(), "superseded")
+        if chosen is None:
             return
-        self._processed += 1
-        self._track = answer.header["track"]
-        result = schemas.result_json(
-            answer.payload,
-            new_id(),
-            serving.model_name,
-            answer.timing_ms(started),
-            type="result",
-            frame_id=frame.number,
-            age_ms=round(frame.age_ms, 3),
-        )
-        await self._send_text(result.decode())
+        if problem is not None:
+            await self._send_failed(chosen, problem)
+        elif answer is None:
+            await self._send_dropped(chosen, "stale")
+        else:
+            await self._send_result(chosen, answer, serving.model_name)
+
+    def _is_stale(self, frame: Frame) -> bool:
+        return self._options.max_age_ms is not None and frame.age_ms > self._options.max_age_ms
+
+    def _task(self, frame: Frame) -> Header:
+        track = {**self._known["track"], "smoothing": self._options.smoothing}
+        known = {**self._known, "track": track}
+        return frame_task(self._options.options(self._processed), known, frame.arrived)
 
     # --- messages to the client ----------------------------------------------------------------
 
@@ -194,6 +209,26 @@ class Session:
                 configuration=self._options,
             )
         )
+
+    async def _send_result(self, frame: Frame, answer: Answer, model: schemas.ModelName) -> None:
+        self._processed += 1
+        self._known = answer.header["stream"]
+        result = schemas.result_json(
+            answer.payload,
+            new_id(),
+            model,
+            answer.timing_ms(frame.arrived),
+            type="result",
+            frame_id=frame.number,
+            age_ms=round(frame.age_ms, 3),
+        )
+        await self._send_text(result.decode())
+
+    async def _send_failed(self, frame: Frame, problem: Problem) -> None:
+        self._errors += 1
+        await self._send_error(frame.number, problem)
+        if problem.status < 500:
+            self._count_abuse()
 
     async def _send_dropped(self, frame: Frame, reason: str) -> None:
         self._dropped += 1

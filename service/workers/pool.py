@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from .. import clients, record
 from .channel import Header, Inbox
@@ -81,6 +81,15 @@ class Answer:
         return {"queue": self.queue_ms, **self.header["timing_ms"], "total": total_ms}
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A task, its body, and perf_counter's time since when they were there."""
+
+    task: Header
+    body: bytes
+    since: float
+
+
 class WorkerPool:
     """`workers` processes made by `plan`, and at most `queue` tasks that wait for one of them, shared among clients.
 
@@ -152,6 +161,14 @@ class WorkerPool:
     async def run(self, task: Header, body: bytes, place: KeptPlace | None = None) -> Answer:
         """A task done by the next worker that is free for its client (see `Turns`), in its kept `place` if it has one.
 
+        Raises as `run_chosen`.
+        """
+        chosen = Chosen(task, body, time.perf_counter())
+        return cast(Answer, await self.run_chosen(lambda: chosen, place))
+
+    async def run_chosen(self, choose: Callable[[], Chosen | None], place: KeptPlace | None = None) -> Answer | None:
+        """As `run`, for a task that is chosen once a worker is free; None where `choose` gives none then.
+
         The task's header gets `threads`: all cores for a task that is alone, else one.
 
         Raises Overloaded at once when the queue is full or the client has its share of it, DeadlineExceeded when no
@@ -174,10 +191,19 @@ class WorkerPool:
             raise
         finally:
             self.waiting -= 1
-        queue_ms = (time.perf_counter() - asked) * 1000
         threads = self.configured if self._shares.taken == 1 else 1
+        chosen = None
+        try:
+            chosen = choose()
+        finally:
+            if chosen is None:
+                self._free(client, worker)
+        if chosen is None:
+            return None
+        asked = max(asked, chosen.since)
+        queue_ms = (time.perf_counter() - asked) * 1000
         # In a task of its own: if the client leaves, the worker still finishes, and is free again.
-        talk = self._chore(self._talk(worker, client, task | {"threads": threads}, body, until))
+        talk = self._chore(self._talk(worker, client, chosen.task | {"threads": threads}, chosen.body, until))
         answer = Answer(*await asyncio.shield(talk), queue_ms)
         record.add_image(answer.header, queue=queue_ms, total=(time.perf_counter() - asked) * 1000)
         return answer
@@ -206,12 +232,16 @@ class WorkerPool:
         try:
             return await worker.ask(task, body, until)
         finally:
-            self._shares.give_back(client)
-            self._turns.done(client)
-            if worker.is_running:
-                self._turns.add(worker)
-            else:
-                self._replace(worker)
+            self._free(client, worker)
+
+    def _free(self, client: str, worker: Worker) -> None:
+        """The client needs the worker no longer."""
+        self._shares.give_back(client)
+        self._turns.done(client)
+        if worker.is_running:
+            self._turns.add(worker)
+        else:
+            self._replace(worker)
 
     def _on_death(self, worker: Worker) -> None:
         if not worker.is_at_work:

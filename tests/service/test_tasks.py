@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from service import tasks
+from service import images, tasks
 from service.analysis import Options
 from service.problems import MalformedBody, UndecodableImage
 from service.settings import Settings
@@ -68,11 +69,57 @@ def test_a_damaged_image_is_refused(loaded: tuple[Handler, Header], white: bytes
 def test_a_frame_is_tracked_by_what_came_back_with_the_frame_before(
     loaded: tuple[Handler, Header], white: bytes
 ) -> None:
-    track = Tracker(prediction_set_threshold=0.2).state()
+    stream = tasks.stream_state(Tracker(prediction_set_threshold=0.2))
     for number in range(3):
-        header, found = done(loaded, tasks.frame_task(WHOLE, track, number / 30), white)
+        header, found = done(loaded, tasks.frame_task(WHOLE, stream, number / 30), white)
         assert [face["track_id"] for face in found["faces"]] == [1]
-        track = json.loads(json.dumps(header["track"]))
+        stream = json.loads(json.dumps(header["stream"]))
+
+
+def stream_of(loaded: tuple[Handler, Header], bodies: list[bytes]) -> list[tuple[int, int]]:
+    """For frames of 30 a second: how many frames ago each was searched everywhere, and its number of faces."""
+    stream, seen = tasks.stream_state(Tracker(prediction_set_threshold=0.2)), []
+    for number, body in enumerate(bodies):
+        header, found = done(loaded, tasks.frame_task(Options(), stream, number / 30), body)
+        stream = json.loads(json.dumps(header["stream"]))
+        seen.append((stream["schedule"]["frames"], len(found["faces"])))
+    return seen
+
+
+@pytest.fixture(scope="module")
+def scenes(photo: bytes) -> dict[str, bytes]:
+    """640x240: a face at the left, at the right, at both sides, and none."""
+    head = images.decode(photo, max_pixels=25_000_000).grey[20:220, 125:325]
+    made = {}
+    for name in ("", "l", "r", "lr"):
+        scene = np.full((240, 640), 128, np.uint8)
+        for place, x in (("l", 40), ("r", 400)):
+            if place in name:
+                scene[20:220, x : x + 200] = head
+        made[name] = images.encode(".png", scene)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        # near, and everywhere with every tenth frame
+        (["l"] * 12, [*((n, 1) for n in range(10)), (0, 1), (1, 1)]),
+        # another one comes: it is found when everything is searched
+        (["l"] * 2 + ["lr"] * 10, [*((n, 1) for n in range(10)), (0, 2), (1, 2)]),
+        # one of two leaves: everywhere at once, until it is no longer missed
+        (["lr", "lr", *["l"] * 6], [(0, 2), (1, 2), *[(0, 1)] * 4, (1, 1), (2, 1)]),
+        # a cut: everywhere at once
+        (["l", "l", "r", "r"], [(0, 1), (1, 1), (0, 1), (0, 1)]),
+        # without a face every frame is searched everywhere
+        (["", "", "l", "l"], [(0, 0), (0, 0), (0, 1), (1, 1)]),
+    ],
+)
+def test_frames_are_searched_near_the_last_faces_and_at_times_everywhere(
+    model_path: Path, scenes: dict[str, bytes], names: list[str], expected: list[tuple[int, int]]
+) -> None:
+    handler = tasks.load_images(model_path, model_path.read_bytes(), "haar", 1, 640 * 240)
+    assert stream_of(handler, [scenes[name] for name in names]) == expected
 
 
 def test_room_for_pixels_grows_with_their_limit(settings: Settings) -> None:

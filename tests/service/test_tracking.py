@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from service.analysis import Face
+from service.images import Box
 from service.tracking import MISSES
 from tests.service.tracks import face, ids, tracker
 
@@ -176,3 +177,30 @@ def test_a_clock_that_goes_backwards_stands_still() -> None:
         (found,) = followed.follow([face(100, probabilities=A)], at_s)
     assert found.track_id == 1
     assert found.probabilities == pytest.approx(np.array(A))
+
+
+# --- where they are expected -------------------------------------------------------------------
+
+
+def test_faces_are_expected_where_they_move_to() -> None:
+    followed = tracker()
+    assert followed.expected(0.0) == ()
+    for n in range(10):
+        followed.follow([face(100 + 20 * n), face(600)], n / 10)
+    moving, still = followed.expected(1.0)
+    # With COASTING_S it is expected a little less far than 20 pixels from 280.
+    assert 295 - 50 <= moving.x <= 300 - 50
+    assert (moving.y, moving.width, moving.height) == (50, 100, 100)
+    assert still == Box(550, 50, 100, 100)
+    # A time before the last frame's is the last frame's.
+    assert followed.expected(0.0)[0].x == 280 - 50
+
+
+def test_nothing_is_expected_while_a_face_is_missed() -> None:
+    followed = tracker()
+    followed.follow([face(100), face(600)], 0.0)
+    for n in range(1, MISSES + 1):
+        followed.follow([face(100)], n / 10)
+        assert followed.expected(n / 10) == ()
+    followed.follow([face(100)], 1.0)
+    assert followed.expected(1.1) == (Box(50, 50, 100, 100),)

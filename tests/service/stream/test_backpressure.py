@@ -33,6 +33,48 @@ def test_the_newest_frame_wins(client: TestClient, white: bytes, monkeypatch: py
     assert [(each["type"], each["frame_id"]) for each in results] == [("result", 1), ("result", 4)]
 
 
+def test_the_newest_frame_is_chosen_when_a_worker_is_free(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with (
+        limited(settings, workers=1) as client,
+        session(client) as (first, _),
+        session(client) as (second, _),
+    ):
+        first.send_bytes(white)
+        assert gate.reached.wait(5)
+        second.send_bytes(numbered(1, white))
+        time.sleep(0.2)
+        second.send_bytes(numbered(2, white))
+        time.sleep(0.1)
+        gate.opened.set()
+        dropped, result = second.receive_json(), second.receive_json()
+        assert first.receive_json()["type"] == "result"
+    # Its credit comes back with the result of the frame that replaced it, not before.
+    assert (dropped["type"], dropped["frame_id"], dropped["reason"]) == ("dropped", 1, "superseded")
+    assert (result["type"], result["frame_id"]) == ("result", 2)
+    assert result["timing_ms"]["queue"] <= result["timing_ms"]["total"] <= result["age_ms"] + 1
+
+
+def test_frames_without_a_credit_are_abuse_also_while_no_worker_is_free(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with (
+        limited(settings, workers=1, stream_abuse=5) as client,
+        session(client) as (first, _),
+        session(client) as (second, created),
+    ):
+        first.send_bytes(white)
+        assert gate.reached.wait(5)
+        for _ in range(created["credits"] + 6):
+            second.send_bytes(white)
+        assert closed_with(second) == 4429
+        gate.opened.set()
+        assert first.receive_json()["type"] == "result"
+
+
 def test_a_stale_frame_is_dropped(client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate(monkeypatch)
     with session(client) as (socket, _):

@@ -33,8 +33,14 @@ def test_frames_are_answered_like_images(client: TestClient, photo: bytes) -> No
     (face,) = client.post("/v1/predict", content=photo).json()["faces"]
     assert (first["type"], first["frame_id"]) == ("result", 1)
     assert (second["type"], second["frame_id"]) == ("result", 77)
-    assert first["faces"] == second["faces"] == [{**face, "track_id": 1}]
+    assert first["faces"] == [{**face, "track_id": 1}]
     assert face["track_id"] is None
+    # The second frame is searched near the face of the first one: its box may differ by some pixels.
+    (again,) = second["faces"]
+    assert (again["track_id"], again["emotion"]) == (1, face["emotion"])
+    assert again["emotions"] == pytest.approx(face["emotions"], abs=0.05)
+    for member, value in face["box"].items():
+        assert again["box"][member] == pytest.approx(value, abs=5)
     assert first["age_ms"] >= first["timing_ms"]["total"] - 1
 
 
@@ -119,7 +125,8 @@ def test_smoothing_averages_over_time_and_is_one_sessions_own(client: TestClient
     shares = [face["emotions"]["dark"] for face in alone]
     assert shares[1] > shares[0] + 0.1
     for count, face in enumerate(smoothed, 1):
-        assert face["emotions"]["dark"] == pytest.approx(sum(shares[:count]) / count)
+        # One session may have searched near the face where the other searched everywhere: it depends on the time.
+        assert face["emotions"]["dark"] == pytest.approx(sum(shares[:count]) / count, abs=0.005)
         assert sum(face["emotions"].values()) == pytest.approx(1)
         assert face["emotion"] == max(face["emotions"], key=face["emotions"].__getitem__)
 

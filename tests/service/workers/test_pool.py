@@ -15,7 +15,7 @@ import pytest
 from service.problems import DeadlineExceeded, InvalidOption, OutOfMemory, Overloaded, WorkerDied
 from service.workers.channel import Header
 from service.workers.failures import Failures
-from service.workers.pool import WorkerPool
+from service.workers.pool import Chosen, WorkerPool
 from service.workers.process import Handler, Plan
 from service.workers.worker import StartRefused, WorkerFault
 from tests.service.workers import handlers
@@ -95,6 +95,39 @@ def test_a_task_that_is_alone_may_use_all_cores_and_one_of_many_a_single_one() -
         assert [answer["threads"] for answer in answers] == [2, 1, 1, 1]
 
     run(work, workers=2)
+
+
+def test_a_task_is_chosen_once_a_worker_is_free() -> None:
+    async def work(pool: WorkerPool) -> None:
+        newest = 0
+
+        def choose() -> Chosen:
+            return Chosen({"do": "echo", "say": newest}, b"", time.perf_counter())
+
+        hog = asyncio.create_task(ask(pool, do="sleep", seconds=0.3))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(pool.run_chosen(choose))
+        await asyncio.sleep(0.1)
+        assert not hog.done()
+        newest = 2
+        answer = await waiting
+        assert answer is not None
+        assert answer.header["said"] == 2
+        assert answer.queue_ms < 50
+
+    run(work)
+
+
+def test_where_nothing_is_chosen_the_worker_stays_free() -> None:
+    async def work(pool: WorkerPool) -> None:
+        for _ in range(3):
+            assert await pool.run_chosen(lambda: None) is None
+            with pytest.raises(ZeroDivisionError):
+                await pool.run_chosen(lambda: Chosen({}, b"", 1 / 0))
+        assert await ask(pool, do="echo")
+        assert pool.idle == 1
+
+    run(work, queue=0)
 
 
 def test_one_task_more_than_the_queue_holds_is_refused_at_once() -> None:

@@ -1,0 +1,81 @@
+"""A service that a benchmark has started: when it is ready, and what all its processes take (Linux)."""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+START_S = 120.0
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def is_ready(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+    return True
+
+
+def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + START_S
+    while not is_ready(port):
+        if process.poll() is not None or time.monotonic() > until:
+            raise SystemExit("the service did not start")
+        time.sleep(0.1)
+
+
+class Tree:
+    """A process and all that it has started, directly or not."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def pids(self) -> list[int]:
+        """The process itself first."""
+        parents = {}
+        for path in Path("/proc").iterdir():
+            if path.name.isdigit():
+                with suppress(OSError):
+                    parents[int(path.name)] = int(_stat(int(path.name))[1])
+        found = [self._pid]
+        for pid in found:
+            found += [child for child, parent in parents.items() if parent == pid]
+        return found
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Processor seconds so far: of the process itself, and of all others together."""
+        own, *others = (_cpu_s(pid) for pid in self.pids())
+        return own, sum(others)
+
+    def pss_mb(self) -> dict[int, float]:
+        """The proportional set size of each process, megabytes: memory that n processes share counts 1/n in each."""
+        sizes = {}
+        for pid in self.pids():
+            with suppress(OSError):
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                (kilobytes,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+                sizes[pid] = kilobytes / 1024
+        return sizes
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state, parent, …"""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _cpu_s(pid: int) -> float:
+    with suppress(OSError):
+        fields = _stat(pid)
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0

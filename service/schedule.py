@@ -1,0 +1,52 @@
+"""Schedule: which frames of a stream are searched everywhere, and which near the faces of the frame before."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .analysis import Options
+
+# A face that comes into view is found at the latest so many analysed frames, and so many seconds, after its first one.
+# docs/streams.md has what other intervals give.
+EVERY_FRAMES = 10
+EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a stream was last searched everywhere: at which time, with which options, and how many frames ago."""
+
+    at_s: float | None = None
+    asked: tuple[Any, ...] = ()
+    frames: int = 0
+
+    def state(self) -> dict[str, Any]:
+        """All it knows, as JSON can carry it; see `restored`."""
+        return asdict(self)
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> "Schedule":
+        return cls(**{**state, "asked": tuple(state["asked"])})
+
+    def is_due(self, at_s: float, options: Options) -> bool:
+        """True where the frame of this time has to be searched everywhere, whatever was found in the last one."""
+        return (
+            self.at_s is None
+            or self.frames + 1 >= EVERY_FRAMES
+            or at_s - self.at_s >= EVERY_S
+            or self.asked != _asked(options)
+        )
+
+    def after(self, at_s: float, options: Options, *, everywhere: bool) -> "Schedule":
+        """The schedule once a frame was searched."""
+        if everywhere:
+            return Schedule(at_s, _asked(options))
+        return Schedule(self.at_s, self.asked, self.frames + 1)
+
+
+NEVER_SEARCHED = Schedule()
+"""Before the first frame."""
+
+
+def _asked(options: Options) -> tuple[Any, ...]:
+    """The options that decide which faces are found."""
+    return options.detector, options.min_face_px, options.max_faces
