@@ -11,7 +11,7 @@ from . import images, schemas
 from .analysis import Analysis, Analyzer, Options
 from .classifier import Contract, EmotionClassifier, VotesHead
 from .detectors.available import Detectors, load_detectors
-from .detectors.haar import use_threads
+from .detectors.haar import HaarDetector, use_threads
 from .schedule import NEVER_SEARCHED, Schedule
 from .settings import DetectorChoice, Settings
 from .tracking import Tracker
@@ -84,7 +84,8 @@ def load_images(
 ) -> tuple[Handler, Header]:
     """For `Plan.make`: the handler of `image_task` and `frame_task`, and what `about` says. Raises ModelError."""
     # The number of a session's threads is fixed: sessions for a task among many, and sessions for a task that is alone.
-    detectors = {count: load_detectors(default, threads=count) for count in {1, threads}}
+    haar = HaarDetector(threads=threads)
+    detectors = {count: load_detectors(default, threads=count, haar=haar) for count in {1, threads}}
     analyzers = {
         count: Analyzer(each, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels)
         for count, each in detectors.items()

@@ -47,9 +47,12 @@ class Detectors:
         return Searches(by_option, self.default, list(self.missing))
 
 
-def load_detectors(default: DetectorChoice = "haar", *, threads: int) -> Detectors:
-    """All detectors, each for `threads`. Where CenterFace's file is missing, Haar serves, and `missing` says why."""
-    by_option: dict[DetectorChoice, FaceDetector] = {"haar": HaarDetector(threads=threads)}
+def load_detectors(default: DetectorChoice = "haar", *, threads: int, haar: HaarDetector | None = None) -> Detectors:
+    """All detectors, each for `threads`. Where CenterFace's file is missing, Haar serves, and `missing` says why.
+
+    `haar` is one that is loaded already: it takes any number of threads (see `use_threads`), and up to 35 MB.
+    """
+    by_option: dict[DetectorChoice, FaceDetector] = {"haar": haar or HaarDetector(threads=threads)}
     try:
         by_option["centerface"] = CenterFaceDetector(threads=threads)
     except DetectorFileError as error:

@@ -1,7 +1,6 @@
 """CenterFaceDetector: a small network for faces of any size, also tilted ones, with five landmarks (Xu et al. 2019)."""
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Box, Grey
+from ..sessions import giving_back, open_session
 from . import centerface_file, near
 from .base import MERGE_OVERLAP, Detection, Landmarks, Point, largest_first, merged, smallest_px
-
-# ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
 
 # The smallest face that is found reliably, in pixels of the network's input: 42 of 47 faces of 14 to 17 pixels are, and
 # all that are larger, but 9 of 26 of 11 to 13 (docs/detectors.md has the measurements that are named here).
@@ -54,17 +50,9 @@ class CenterFaceDetector:
     name = "centerface"
 
     def __init__(self, *, threads: int = 1) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # As for the classifier: spinning threads take the cores from everything else.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        content = centerface_file.adapted(centerface_file.read_file())
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(centerface_file.adapted(centerface_file.read_file()), threads=threads)
         # What an input larger than usual needs is given back after it: 75 MB for a third more of its time.
-        self._giving_back = onnxruntime.RunOptions()
-        self._giving_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        self._giving_back = giving_back()
         # The first run allocates; done here, no client pays for it.
         self.detect(np.zeros((240, 320), np.uint8), max_faces=1)
 

@@ -97,3 +97,8 @@ def test_what_is_searched_is_bounded(centerface_detector: CenterFaceDetector, mo
     monkeypatch.setattr(centerface_detector, "_session", Session())
     centerface_detector.detect(white, max_faces=1, min_face_px=1)
     assert searched[1] == (48 * 16, 48 * 16)
+
+
+def test_a_cascade_that_is_loaded_serves_any_number_of_threads() -> None:
+    haar = HaarDetector()
+    assert {load_detectors(threads=threads, haar=haar).by_option["haar"] for threads in (1, 2)} == {haar}
