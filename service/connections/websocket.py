@@ -50,6 +50,15 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self._linger.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Leave an open session to the application, which has been told of the stop signal and closes it with 1001.
+
+        uvicorn's own closes it with 1012 a tenth of a second after the signal, whether the application has had time to
+        run or not. What does not end is cancelled after `timeout_graceful_shutdown`.
+        """
+        if not self.handshake_complete or self.close_sent:
+            super().shutdown()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self.transport.pause_reading()
