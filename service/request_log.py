@@ -69,12 +69,17 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """The same for people: time, level, logger and message, then `name=value`."""
+    """The same for people: time, level, logger and message, then `name=value`.
+
+    Further lines, as of a traceback, are indented: text that a worker sent cannot look like a line of the log.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         pairs = "".join(f" {name}={_text(value)}" for name, value in _fields(record).items())
         line = f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}{pairs}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return "\n  ".join(line.splitlines())
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -216,6 +216,18 @@ def test_an_answered_probe_has_no_line_and_a_refused_one_has(output: io.StringIO
     assert json.loads(output.getvalue())["status"] == 503
 
 
+def test_no_text_can_look_like_a_line_of_the_log(output: io.StringIO) -> None:
+    request_log.configure("text", output)
+    try:
+        raise ValueError("a\n2026-01-01T00:00:00.000Z INFO service: forged\r2026 forged, too")
+    except ValueError:
+        logging.getLogger("service").exception("it\nfailed")
+    first, *others = output.getvalue().splitlines()
+    assert first.endswith(" ERROR service: it")
+    assert len(others) > 4
+    assert all(line.startswith("  ") for line in others)
+
+
 def test_a_message_of_several_lines_is_one_line_of_json(output: io.StringIO) -> None:
     request_log.configure("json", output)
     try:
