@@ -17,8 +17,8 @@ from websockets.server import ServerProtocol
 
 from .. import request_log
 from ..problems import HeadersTooLarge, MalformedRequest
+from ..stream.abuse import ABUSE_S
 from ..stream.protocol import CloseCode
-from ..stream.session import ABUSE_S
 from .answers import problem_answer
 from .config import Config
 from .linger import Linger

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import time
-from collections import deque
 
 from pydantic import BaseModel
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -19,13 +17,12 @@ from ..tracking import Tracker
 from ..workers.channel import Header
 from ..workers.pool import Answer, Chosen
 from . import messages, protocol
+from .abuse import Abuse
 from .messages import SessionClose, StreamOptions
 from .protocol import CloseCode, Closing, Frame
+from .waiting import Waiting
 
 log = logging.getLogger("service.stream")
-
-# `Settings.stream_abuse` is counted over this time; then the count begins anew.
-ABUSE_S = 10.0
 
 
 class Session:
@@ -40,15 +37,13 @@ class Session:
         self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
         # What is known of the stream: it goes to the worker with each frame and comes back with the answer.
         self._known = stream_state(Tracker(prediction_set_threshold=state.contract.prediction_set_threshold))
-        self._waiting: Frame | None = None
-        # Frames that a newer one has replaced, and that are not answered yet: the client has no credit for them.
-        self._superseded: deque[Frame] = deque()
+        self._waiting = Waiting()
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._sending = asyncio.Lock()
         self._received = self._processed = self._dropped = self._errors = 0
-        self._abuse, self._abuse_from = 0, time.perf_counter()
+        self._abuse = Abuse(state.settings.stream_abuse)
 
     async def run(self) -> None:
         """Until the client, a limit or the stop of the service ends the session."""
@@ -104,20 +99,18 @@ class Session:
             raise Closing(CloseCode.MESSAGE_TOO_BIG, f"a frame has at most {settings.max_frame_bytes} bytes")
         without_credit = self._received - self._processed - self._dropped - self._errors > settings.stream_credits
         if without_credit:
-            self._count_abuse()
-        if self._waiting is not None:
-            self._superseded.append(self._waiting)
-        self._waiting = protocol.read_frame(message, self._received)
+            self._abuse.add()
+        self._waiting.put(protocol.read_frame(message, self._received))
         self._idle.clear()
         self._arrived.set()
-        if without_credit and self._superseded:
-            await self._send_dropped(self._superseded.popleft(), "superseded")
+        if without_credit and (replaced := self._waiting.take_replaced()):
+            await self._send_dropped(replaced, "superseded")
         # The analysis takes its frame before the next one is read. Otherwise a burst that waited in the socket would
         # replace its own frames, with never more of them under way than there are credits.
         await asyncio.sleep(0)
 
     async def _on_command(self, text: str) -> None:
-        self._count_abuse()
+        self._abuse.add()
         try:
             command = protocol.read_command(text)
             if isinstance(command, SessionClose):
@@ -135,24 +128,13 @@ class Session:
             self._options = options
             await self._send(messages.SessionUpdated(configuration=self._options))
 
-    def _count_abuse(self) -> None:
-        """Raises Closing when messages that are allowed now and then come too often."""
-        now = time.perf_counter()
-        if now - self._abuse_from > ABUSE_S:
-            self._abuse, self._abuse_from = 0, now
-        self._abuse += 1
-        if self._abuse > self._state.settings.stream_abuse:
-            raise Closing(
-                CloseCode.TOO_MANY_MESSAGES, "too many frames without a credit, frames in error or text messages"
-            )
-
     # --- analysis ------------------------------------------------------------------------------
 
     async def _analyse(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while self._waiting is not None:
+            while self._waiting:
                 await self._answer_newest()
             self._idle.set()
 
@@ -162,7 +144,7 @@ class Session:
 
         def choose() -> Chosen | None:
             nonlocal chosen
-            chosen, self._waiting = self._waiting, None
+            chosen = self._waiting.take()
             if chosen is None or self._is_stale(chosen):
                 return None
             return Chosen(self._task(chosen), chosen.body, chosen.arrived)
@@ -174,10 +156,10 @@ class Session:
             answer = await serving.pool.run_chosen(choose)
         except Problem as error:
             problem = error
-        if chosen is None:
-            chosen, self._waiting = self._waiting, None
-        while self._superseded:
-            await self._send_dropped(self._superseded.popleft(), "superseded")
+        # Where no worker was free in time, nothing was chosen.
+        chosen = chosen or self._waiting.take()
+        while replaced := self._waiting.take_replaced():
+            await self._send_dropped(replaced, "superseded")
         if chosen is None:
             return
         if problem is not None:
@@ -228,7 +210,7 @@ class Session:
         self._errors += 1
         await self._send_error(frame.number, problem)
         if problem.status < 500:
-            self._count_abuse()
+            self._abuse.add()
 
     async def _send_dropped(self, frame: Frame, reason: str) -> None:
         self._dropped += 1

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from service.settings import Settings
-from service.stream import session as service_session
+from service.stream import abuse
 from tests.service.processes import serving
 from tests.service.streams import Gate, closed_with, limited, numbered, session
 
@@ -160,12 +160,12 @@ def test_a_burst_that_waited_in_the_socket_counts_as_abuse(model_path: Path) -> 
 def test_abuse_is_forgotten_and_good_frames_are_none(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_session, "ABUSE_S", 0.0)
+    monkeypatch.setattr(abuse, "ABUSE_S", 0.0)
     with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
         for _ in range(3):
             socket.send_bytes(b"junk")
             assert socket.receive_json()["type"] == "error"
-    monkeypatch.setattr(service_session, "ABUSE_S", 1000.0)
+    monkeypatch.setattr(abuse, "ABUSE_S", 1000.0)
     with limited(settings, stream_abuse=1) as client, session(client) as (socket, _):
         for _ in range(5):
             socket.send_bytes(white)
