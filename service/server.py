@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+import threading
 from types import FrameType
 
 import uvicorn
@@ -36,7 +37,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         # In a terminal that is closed, SIGHUP ends the service as it ends every other program.
-        if self.started and hasattr(signal, "SIGHUP") and not (sys.stdin and sys.stdin.isatty()):
+        main = threading.current_thread() is threading.main_thread()
+        if self.started and main and hasattr(signal, "SIGHUP") and not (sys.stdin and sys.stdin.isatty()):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._app.state.service.reload.set)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -81,18 +83,8 @@ class Start(logging.Filter):
             raise
 
 
-def serve() -> int:
-    """0 after a stop signal, 1 when settings or model are refused (the reason is one line)."""
-    request_log.configure("auto")
-    try:
-        settings = service_settings.load()
-        request_log.configure(settings.log_format)
-        app = create_app(settings)
-    except (service_settings.SettingsError, RateStoreError) as error:
-        log.error("settings refused: %s", error)
-        return 1
-    start = Start(app)
-    logging.getLogger("uvicorn.error").addFilter(start)
+def server_for(settings: service_settings.Settings, app: Starlette, start: ASGIApp) -> Server:
+    """A server that listens where the settings say, with our limits; `start` is `app` or what is around it."""
     most = connections_below_file_limit(settings.max_connections, settings.workers + settings.max_videos)
     config = Config(
         start,
@@ -115,7 +107,22 @@ def serve() -> int:
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=list(settings.proxies),
     )
-    server = Server(config, app)
+    return Server(config, app)
+
+
+def serve() -> int:
+    """0 after a stop signal, 1 when settings or model are refused (the reason is one line)."""
+    request_log.configure("auto")
+    try:
+        settings = service_settings.load()
+        request_log.configure(settings.log_format)
+        app = create_app(settings)
+    except (service_settings.SettingsError, RateStoreError) as error:
+        log.error("settings refused: %s", error)
+        return 1
+    start = Start(app)
+    logging.getLogger("uvicorn.error").addFilter(start)
+    server = server_for(settings, app, start)
     # uvicorn raises the signal again once it has stopped. By default it would end the process at once, and the folder
     # that multiprocessing has for the fork server's socket would stay.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())

@@ -1,9 +1,11 @@
-"""The service as a process of its own."""
+"""The service behind a real socket: as a process of its own, or in a thread."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from service.app import create_app
+from service.server import server_for
+from service.settings import Settings
 from tests.service.conftest import ROOT
 
 SERVICE = ("-m", "service")
@@ -53,6 +58,25 @@ def serving(
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[str]:
+    """The same server in a thread of this process, where its coverage is measured: its address."""
+    app = create_app(settings)
+    server = server_for(settings.model_copy(update={"host": "127.0.0.1", "port": 0}), app, app)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            time.sleep(0.01)
+        host, port = server.servers[0].sockets[0].getsockname()
+        yield f"{host}:{port}"
+    finally:
+        server.handle_exit(signal.SIGTERM, None)
+        thread.join(30)
+        assert not thread.is_alive(), "the service did not stop"
 
 
 def _is_ready(address: str) -> bool:

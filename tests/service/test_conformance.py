@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from service.settings import Settings
 from tests.conformance.__main__ import RULES
 from tests.service.conftest import ROOT
-from tests.service.processes import serving
+from tests.service.processes import listening, serving
 
 # Wide enough for every rule but those of these limits themselves, on a slow machine as well.
-WIDE = {"FER_STREAM_SEND_S": "1", "FER_STREAM_ABUSE": "1000000", "FER_MAX_STREAMS": "3"}
+WIDE = {"stream_send_s": 1.0, "stream_abuse": 1_000_000, "max_streams": 3}
 TIGHT = {"FER_STREAM_IDLE_S": "2", "FER_STREAM_SESSION_S": "6", "FER_STREAM_ABUSE": "40"}
 ANY_ORIGIN = (
     "import sys; from service import __main__, access;"
@@ -32,19 +35,21 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
-def test_the_service_keeps_every_rule(model_path: Path) -> None:
+def test_the_service_keeps_every_rule(model_path: Path, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """Three services at once, as the rules mostly wait: two with wide limits, one whose limits can be reached."""
     with (
-        serving(model_path, **WIDE) as (process, address),
-        serving(model_path, **WIDE) as (unread, unread_address),
+        listening(settings.model_copy(update=WIDE)) as address,
+        serving(model_path, **{f"FER_{name.upper()}": str(value) for name, value in WIDE.items()}) as (
+            unread,
+            unread_address,
+        ),
         serving(model_path, **TIGHT) as (_, tight_address),
     ):
         begun = begin(unread_address, "--only", "never reads"), begin(tight_address, "--only", "closed with 44")
         most = conformance(address, "--without", "never reads")
         slow, tight = map(ended, begun)
-        for served in (process, unread):
-            served.send_signal(signal.SIGTERM)
-        logs = [served.communicate(timeout=30)[1] for served in (process, unread)]
+        unread.send_signal(signal.SIGTERM)
+        unread_log = unread.communicate(timeout=30)[1]
     for done in (most, slow, tight):
         assert done.returncode == 0, done.stdout + done.stderr
     wide = (most.stdout + slow.stdout).splitlines()
@@ -54,7 +59,7 @@ def test_the_service_keeps_every_rule(model_path: Path) -> None:
     assert len(wide) == len(RULES)
     assert len(passed) >= 30
     assert {f"pass  {rule}" for rule in skipped} == set(tight.stdout.splitlines())
-    for log in logs:
+    for log in (caplog.text, unread_log):
         assert "Exception in ASGI application" not in log
         assert " failed" not in log
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from service.settings import Settings
 from tests.service.conftest import METADATA, brightness_network
-from tests.service.processes import close_code, serving, start
+from tests.service.processes import close_code, listening, serving, start
 
 
 def test_it_refuses_in_one_line(tmp_path: Path) -> None:
@@ -80,9 +81,9 @@ def test_a_session_is_told_of_the_stop_by_a_service_that_got_no_time_to_run(mode
 
 
 @pytest.fixture(scope="module")
-def strict(model_path: Path) -> Iterator[str]:
+def strict(settings: Settings) -> Iterator[str]:
     """The address of a service that takes small frames and fast bodies only."""
-    with serving(model_path, FER_MAX_FRAME_BYTES="2000", FER_BODY_TIMEOUT_S="0.3") as (_, address):
+    with listening(settings.model_copy(update={"max_frame_bytes": 2000, "body_timeout_s": 0.3})) as address:
         yield address
 
 

@@ -1,22 +1,22 @@
-"""HTTP as bytes, against the real process: what is refused and how, and what ends a connection."""
+"""HTTP as bytes, against the real server: what is refused and how, and what ends a connection."""
 
 import json
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.service.processes import serving
+from service.settings import Settings
+from tests.service.processes import listening
 from tests.service.sockets import assert_raw_problem, connect, ends, exchange, head, post, read_answer
 
 PREDICT = "/v1/predict?crop=whole"
 
 
 @pytest.fixture(scope="module")
-def address(model_path: Path) -> Iterator[str]:
-    with serving(model_path, FER_SILENCE_S="1", FER_MAX_BODY_BYTES="3000000") as (_, address):
+def address(settings: Settings) -> Iterator[str]:
+    with listening(settings.model_copy(update={"silence_s": 1.0, "max_body_bytes": 3_000_000})) as address:
         yield address
 
 
