@@ -1,5 +1,6 @@
 """Batches through real sockets: lines while the form arrives, constant memory, and clients that misbehave."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -12,12 +13,13 @@ import httpx2
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
 import service.batch.batch
 from service.app import create_app
 from service.settings import Settings
 from tests.client.servers import served
-from tests.service.batches import END, Caller, calling, is_idle, part
+from tests.service.batches import BOUNDARY, END, URL, Caller, calling, is_idle, part
 from tests.service.conftest import encoded
 from tests.service.processes import serving
 from tests.service.troubles import trouble
@@ -179,6 +181,44 @@ def test_a_client_that_never_reads_is_disconnected(
         caller.connection.shutdown(socket.SHUT_RDWR)
         sender.join()
         assert sent[0] < 200
+
+
+def test_no_file_is_read_for_a_client_that_reads_nothing(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is asked in its own event loop, so that no socket holds anything."""
+    monkeypatch.setattr(service.batch.batch, "MOST_BYTES", 1)
+    asked = 0
+
+    async def receive() -> Message:
+        nonlocal asked
+        asked += 1
+        return {"type": "http.request", "body": part(white), "more_body": True}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def whole() -> None:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            content_type = f"multipart/form-data; boundary={BOUNDARY}".encode()
+            headers = [(b"host", b"localhost"), (b"content-type", content_type), (b"accept", b"application/x-ndjson")]
+            scope = {
+                **{"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "root_path": ""},
+                **{"path": URL, "raw_path": URL.encode(), "query_string": b"crop=whole", "headers": headers},
+                "state": {"service": app.state.service},
+            }
+            answering = asyncio.create_task(app(scope, receive, send))
+            await asyncio.sleep(1)
+            before = asked
+            await asyncio.sleep(1)
+            assert 1 < before == asked < 12
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+            assert app.state.service.batches.taken == 0
+
+    asyncio.run(whole())
 
 
 def test_a_client_that_reads_slowly_gets_everything(

@@ -151,10 +151,14 @@ def test_an_empty_file_and_one_that_is_too_large_cost_no_other() -> None:
         assert larger.limit == MOST_BYTES
 
 
-def test_a_file_without_memory_costs_no_other() -> None:
+@pytest.mark.parametrize("size", [10, 1000])
+def test_a_file_without_memory_costs_no_other(size: int) -> None:
+    """What has arrived of it is held no longer; whoever takes the others gives theirs back."""
+
     async def whole() -> None:
         # Four fifths are for one client.
-        arriving = Arriving(form([bytes(60), bytes(30), bytes(15)]), budget_bytes=100)
+        chunks = cut(form([bytes(60), bytes(30), bytes(15)]), iter(lambda: size, 0))
+        arriving = Arriving(*chunks, budget_bytes=100)
         await arriving.form.begin()
         large, larger, small = [file async for file in arriving.form.files()]
         assert (large, small) == (bytes(60), bytes(15))
