@@ -65,7 +65,7 @@ class Caller:
                 reader, writer = await asyncio.open_connection(self._host, int(self._port))
             writer.write(self._requests[number % len(self._requests)])
             try:
-                status, closes, pause_s = await _answer(reader)
+                status, closes, pause_s = await answer_of(reader)
             except (OSError, asyncio.IncompleteReadError):
                 status, closes, pause_s = 0, True, 0.0
             if from_s <= asked:
@@ -82,7 +82,7 @@ class Caller:
             writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool, float]:
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bool, float]:
     """Status, whether the connection ends with it, and the seconds of Retry-After."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     lines = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)

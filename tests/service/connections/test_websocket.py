@@ -1,0 +1,126 @@
+"""WebSocket as bytes, against the real process: what costs a client nothing has a limit, too."""
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.service.processes import serving
+from tests.service.sockets import assert_raw_problem, connect, exchange, head, read_answer
+
+HANDSHAKE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+TEXT, BINARY, PING = 1, 2, 9
+FIN = 0x80
+
+
+@pytest.fixture(scope="module")
+def address(model_path: Path) -> Iterator[str]:
+    with serving(model_path) as (_, address):
+        yield address
+
+
+def frame(opcode: int, content: bytes = b"", fin: int = FIN) -> bytes:
+    """A client's frame of less than 126 bytes, masked with zeros."""
+    return bytes([fin | opcode, 0x80 | len(content)]) + bytes(4) + content
+
+
+def opened(address: str) -> socket.socket:
+    connection = connect(address)
+    connection.sendall(head("GET /v1/stream HTTP/1.1", *HANDSHAKE))
+    text = b""
+    while not text.endswith(b"\r\n\r\n"):
+        text += connection.recv(1)
+    assert text.startswith(b"HTTP/1.1 101")
+    return connection
+
+
+def close_code(connection: socket.socket) -> int:
+    """What the service closes with; messages before are read."""
+    stream = connection.makefile("rb")
+    while True:
+        first, size = stream.read(2)
+        if size == 126:
+            (size,) = struct.unpack(">H", stream.read(2))
+        content = stream.read(size)
+        if first & 0xF == 8:
+            stream.close()
+            return int(struct.unpack(">H", content[:2])[0])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        frame(PING) * 2**17,
+        frame(PING, b"x" * 100) * 2**13,
+        frame(BINARY, fin=0) + frame(0, fin=0) * 2**17,
+    ],
+    ids=["empty pings", "pings", "empty fragments"],
+)
+def test_frames_that_cost_nothing_end_the_session_where_they_are_many(address: str, frames: bytes) -> None:
+    """The client has sent about a megabyte before it reads: it gets the close code all the same."""
+    with opened(address) as connection:
+        connection.sendall(frames)
+        assert close_code(connection) == 4429
+
+
+def test_a_few_pings_are_answered(address: str) -> None:
+    with opened(address) as connection:
+        connection.sendall(frame(PING, b"one") * 3)
+        stream = connection.makefile("rb")
+        answers = []
+        while len(answers) < 3:
+            first, size = stream.read(2)
+            if size == 126:
+                (size,) = struct.unpack(">H", stream.read(2))
+            content = stream.read(size)
+            answers += [content] if first & 0xF == 10 else []
+        stream.close()
+    assert answers == [b"one"] * 3
+
+
+@pytest.mark.parametrize(
+    "message",
+    [frame(TEXT, b"\xff\xfe"), frame(TEXT, b"ab\xc3", fin=0) + frame(0, b"\x28")],
+    ids=["whole", "in fragments"],
+)
+def test_text_that_is_not_utf8_is_closed_with_1007_and_no_traceback(model_path: Path, message: bytes) -> None:
+    with serving(model_path, FER_WORKERS="1") as (process, address):
+        with opened(address) as connection:
+            connection.sendall(message)
+            assert close_code(connection) == 1007
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    assert "Traceback" not in log
+
+
+def test_a_frame_that_is_too_large_is_closed_while_it_is_sent(address: str) -> None:
+    with opened(address) as connection:
+        size = 2**23
+        connection.sendall(bytes([FIN | BINARY, 0x80 | 127]) + struct.pack(">Q", size) + bytes(4) + os.urandom(size))
+        assert close_code(connection) == 1009
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ((*HANDSHAKE[:2], "Sec-WebSocket-Version: 12", HANDSHAKE[3]), 400, "malformed_request"),
+        (HANDSHAKE[:3], 400, "malformed_request"),
+        ((*HANDSHAKE, f"Cookie: {'c' * 10_000}"), 431, "headers_too_large"),
+    ],
+    ids=["version", "key", "cookie"],
+)
+def test_a_handshake_that_is_refused_is_a_problem(
+    address: str, headers: tuple[str, ...], status: int, code: str
+) -> None:
+    with connect(address) as connection:
+        connection.sendall(head("GET /v1/stream HTTP/1.1", *headers))
+        assert_raw_problem(read_answer(connection), status, code)
+    assert exchange(address, head("GET /livez HTTP/1.1"))[0] == 200
