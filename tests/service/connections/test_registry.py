@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import socket
 import sys
 import time
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_silent_sockets_beyond_the_file_limit_keep_no_one_out(model_path: Path) 
             each.close()
 
 
-def _is_closed(connection: Any) -> bool:
+def _is_closed(connection: socket.socket) -> bool:
     connection.setblocking(False)
     try:
         return connection.recv(1) == b""

@@ -75,7 +75,7 @@ def test_a_few_pings_are_answered(address: str) -> None:
     with opened(address) as connection:
         connection.sendall(frame(PING, b"one") * 3)
         stream = connection.makefile("rb")
-        answers = []
+        answers: list[bytes] = []
         while len(answers) < 3:
             first, size = stream.read(2)
             if size == 126:
