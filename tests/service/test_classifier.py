@@ -133,6 +133,11 @@ def test_a_golden_face_that_cannot_be_read(model_path: Path, text: str) -> None:
     assert "golden face that cannot be read" in refused(content, model_path)
 
 
+def test_metadata_that_are_no_text(model_path: Path) -> None:
+    content = brightness_network().replace(b"brightness", b"brightne\xff\xff")
+    assert "no text" in refused(content, model_path)
+
+
 @pytest.mark.parametrize("gain", [np.nan, np.inf, [[-10, np.nan, 0]]])
 def test_answers_that_are_no_numbers(model_path: Path, gain: ArrayLike) -> None:
     content = changed(brightness_network(), lambda model: weights(model, "gain", gain))

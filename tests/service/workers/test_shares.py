@@ -1,11 +1,15 @@
 """What clients have of places and of the queue."""
 
+import re
+
 import pytest
 
 from service import clients
 from service.problems import Overloaded
+from service.settings import Settings
 from service.workers.places import Places
 from service.workers.shares import Shares, share_alone
+from tests.service.conftest import ROOT
 
 
 def shares_of(most: int) -> Shares:
@@ -70,3 +74,15 @@ def test_places_are_those_of_the_client_that_asks() -> None:
         with clients.working_for("b"), places.take():
             assert places.taken == 2
     assert places.taken == 0
+
+
+def test_the_figures_in_security_are_those_of_the_defaults() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    rows = dict(re.findall(r"(?m)^  \| (streams|videos|requests)\b[^|]*\| (\d+ \| \d+) \|$", text))
+    defaults = Settings(workers=2)
+    most = {
+        "streams": defaults.max_streams,
+        "videos": defaults.max_videos,
+        "requests": defaults.workers + defaults.queue,
+    }
+    assert rows == {name: f"{number} | {share_alone(number)}" for name, number in most.items()}
