@@ -49,7 +49,8 @@ DEFAULT_OPTIONS = Options()
 class Explanation:
     """An encoded heatmap for one label, of `size_wh` pixels; `box` is the square of the image that it covers.
 
-    The square may reach past the edges of the image. It is turned clockwise by `degrees` about its centre.
+    The square may reach past the edges of the image. It is turned clockwise by `degrees` about its centre. `peak` is
+    the map's highest value before it was stretched to the full range of grey.
     """
 
     head: Head
@@ -58,6 +59,7 @@ class Explanation:
     size_wh: tuple[int, int]
     box: Box
     degrees: float
+    peak: float
     data: bytes
 
 
@@ -243,7 +245,8 @@ class Analyzer:
                 media_type, size_wh = "image/png", self.contract.size_wh
                 data = images.encode_map(heatmap, size_wh)
             square = Box(x, y, side, side)
-            explanations.append(Explanation(options.head, label, media_type, size_wh, square, degrees, data))
+            peak = float(heatmap.max())
+            explanations.append(Explanation(options.head, label, media_type, size_wh, square, degrees, peak, data))
         return tuple(explanations)
 
 

@@ -214,6 +214,10 @@ class Explanation(Outgoing):
         description="how far that square is turned clockwise about its centre; 0 unless a tilted "
         "face was turned upright"
     )
+    peak: float = Field(
+        description="the map's highest value before it was stretched to the full range of grey; what it adds to the "
+        "label's logit there. Times this, the maps of a face's labels are on one scale"
+    )
     data: str = Field(description="base64")
 
 
@@ -335,6 +339,7 @@ def _explanation(found: analysis.Explanation) -> Explanation:
         height=found.size_wh[1],
         box=_box(found.box),
         degrees=round(found.degrees, 1),
+        peak=found.peak,
         data=base64.b64encode(found.data).decode("ascii"),
     )
 

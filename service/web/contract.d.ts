@@ -42,6 +42,7 @@ export interface Explanation {
   height: number;
   box: Box;
   degrees: number;
+  peak: number;
   data: string;
 }
 

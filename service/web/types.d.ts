@@ -22,6 +22,8 @@ export interface PageFace extends Omit<Face, "detection" | "quality" | "explanat
   explanations?: Explanation[];
   /** By label. */
   heatmaps?: Record<string, Grey>;
+  /** The highest value of each label's heatmap before it was stretched. */
+  heatmap_peaks?: Record<string, number>;
   /** The square of the image that the heatmaps cover. */
   heatmap_box?: Box;
 }

@@ -85,6 +85,7 @@ def explanation(**changes: Any) -> dict[str, Any]:
         "data": base64.b64encode(b"PNG").decode(),
         "box": {"x": -1, "y": 2, "width": 3, "height": 3},
         "degrees": 0.0,
+        "peak": 2.5,
         **changes,
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HOMES = {
     "fastapi": {"app.py", "middleware.py", "routes", "state.py"},
-    "cv2": {"detectors", "images.py"},
+    "cv2": {"detectors", "drawing.py", "images.py"},
     "onnxruntime": {"classifier.py", "detectors"},
     "av": {"video"},
     "opentelemetry": {"spans.py"},

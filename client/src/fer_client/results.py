@@ -71,7 +71,9 @@ class Explanation:
     """A heatmap of the parts of the face that led to the label `target` in the answer `head` (`emotions` or `votes`).
 
     `data` is an image file's bytes, `width` and `height` its size in pixels. `box` is the square of the upright image
-    that it covers; it may reach past the image's edge. It is turned clockwise by `degrees` about its centre.
+    that it covers; it may reach past the image's edge. It is turned clockwise by `degrees` about its centre. `peak` is
+    the map's highest value before it was stretched to the full range of grey; times it, the maps of a face's labels are
+    on one scale.
     """
 
     method: str
@@ -82,6 +84,7 @@ class Explanation:
     data: bytes = field(repr=False)
     box: Box
     degrees: float = 0.0
+    peak: float = 0.0
     head: str = "emotions"
 
 

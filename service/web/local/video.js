@@ -50,7 +50,7 @@ async function open(source) {
 }
 
 /** In pixels of the video; without heatmaps, which fit this one frame only. @param {PageFace} face @param {number} scale @returns {PageFace} */
-function enlarged({ heatmaps: _, ...face }, scale) {
+function enlarged({ heatmaps: _, heatmap_peaks: __, ...face }, scale) {
   const { x, y, width, height } = face.box;
   const box = { x: scaled(x), y: scaled(y), width: scaled(width), height: scaled(height) };
   return { ...face, box, explanations: [] };

@@ -125,10 +125,7 @@ function face({ box, weight }, index, margin, { probabilities, heatmaps, votes }
   const predictionSet = ranked.filter(({ share }, rank) => rank === 0 || share >= threshold);
   const { width, height } = sizeOf(explanation);
   /** @param {number} i index of the label */
-  const map = (i) => {
-    const first = (index * labels.length + i) * width * height;
-    return greyMap(heatmaps.data.subarray(first, first + width * height), { width, height }, sizeOf(input));
-  };
+  const raw = (i) => heatmaps.data.subarray((index * labels.length + i) * width * height, (index * labels.length + i + 1) * width * height);
   return {
     box,
     detection: { detector: weight === null ? null : haarOf(description).name, weight },
@@ -139,7 +136,8 @@ function face({ box, weight }, index, margin, { probabilities, heatmaps, votes }
     emotions,
     votes: votes && sharesOf(votes, index, labels),
     track_id: null,
-    heatmaps: Object.fromEntries(labels.map((label, i) => [label, map(i)])),
+    heatmaps: Object.fromEntries(labels.map((label, i) => [label, greyMap(raw(i), { width, height }, sizeOf(input))])),
+    heatmap_peaks: Object.fromEntries(labels.map((label, i) => [label, Math.max(0, ...raw(i))])),
     heatmap_box: squareOf(box, margin),
   };
 }

@@ -197,7 +197,7 @@ export class LiveMode {
   /** @param {FrameReading} reading @param {number} chosen */
   #remember({ faces }, chosen) {
     // 30 seconds of heatmaps would be megabytes.
-    const plain = faces.map(({ explanations: _, heatmaps: __, heatmap_box: ___, ...face }) => face);
+    const plain = faces.map(({ explanations: _, heatmaps: __, heatmap_box: ___, heatmap_peaks: ____, ...face }) => face);
     this.#recent.add({ atMs: performance.now(), faces: plain, chosen });
     this.#parts.timeline.show(this.#recent, this.#page.stage.labels);
   }

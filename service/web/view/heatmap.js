@@ -45,11 +45,19 @@ function opacity(share) {
  */
 export async function heatmapOf(face, target) {
   const label = target === "top" ? face.emotion : target;
+  // On the scale of the strongest of the face's maps, where all are here: else each would glow as hot as another.
+  const peaks = peaksOf(face);
+  const share = (peaks[label] ?? 1) / (Math.max(...Object.values(peaks)) || 1);
+  const scale = Object.keys(peaks).length > 1 ? share : 1;
   const local = face.heatmaps?.[label];
-  if (local && face.heatmap_box) return { canvas: coloured(local), box: face.heatmap_box, degrees: 0 };
+  if (local && face.heatmap_box) return { canvas: coloured(local, scale), box: face.heatmap_box, degrees: 0 };
   const explanation = face.explanations?.find((one) => one.target === label);
-  return explanation ? { canvas: coloured(await decode(explanation)), box: explanation.box, degrees: explanation.degrees } : null;
+  return explanation ? { canvas: coloured(await decode(explanation), scale), box: explanation.box, degrees: explanation.degrees } : null;
 }
+
+/** The highest value of each label's map, for those labels that have one. @param {import("../types.d.ts").PageFace} face @returns {Record<string, number>} */
+export const peaksOf = ({ heatmap_peaks: peaks, explanations = [] }) =>
+  peaks ?? Object.fromEntries(explanations.map(({ target, peak }) => [target, peak]));
 
 /** The service's grey PNG as pixels. @param {import("../contract.d.ts").Explanation} explanation @returns {Promise<Grey>} */
 async function decode({ data, media_type: type }) {
@@ -63,12 +71,12 @@ async function decode({ data, media_type: type }) {
   return { data: Uint8Array.from({ length: width * height }, (_, at) => rgba[4 * at] ?? 0), width, height };
 }
 
-/** @param {Grey} map */
-function coloured({ data, width, height }) {
+/** @param {Grey} map @param {number} scale 0 to 1 */
+function coloured({ data, width, height }, scale) {
   const canvas = create("canvas", { width, height });
   const image = new ImageData(width, height);
   data.forEach((grey, at) => {
-    const [red = 0, green = 0, blue = 0, alpha = 0] = PALETTE[grey] ?? [];
+    const [red = 0, green = 0, blue = 0, alpha = 0] = PALETTE[Math.round(scale * grey)] ?? [];
     image.data.set([red, green, blue, alpha * softness(at, canvas)], 4 * at);
   });
   contextOf(canvas).putImageData(image, 0, 0);

@@ -22,6 +22,7 @@ export class Overlay {
   /** @type {Scene | null} */
   #scene = null;
   #showsHeat = true;
+  #heatOpacity = 1;
   #blur = new OffscreenCanvas(16, 12); // so few pixels that enlarging them blurs the picture
 
   /** @param {HTMLCanvasElement} canvas always as large as its container */
@@ -38,6 +39,12 @@ export class Overlay {
   /** @param {boolean} value whether heatmaps are painted */
   set showsHeat(value) {
     this.#showsHeat = value;
+    this.#paint();
+  }
+
+  /** @param {number} value 0 to 1 */
+  set heatOpacity(value) {
+    this.#heatOpacity = value;
     this.#paint();
   }
 
@@ -108,7 +115,9 @@ export class Overlay {
     this.#surround(picture);
     this.#draw(picture, place({ x: 0, y: 0, ...size }));
     if (this.#showsHeat) {
+      context.globalAlpha = this.#heatOpacity;
       for (const heatmap of heatmaps) if (heatmap) this.#draw(heatmap.canvas, place(heatmap.box), heatmap.degrees);
+      context.globalAlpha = 1;
     }
     // Short labels for the other faces, or those of a group would cover it; the chosen face is painted last.
     const face = faces[chosen];

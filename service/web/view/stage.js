@@ -4,6 +4,7 @@ import { byId } from "../dom.js";
 import { Choice } from "./choice.js";
 import { percent } from "./format.js";
 import { heatmapOf, paintScale } from "./heatmap.js";
+import { Looks } from "./looks.js";
 import { Overlay } from "./overlay.js";
 import { Panel } from "./panel.js";
 
@@ -26,6 +27,8 @@ export class Stage {
     (index) => this.choose(index),
     (label) => this.#pickTarget(label),
   );
+  #looks = new Looks((label) => this.#pickTarget(label));
+  #opacity = byId("heat-opacity", HTMLInputElement);
   #target = "top";
   #onHeatmap;
   #onShow;
@@ -42,6 +45,7 @@ export class Stage {
     this.#onShow = onShow;
     this.#switch.addEventListener("change", () => this.#changeHeatmap());
     this.#view.addEventListener("click", (event) => this.choose(this.#overlay.faceAt(event)));
+    this.#opacity.addEventListener("input", () => this.#changeOpacity());
     paintScale(byId("heat-scale", HTMLCanvasElement));
     this.#overlay.showsHeat = this.#switch.checked; // browsers restore a switch after a reload
     this.#panel.clear();
@@ -94,6 +98,7 @@ export class Stage {
     this.#frame.style.setProperty("--aspect", String(scene.size.width / scene.size.height));
     this.#overlay.show(scene);
     this.#panel.show(scene);
+    this.#looks.show(scene);
     this.#view.ariaLabel = summary(scene);
     this.#onShow(scene);
   }
@@ -102,6 +107,7 @@ export class Stage {
   empty() {
     this.#turn += 1;
     this.#overlay.show(null);
+    this.#looks.show(null);
     this.#panel.clear();
     this.#view.ariaLabel = NOTHING;
   }
@@ -130,6 +136,14 @@ export class Stage {
     return this.#overlay.snapshot();
   }
 
+  #changeOpacity() {
+    const share = Number(this.#opacity.value) / 100;
+    this.#opacity.setAttribute("aria-valuetext", percent(share));
+    document.documentElement.style.setProperty("--heat", String(share));
+    this.#overlay.heatOpacity = share;
+    this.#looks.show(this.scene);
+  }
+
   /** Shows a label's heatmap; a second press goes back to that of the top label. @param {string} label */
   #pickTarget(label) {
     this.#target = this.#target === label ? "top" : label;
@@ -138,7 +152,7 @@ export class Stage {
   }
 
   async #changeHeatmap() {
-    this.#panel.target = this.#target;
+    this.#panel.target = this.#looks.target = this.#target;
     this.#heatTarget.textContent = this.#target === "top" ? "" : `of ${this.#target}`;
     this.#overlay.showsHeat = this.#switch.checked;
     this.#onHeatmap();

@@ -1,0 +1,76 @@
+"""What it looks at: each label's heatmap on one scale, by keyboard, narrow and wide."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.acts import LOCAL, by_file, expect, pixels, until
+from tests.browser.axe import AXE, serious_faults
+from tests.browser.chromium import ROOT, Visit
+from tests.browser.videos import LABELS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+# How much colour each tile's heatmap adds: the mean saturation of its pixels.
+WARMTH = """all => all.map((canvas) => {
+    const copy = new OffscreenCanvas(canvas.width, canvas.height);
+    const context = copy.getContext("2d", {willReadFrequently: true});
+    context.drawImage(canvas, 0, 0);
+    const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
+    let sum = 0;
+    for (let at = 0; at < data.length; at += 4) {
+        const colours = data.subarray(at, at + 3);
+        sum += Math.max(...colours) - Math.min(...colours);
+    }
+    return sum / (data.length / 4);
+})"""
+
+
+def tiles(page: "Page") -> list[float]:
+    return list(page.locator("#looks-list canvas").evaluate_all(WARMTH))
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_each_label_has_its_map_on_one_scale(visit: Visit, photo: Path, *, local: bool) -> None:
+    if local and not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
+        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
+    page = visit()
+    if local:
+        page.get_by_role("switch", name=LOCAL).click()
+    by_file(page, photo)
+    section = page.get_by_role("region", name="What it looks at")
+    expect(section.get_by_role("button")).to_have_count(len(LABELS))
+    pressed = section.get_by_role("button", pressed=True)
+    expect(pressed).to_contain_text("happy")
+    warmth = dict(zip(LABELS, tiles(page), strict=True))
+    added = {label: value - min(warmth.values()) for label, value in warmth.items()}
+    assert added["happy"] > 10
+    assert all(value < added["happy"] / 5 for label, value in added.items() if label != "happy"), "none glows as hot"
+    # By keyboard: another label's map is shown in the view.
+    before = pixels(page)
+    section.get_by_role("button", name="sad").press("Enter")
+    expect(page.locator("#heat-target")).to_have_text("of sad")
+    expect(pressed).to_contain_text("sad")
+    until(page, lambda: bool((pixels(page) != before).any()), "another heatmap")
+
+
+def test_the_strength_is_a_slider(visit: Visit, photo: Path) -> None:
+    page = visit(AXE.read_text() if AXE.exists() else "", width=360)
+    by_file(page, photo)
+    slider = page.get_by_role("slider", name="Strength")
+    expect(slider).to_be_visible()
+    before = tiles(page)[LABELS.index("happy")]
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"10.%"))
+    until(page, lambda: tiles(page)[LABELS.index("happy")] < before, "a weaker map")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    if AXE.exists():
+        assert serious_faults(page) == []
+
+
+def test_it_is_not_there_where_not_all_maps_are(visit: Visit) -> None:
+    page = visit()
+    expect(page.locator("#looks")).to_be_hidden()
