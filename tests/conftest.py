@@ -12,8 +12,12 @@ LONG = (
     "service/test_conformance.py",
     "service/routes/test_video.py",
     "service/video/test_analysis.py",
+    "service/batch/test_streaming.py",
+    "service/routes/test_batch.py",
+    "service/test_admission.py",
     "test_package.py",
-    "service/test_process.py",
+    "service/test_attacks.py",
+    "client/test_client.py",
     "service/workers/test_pool.py",
 )
 

@@ -75,7 +75,7 @@ def test_videos_do_not_wait_for_the_workers_of_images(settings: Settings, body: 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(120)
     assert [len(answer) for answer in answers] == [11, 11]
     assert answers[0] == answers[1]
 

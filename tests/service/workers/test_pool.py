@@ -158,10 +158,14 @@ def test_the_time_in_the_queue_counts_towards_the_deadline() -> None:
         hog = asyncio.create_task(ask(pool, do="spin"))
         await asyncio.sleep(0.5)
         begun = time.perf_counter()
+        later = asyncio.create_task(ask(pool, do="spin"))
         with pytest.raises(DeadlineExceeded):
-            await ask(pool, do="spin")
-        assert 0.9 <= time.perf_counter() - begun < 1.4
-        assert hog.done()
+            await hog
+        waited = time.perf_counter() - begun
+        with pytest.raises(DeadlineExceeded):
+            await later
+        # A deadline of its own from the queue's end on would have taken a second more than it waited.
+        assert 0.9 <= time.perf_counter() - begun < waited + 0.9
 
     run(work, deadline_s=1.0)
 
@@ -360,7 +364,8 @@ def test_closing_ends_whatever_runs() -> None:
         assert not any(is_running(pid) for pid in pids)
         return time.perf_counter() - begun
 
-    assert asyncio.run(whole()) < 1.0
+    # Long before the deadline of what runs, which is 30 s.
+    assert asyncio.run(whole()) < 10
 
 
 @pytest.mark.parametrize(
