@@ -22,6 +22,7 @@ from .connections.registry import Connections, connections_below_file_limit
 from .connections.websocket import WebSocketConnection
 from .keys import KeysError
 from .rates import RateStoreError
+from .workers.heap import bound_heap
 from .workers.worker import StartRefused
 
 log = logging.getLogger("service")
@@ -112,6 +113,7 @@ def server_for(settings: service_settings.Settings, app: Starlette, start: ASGIA
 
 def serve() -> int:
     """0 after a stop signal, 1 when settings or model are refused (the reason is one line)."""
+    bound_heap()
     request_log.configure("auto")
     try:
         settings = service_settings.load()

@@ -1,18 +1,17 @@
 """What runs in a worker process: load, give up rights, then answer one task after the other."""
 
-import ctypes
 import os
 import signal
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..problems import InvalidOption, OutOfMemory, Problem
 from . import sandbox
 from .channel import Body, Header, Inbox, pack, receive_blocking
+from .heap import bound_heap
 
 # Seconds that the service's own deadline is earlier than the kernel's, which holds where the service is gone.
 _LATER_S = 2.0
@@ -39,13 +38,6 @@ class Plan:
     """The service reads no longer payload."""
 
 
-# Allocations from this size on are given back to the system when they are freed, and smaller ones that are freed at the
-# heap's end once they are so many. Otherwise glibc raises both bounds to the size of the largest image so far, and its
-# free memory stays, one heap for each thread: 80 MB more after images of 12 megapixels.
-_GIVEN_BACK_BYTES = 4 * 2**20
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-
-
 def main(connection: socket.socket, inbox: Inbox, plan: Plan) -> None:
     """Answer until the service closes the connection."""
     # Ctrl-C reaches every process of a terminal, and systemd's stop every process of a unit. The service ends its
@@ -54,7 +46,7 @@ def main(connection: socket.socket, inbox: Inbox, plan: Plan) -> None:
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     os.nice(plan.niceness)
-    _bound_heap()
+    bound_heap()
     try:
         handler, about = plan.make(*plan.arguments)
     except Exception as error:
@@ -72,18 +64,6 @@ def main(connection: socket.socket, inbox: Inbox, plan: Plan) -> None:
         for answer in _answers(plan, handler, task, body):
             connection.sendall(answer)
         sandbox.end_after(0)
-
-
-def _bound_heap() -> None:
-    # Other C libraries than glibc have no such function, or no effect.
-    with suppress(AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in (
-            (_M_MMAP_THRESHOLD, _GIVEN_BACK_BYTES),
-            (_M_TRIM_THRESHOLD, _GIVEN_BACK_BYTES),
-            (_M_ARENA_MAX, 1),
-        ):
-            mallopt(option, value)
 
 
 def _answers(plan: Plan, handler: Handler, task: Header, body: Body) -> Iterator[bytes]:
