@@ -209,7 +209,7 @@ export class LiveMode {
     stage.empty();
     this.#page.showAnswer(null);
     this.#page.announce("");
-    timing.clear();
+    timing.clear("live", this.#page.local.reader !== null);
   }
 }
 

@@ -67,7 +67,7 @@ export class Page {
   clear() {
     this.stage.clear();
     this.showAnswer(null);
-    this.timing.clear();
+    this.timing.clear("live", this.local.reader !== null);
     this.showRemark("");
     this.announce("");
     this.#announcedAt = -Infinity;

@@ -39,7 +39,7 @@ export class PictureMode {
   async start(focus = byId("back")) {
     const page = this.#page;
     page.begin(this, "reading", "Reading the picture…");
-    page.timing.clear("picture");
+    page.timing.clear("picture", page.local.reader !== null);
     const { signal } = this.#abort;
     const sentAt = performance.now();
     try {

@@ -7,12 +7,12 @@ const WINDOW = 30; // answers
 const RATE_MS = 3000;
 const REFRESH_MS = 250; // figures that change faster cannot be read
 const WAIT = "wait"; // for the frame before it
-const ELSEWHERE = "page, network";
 
 export class Timing {
   /** @type {{paintedAt: number, delayMs: number, stages: Record<string, number>}[]} */
   #answers = [];
   #shownAt = 0;
+  #elsewhere = ""; // what the time goes to that no stage tells of
   #rate = byId("rate");
   #delay = byId("delay");
   #stages = byId("stages");
@@ -26,7 +26,7 @@ export class Timing {
     const paintedAt = performance.now();
     const delayMs = paintedAt - sinceMs;
     /** @type {Record<string, number>} */
-    const around = { [ELSEWHERE]: Math.max(0, delayMs - (ageMs ?? total)) };
+    const around = { [this.#elsewhere]: Math.max(0, delayMs - (ageMs ?? total)) };
     /** @type {Record<string, number>} */
     const wait = ageMs === undefined ? {} : { [WAIT]: Math.max(0, ageMs - total) };
     this.#answers.push({ paintedAt, delayMs, stages: { ...stages, ...wait, ...around } });
@@ -38,12 +38,16 @@ export class Timing {
     this.#showStages(Object.keys({ ...stages, ...wait, ...around }));
   }
 
-  /** @param {"live" | "picture"} kind a single picture has no frames per second */
-  clear(kind = "live") {
+  /**
+   * @param {"live" | "picture"} kind a single picture has no frames per second
+   * @param {boolean} isLocal where this browser reads, nothing goes over a network
+   */
+  clear(kind, isLocal) {
+    this.#elsewhere = isLocal ? "page" : "page, network";
     this.#answers = [];
     this.#shownAt = 0;
     byId("rate-figure").hidden = kind === "picture";
-    byId("delay-kind").textContent = kind === "picture" ? "sent to screen" : "capture to screen";
+    byId("delay-kind").textContent = kind === "picture" ? `${isLocal ? "chosen" : "sent"} to screen` : "capture to screen";
     this.#rate.textContent = this.#delay.textContent = "–";
     this.#stages.replaceChildren();
     this.#legend.replaceChildren();

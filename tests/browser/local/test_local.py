@@ -103,7 +103,11 @@ def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, video: Path) -> 
     page.get_by_role("button", name="Stop").click()
     by_file(page, photo)
     expect(page.locator("#emotion")).to_have_text("happy")
+    # Nothing speaks of a network where there is none.
+    expect(page.locator("#legend")).to_contain_text("page")
+    assert "network" not in page.locator("body").inner_text()
     page.get_by_role("button", name="Back").click()
+    expect(page.locator("#law")).to_contain_text("Article 5")
     by_file(page, video)
     expect(page.locator("#video-state")).to_contain_text("frames of 0:02 read")
     expect(page.locator("#emotion")).to_have_text("happy")
