@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 HOMES = {
     "fastapi": {"app.py", "middleware.py", "routes", "state.py"},
     "cv2": {"detectors", "drawing.py", "images.py"},
-    "onnxruntime": {"classifier.py", "detectors"},
+    "onnxruntime": {"sessions.py"},
     "av": {"video"},
     "opentelemetry": {"spans.py"},
     "prometheus_client": {"metrics.py"},

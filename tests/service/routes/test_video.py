@@ -162,7 +162,7 @@ def test_an_unknown_option_is_answered_with_those_that_exist(client: TestClient)
     answer = client.post(URL, content=b"no video", params={"frames": 9, "fps": 0})
     detail = assert_problem(answer, 422, "invalid_option")["detail"]
     assert detail == (
-        "fps: Input should be greater than 0; frames: it does not exist; there are explain, heatmap, target, "
+        "fps: Input should be greater than 0; frames: it does not exist; there are explain, heatmap, target, head, "
         "max_faces, min_face_px, crop, detector, fps, from_s, to_s, format, smoothing."
     )
 
