@@ -5,8 +5,9 @@
 Every caller has one kept-alive connection and sends its next photo as soon as it has an answer. What it does after a
 503 is measured both ways: `waits` is a caller that waits for as long as Retry-After says, as clients should; `repeats`
 sends again at once. Refusals are counted and are no answers. The mean wait that the queue implies is the number of
-requests that the service holds (its workers and its queue, or all callers where they are fewer) over the answers a
-second (Little's law); `p99` is that of the photos that were answered, from the request that was accepted.
+requests that the service holds (the share of one client of its workers and its queue, or all callers where they are
+fewer) over the answers a second (Little's law); `p99` is that of the photos that were answered, from the request that
+was accepted.
 
 The status is 1 where the most callers get less than LEAST_SHARE of the answers of the fewest, or p99 reaches MOST_WAITS
 mean waits.
@@ -132,7 +133,8 @@ def main() -> int:
     address = urlsplit(given.url).netloc
     photos = [photo.read_bytes() for photo in given.photos]
     limits = _get(f"{given.url.rstrip('/')}/v1/limits")
-    places = int(limits["queue"] + limits["workers"])
+    # All callers are one client, by their address.
+    places = int(limits["client_requests"])
     # Where no one is refused, both manners are the same.
     kinds = [(count, manner) for count in given.callers for manner in ("waits", "repeats")[: 1 + (count > places)]]
     tallies = {kind: Tally() for kind in kinds}
