@@ -51,7 +51,7 @@ class CloseCode(IntEnum):
     TOO_MANY_MESSAGES = (
         4429,
         "within ten seconds more than stream_abuse of these: frames sent without a credit, frames that cannot be "
-        "decoded, text messages",
+        "decoded, text messages; or so many pings or small fragments",
     )
 
 
