@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -35,11 +36,19 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
         assert len(error.strip().splitlines()) == 1
 
 
-def test_it_serves_logs_and_writes_little_and_stops_in_time(model_path: Path, white: bytes, tmp_path: Path) -> None:
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short name: that of a socket has at most 107 characters, and pytest's own is long."""
+    with tempfile.TemporaryDirectory(prefix="fer") as folder:
+        yield Path(folder)
+
+
+def test_it_serves_logs_and_writes_little_and_stops_in_time(
+    model_path: Path, white: bytes, tmp_path: Path, temporary: Path
+) -> None:
     """Nothing of an image is logged, and home and temporary folder stay empty: no picture, no usage report."""
-    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home = tmp_path / "home"
     home.mkdir()
-    temporary.mkdir()
     unset = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
     with serving(model_path, unset, HOME=str(home), TMPDIR=str(temporary)) as (process, address):
         request = urllib.request.Request(f"http://{address}/v1/predict?crop=whole&explain=gradcam", data=white)
