@@ -69,8 +69,8 @@ def test_an_error_of_the_service_is_the_last_line(
 
 
 def test_videos_do_not_wait_for_the_workers_of_images(settings: Settings, body: bytes) -> None:
-    """Two videos and one worker without a queue: neither fails."""
-    with limited(settings, workers=1, queue=0) as client:
+    """Two videos and one worker without a queue: neither fails. A client may have half of the places."""
+    with limited(settings, workers=1, queue=0, max_videos=4) as client:
         answers: list[list[dict[str, Any]]] = []
         threads = [threading.Thread(target=lambda: answers.append(ask(client, body))) for _ in range(2)]
         for thread in threads:
