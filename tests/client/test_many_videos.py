@@ -48,7 +48,7 @@ def test_each_result_stands_beside_its_video(url: str, clips: Path, capsys: Capt
     assert [len(rows(path)) for path in made] == [2, 2, 2]
     assert not list(clips.rglob("*.part"))
     # The results are no videos; what is complete is skipped, what is older than its video is not.
-    later = made[0].stat().st_mtime + 10
+    later = made[1].stat().st_mtime + 10
     os.utime(clips / "b.mp4", (later, later))
     assert main(["video", str(clips), "--url", url, "--format", "csv"]) == 0
     out, err = capsys.readouterr()
