@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 from openapi_spec_validator import validate
 
@@ -18,6 +19,13 @@ FOLDER = Path(__file__).parents[2] / "openapi"
 def test_they_are_fresh() -> None:
     assert (FOLDER / "openapi.json").read_text() == documents.openapi(), "stale: run `make openapi`"
     assert (FOLDER / "asyncapi.yaml").read_text() == documents.asyncapi(), "stale: run `make openapi`"
+
+
+def test_the_program_writes_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "FOLDER", tmp_path / "new")
+    assert documents.main() == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"openapi.json", "asyncapi.yaml"}
+    assert (tmp_path / "new" / "openapi.json").read_text() == documents.openapi()
 
 
 def test_openapi_is_valid_and_complete() -> None:

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 
-from service.keys import Keys, KeysError, add_key, digest, read_keys
+from service.keys import Keys, KeysError, add_key, digest, main, read_keys
 from service.settings import Settings
 from tests.service.answers import assert_problem
 from tests.service.conftest import ROOT
@@ -53,6 +53,20 @@ def test_the_program_prints_a_key_once_and_keeps_its_hash(tmp_path: Path) -> Non
         assert each not in path.read_text()
     assert read_keys(path) == {digest(each): "ada@example" for each in keys}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_program_says_what_is_wrong_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "keys"
+    monkeypatch.setattr(sys, "argv", ["keys", str(path), "two words"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "'two words' is no name" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["keys", str(path), "ada"])
+    assert main() == 0
+    assert read_keys(path) == {digest(capsys.readouterr().out.strip()): "ada"}
 
 
 def test_a_name_is_one_word(tmp_path: Path) -> None:

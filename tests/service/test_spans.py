@@ -95,3 +95,11 @@ def test_a_service_without_a_name_has_ours_and_another_name_stays(
     told(collector, Record("2", "GET", "/v1/model", status=200))
     collector.when(lambda spans: len(spans) == 2)
     assert [each["service.name"] for each in collector.resources] == ["fer-service", "faces-here"]
+
+
+def test_a_protocol_that_is_not_spoken_is_named(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    assert load_tracer() is None
+    assert "is grpc; this service sends http/protobuf" in caplog.text

@@ -1,4 +1,4 @@
-"""WebSocket as bytes, against the real process: what costs a client nothing has a limit, too."""
+"""WebSocket as bytes, against the real server: what costs a client nothing has a limit, too."""
 
 import os
 import socket
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.processes import serving
+from service.settings import Settings
+from tests.service.processes import listening, serving
 from tests.service.sockets import assert_raw_problem, connect, exchange, head, read_answer
 
 HANDSHAKE = (
@@ -22,8 +23,8 @@ FIN = 0x80
 
 
 @pytest.fixture(scope="module")
-def address(model_path: Path) -> Iterator[str]:
-    with serving(model_path) as (_, address):
+def address(settings: Settings) -> Iterator[str]:
+    with listening(settings) as address:
         yield address
 
 
