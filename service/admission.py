@@ -8,7 +8,7 @@ from typing import Literal
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import clients
 from .middleware import render
@@ -52,12 +52,15 @@ class Admitted:
 
     memory: Reservation
     place: KeptPlace | None
+    give_back: Callable[[], None]
+    """Ends it all before the request does; the second call does nothing."""
 
 
 class Admission:
     """ASGI middleware: refuses from the headers what cannot be answered; else reserves what the request needs.
 
-    Whatever way the request ends, all of it is given back.
+    Whatever way the request ends, all of it is given back: before the end of the answer is sent, since a client may ask
+    for the next thing as soon as it has read that.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -76,7 +79,13 @@ class Admission:
             except Problem as problem:
                 await render(Request(scope), problem)(scope, receive, send)
                 return
-            await self._app(scope, receive, send)
+
+            async def send_and_give_back(message: Message) -> None:
+                if message["type"] == "http.response.body" and not message.get("more_body", False):
+                    held.close()
+                await send(message)
+
+            await self._app(scope, receive, send_and_give_back)
 
 
 def _admit(state: State, rule: Rule, scope: Scope, held: ExitStack) -> Admitted:
@@ -95,9 +104,9 @@ def _admit(state: State, rule: Rule, scope: Scope, held: ExitStack) -> Admitted:
         held.enter_context(state.videos.take(memory))
     else:
         held.enter_context(state.batches.take())
-        return Admitted(memory, None)
+        return Admitted(memory, None, held.close)
     memory.hold(size)
-    return Admitted(memory, place)
+    return Admitted(memory, place, held.close)
 
 
 def _check_type(headers: Headers, rule: Rule) -> None:

@@ -115,6 +115,8 @@ class _Answer(StreamingResponse):
     ) -> None:
         self._instance, self._request_id = request.url.path, request.state.request_id
         self._text, self._format, self._send_s = text, form, send_s
+        # A client that has read the last line may send its next video at once.
+        self._give_back = request.state.admitted.give_back
         super().__init__(self._whole_text(), media_type=media_type)
 
     async def stream_response(self, send: Send) -> None:
@@ -134,9 +136,13 @@ class _Answer(StreamingResponse):
 
     async def _whole_text(self) -> AsyncGenerator[bytes]:
         try:
-            async for _, piece in self._text:
+            async for header, piece in self._text:
+                if header.get("last"):
+                    await self._text.aclose()
+                    self._give_back()
                 yield piece
         except Exception as error:
+            self._give_back()
             _, document = report(error, instance=self._instance, request_id=self._request_id)
             if self._format is None:
                 raise _Cut from error

@@ -1,8 +1,11 @@
 """POST /v1/predict/video: lines in three formats; every option, every limit."""
 
 import csv
+import http.client
 import io
+import json
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from service.settings import Settings
 from tests.service.answers import assert_problem
 from tests.service.clips import clip, encode, steady, turned
 from tests.service.conftest import LABELS
+from tests.service.processes import listening
 from tests.service.videos import URL, ask, limited, lines, plain, portrait
 
 
@@ -188,6 +192,23 @@ def test_limits(settings: Settings, body: bytes, changes: dict[str, Any], status
             assert assert_problem(answer, status, code)["limit"] == limit
         shown = client.get("/v1/limits").json()
         assert changes.items() <= shown.items()
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8], ids=["whole", "cut off"])
+def test_who_has_read_the_last_line_has_its_place_back(settings: Settings, share: float) -> None:
+    """The end of the answer is still to come, and there is no other place."""
+    whole = clip(steady(4), container="webm", codec="libvpx", grain=99)
+    content = whole[: int(share * len(whole))]
+    with listening(settings.model_copy(update={"max_videos": 1})) as address:
+        for _ in range(5):
+            connection = http.client.HTTPConnection(address, timeout=60)
+            connection.request("POST", URL, content, {"Content-Type": "video/webm"})
+            with closing(connection), connection.getresponse() as answer:
+                assert answer.status == 200, answer.read()
+                kinds = [json.loads(answer.readline())["type"]]
+                while kinds[-1] == "frame":
+                    kinds.append(json.loads(answer.readline())["type"])
+                assert kinds[-1] == ("summary" if share == 1 else "error")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 99, b"words"])
