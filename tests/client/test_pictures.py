@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fer_client import Client, Result, VideoFrame, to_pandas
+from fer_client.cli.pictures import converted
 from fer_client.images import body_of
 from service import images
 from tests.client.conftest import PHOTO
@@ -89,3 +90,11 @@ def test_results_as_dictionaries_and_tables(url: str, clip: Path) -> None:
     table = to_pandas(frames)
     assert list(table["time_s"]) == [frame.time_s for frame in frames]
     assert list(table.columns[:3]) == ["index", "time_s", "face"]
+    assert frames[0].to_pandas().to_dict("records") == frames[0].rows()
+
+
+def test_a_damaged_picture_that_pillow_should_open_is_an_error_of_this_file(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tiff"
+    path.write_bytes(b"II*\0" + b"\xff" * 60)
+    with pytest.raises(OSError, match="cannot"):
+        converted(path)
