@@ -40,7 +40,7 @@ FIELDS = (
     Attribute("images", "images and frames that were analysed", lambda r: r.images or None),
     Attribute("faces", "faces that were found", lambda r: r.faces if r.images else None),
     Attribute("dropped", "frames that were not analysed", lambda r: r.dropped or None),
-    Attribute("problems", "problems that the client was told of", lambda r: r.problems or None),
+    Attribute("problems", "problems sent to the client", lambda r: r.problems or None),
     Attribute("problem", "the code of the last of them", lambda r: r.problem),
 )
 

@@ -51,7 +51,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Leave an open session to the application, which has been told of the stop signal and closes it with 1001.
+        """Leave an open session to the application, which knows of the stop signal and closes it with 1001.
 
         uvicorn's own closes it with 1012 a tenth of a second after the signal, whether the application has had time to
         run or not. What does not end is cancelled after `timeout_graceful_shutdown`.

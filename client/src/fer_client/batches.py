@@ -39,7 +39,7 @@ class Form:
 
     def pieces(self) -> Iterator[bytes]:
         """The form, of which a piece is in memory at a time."""
-        # File names are nobody's business but the caller's.
+        # Only the caller needs the file names.
         head = f'--{self._boundary}\r\nContent-Disposition: form-data; name="file"; filename="image"\r\n\r\n'.encode()
         for index, path in enumerate(self._paths):
             yield head
