@@ -43,8 +43,8 @@ def test_all_that_a_service_logs_counts_and_traces_is_listed(model_path: Path, p
         _, log = process.communicate(timeout=90)
     assert told["kept"] == []
     lines = [json.loads(line) for line in log.splitlines()]
-    envelope = {"time", "level", "logger", "message"}
-    logged = {name for line in lines if line["logger"] == "service.requests" for name in line} - envelope
+    of_every_line = {"time", "level", "logger", "message"}
+    logged = {name for line in lines if line["logger"] == "service.requests" for name in line} - of_every_line
     assert {"request_id", "stages_ms", "faces"} <= logged <= names(told["logged"]["requests"])
     assert {line["logger"] for line in lines} - {"service.requests"} <= names(told["logged"]["others"])
 
