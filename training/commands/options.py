@@ -79,6 +79,16 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         help="weaker augmentation from this share of the epochs on (default: 0.2)",
     )
     parser.add_argument(
+        "--sam",
+        type=float,
+        dest="sam_rho",
+        metavar="RHO",
+        help="sharpness-aware minimisation within RHO of the weights, at twice the work (default: 0, none)",
+    )
+    parser.add_argument(
+        "--sam-from", type=float, metavar="SHARE", help="with --sam from this share of the epochs on (default: 0)"
+    )
+    parser.add_argument(
         "--size",
         type=_training_size,
         dest="sizes",
@@ -95,7 +105,10 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
 
 def recipe_fields(options: argparse.Namespace) -> dict:
     """The fields of the recipe that the options set. Raises ValueError for --votes-weight without --votes."""
-    names = ("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes")
+    names = (
+        *("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes"),
+        *("sam_rho", "sam_from"),
+    )
     given = {name: getattr(options, name) for name in (*names, "seed") if getattr(options, name) is not None}
     if options.votes:
         given.setdefault("votes_weight", VOTES_WEIGHT)

@@ -44,6 +44,10 @@ class Recipe:
     mixup_until: float = 0.75
     # Weight of the votes head's loss; that of the label head has 1. 0 for a network without a votes head.
     votes_weight: float = 0.0
+    # Sharpness-aware minimisation (SAM): the gradient is taken where the loss is highest within this distance of the
+    # weights. 0 for none. Twice the work, from a share of the epochs on.
+    sam_rho: float = 0.0
+    sam_from: float = 0.0
     average_decay: float = 0.999
     # Training size in pixels, each until a share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
@@ -86,6 +90,10 @@ class Recipe:
     def mixup_at(self, epoch: int) -> float:
         """Mixup's alpha for an epoch counted from 0."""
         return self.mixup if epoch < self.mixup_until * self.epochs else 0.0
+
+    def sam_at(self, epoch: int) -> bool:
+        """Whether steps are those of SAM in an epoch counted from 0."""
+        return self.sam_rho > 0 and epoch >= self.sam_from * self.epochs
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from training.data.augmentation import augment
 from training.data.dataset import Dataset
-from training.learning import mixup, network, targets, votes
+from training.learning import mixup, network, sam, targets, votes
 from training.learning.checkpoints import (
     BEST,
     CHECKPOINT,
@@ -149,24 +149,41 @@ class Trainer:
         return augment(faces, size, tf.stack([self.recipe.seed, step]), strength)
 
     def _update(
-        self, faces: tf.Tensor, wanted: tf.Tensor, voted: tf.Tensor, own: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
+        self,
+        faces: tf.Tensor,
+        wanted: tf.Tensor,
+        voted: tf.Tensor,
+        own: tf.Tensor,
+        rate: tf.Tensor,
+        decay: tf.Tensor,
+        with_sam: bool,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One step on faces whose own share of each picture is `own` (see `mixup.shares`).
+        """One step on faces whose own share of each picture is `own` (see `mixup.shares`); `with_sam` as `sam` says.
 
         Returns the losses of both heads and the answers (n,) of the label head.
         """
         faces, wanted, voted = (mixup.mix(values, own) for values in (faces, wanted, voted))
-        with tf.GradientTape() as tape:
-            logits, _, *others = self.model(faces, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
-            votes_loss = votes.loss(voted, others[0]) if others else tf.constant(0.0)
-            total = loss + self.recipe.votes_weight * votes_loss
-        gradients = tape.gradient(total, self.model.trainable_variables)
+        gradients, loss, votes_loss, logits = self._gradients(faces, wanted, voted)
+        if with_sam:
+            gradients = sam.gradients_at_the_worst(
+                self.model, gradients, lambda: self._gradients(faces, wanted, voted)[0], self.recipe.sam_rho
+            )
         self.optimiser.learning_rate.assign(rate)
         self.optimiser.apply(gradients)
         for mean, value in zip(self.average.variables, self.model.variables, strict=True):
             mean.assign(mean * decay + value * (1 - decay))
         return loss, votes_loss, tf.argmax(logits, 1)
+
+    def _gradients(
+        self, faces: tf.Tensor, wanted: tf.Tensor, voted: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The gradients of both losses' sum by each trainable variable, both losses, and the logits (n, classes)."""
+        with tf.GradientTape() as tape:
+            logits, _, *others = self.model(faces, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
+            votes_loss = votes.loss(voted, others[0]) if others else tf.constant(0.0)
+            total = loss + self.recipe.votes_weight * votes_loss
+        return tape.gradient(total, self.model.trainable_variables), loss, votes_loss, logits
 
     def batch(self, rows: np.ndarray, size: int) -> tf.Tensor:
         """Train faces of rows (n,) as the network sees them at the next step: float32 (n, size, size, 1), 0..255."""
@@ -188,6 +205,7 @@ class Trainer:
             tf.constant(mixup.shares(alpha, len(rows), (self.recipe.seed, number))),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
+            self.recipe.sam_at(number // self.steps_per_epoch),
         )
         self.progress.loss_sum += float(loss)
         self.progress.votes_loss_sum += float(votes_loss)
