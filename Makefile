@@ -59,11 +59,12 @@ test: $(TEST_READY) $(CENTERFACE) .venv-training/.test $$(NEWEST_READY) $(NPM_RE
 		--lane "training tests: nice $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS) \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(PAGE_TESTS)
 
-check: $(TEST_READY) $(NPM_READY) ## format, lint, types and who may import whom; nothing is changed
+check: $(TEST_READY) $(NPM_READY) ## format, lint, types, who may import whom, manifests; nothing is changed
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	$(PYTHON) -m deploy.manifests
 	$(PAGE_CHECK)
 
 format: $(TEST_READY) ## format, and fix what ruff can fix
@@ -165,5 +166,5 @@ COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 
 
 lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) --group training -o requirements/training.txt
-	$(COMPILE) -c requirements/training.txt -o requirements/service.txt
-	$(COMPILE) -c requirements/training.txt --group test --group dev -o requirements/test.txt
+	$(COMPILE) -c requirements/training.txt --extra valkey -o requirements/service.txt
+	$(COMPILE) -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt

@@ -1,0 +1,1 @@
+"""More than one machine: manifests for Kubernetes, and what checks them."""

@@ -1,0 +1,88 @@
+"""Checks the manifests of deploy/kubernetes: `python -m deploy.manifests`. No cluster and no network is asked.
+
+Each overlay is built by kustomize (`kubectl kustomize` or `kustomize`) and compared with the schemas of the oldest
+Kubernetes that is meant, and of the newest that is known here. Without kustomize the base's files alone are checked.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import kubernetes_validate
+import yaml
+
+KUBERNETES = Path(__file__).parent / "kubernetes"
+BASE, OVERLAYS = KUBERNETES / "base", KUBERNETES / "overlays"
+# For autoscaling/v2 and lifecycle hooks as they are used here.
+OLDEST = "1.28"
+
+Manifest = dict[str, Any]
+
+
+class ManifestError(Exception):
+    """A manifest cannot be built, or is not what Kubernetes takes; the message names it."""
+
+
+def kustomize() -> list[str] | None:
+    """The command that builds an overlay whose folder follows; None where neither program is installed."""
+    if which("kubectl"):
+        return ["kubectl", "kustomize"]
+    return ["kustomize", "build"] if which("kustomize") else None
+
+
+def overlays() -> list[Path]:
+    return sorted(path for path in OVERLAYS.iterdir() if path.is_dir())
+
+
+def build(folder: Path) -> list[Manifest]:
+    """The manifests of an overlay or base. Raises ManifestError where kustomize is missing or refuses it."""
+    command = kustomize()
+    if command is None:
+        raise ManifestError("neither kubectl nor kustomize is installed.")
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ManifestError(f"{folder}: {done.stderr.strip()}")
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def base_files() -> Iterator[Manifest]:
+    """The manifests of the base as they are written."""
+    for path in sorted(BASE.glob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            yield from yaml.safe_load_all(path.read_text())
+
+
+def validate(manifest: Manifest, version: str) -> None:
+    """Compare with the schema of a Kubernetes version; unknown fields are wrong. Raises ManifestError."""
+    name = f"{manifest.get('kind')} {manifest.get('metadata', {}).get('name')}"
+    try:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        place = ".".join(str(step) for step in error.path)
+        raise ManifestError(f"{name}, Kubernetes {version}: {place}: {error.message}") from None
+    except kubernetes_validate.SchemaNotFoundError as error:
+        raise ManifestError(f"{name}: {error.message}") from None
+
+
+def main() -> int:
+    versions = (OLDEST, kubernetes_validate.latest_version())
+    found = kustomize()
+    sets = [build(folder) for folder in overlays()] if found else [list(base_files())]
+    if not found:
+        print("skipped: the overlays (neither kubectl nor kustomize is installed); the base's files are checked alone")
+    try:
+        for manifest in (each for manifests in sets for each in manifests):
+            for version in versions:
+                validate(manifest, version)
+    except ManifestError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{sum(map(len, sets))} manifests are what Kubernetes {' and '.join(versions)} take")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The manifests are what Kubernetes takes, and say what the service understands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy import manifests
+from deploy.manifests import Manifest, ManifestError
+from service import settings
+
+needs_kustomize = pytest.mark.skipif(manifests.kustomize() is None, reason="neither kubectl nor kustomize is installed")
+
+
+@pytest.fixture(scope="module", params=manifests.overlays(), ids=lambda folder: folder.name)
+def overlay(request: pytest.FixtureRequest) -> list[Manifest]:
+    return manifests.build(request.param)
+
+
+def of_kind(overlay: list[Manifest], kind: str, name: str = "expressions") -> Manifest:
+    (found,) = (each for each in overlay if (each["kind"], each["metadata"]["name"]) == (kind, name))
+    return found
+
+
+def test_all_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    assert manifests.main() == 0
+    assert re.search(rf"\d+ manifests are what Kubernetes {manifests.OLDEST} and \S+ take", capsys.readouterr().out)
+
+
+def test_without_kustomize_the_base_is_checked_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("deploy.manifests.which", lambda _: None)
+    assert manifests.main() == 0
+    assert "skipped: the overlays" in capsys.readouterr().out
+    with pytest.raises(ManifestError, match="neither kubectl nor kustomize"):
+        manifests.build(manifests.BASE)
+
+
+def test_a_mistake_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": "80"}}
+    with pytest.raises(ManifestError, match=r"Service a, Kubernetes 1.28: spec.ports"):
+        manifests.validate(service, "1.28")
+    with pytest.raises(ManifestError, match=r"Service a.*Additional properties"):
+        manifests.validate(service | {"spec": {"port": 80}}, "1.28")
+    with pytest.raises(ManifestError, match="Thing None"):
+        manifests.validate({"apiVersion": "v1", "kind": "Thing"}, "1.28")
+    monkeypatch.setattr(manifests, "kustomize", lambda: None)
+    monkeypatch.setattr(manifests, "base_files", lambda: iter([service]))
+    assert manifests.main() == 1
+    assert "spec.ports" in capsys.readouterr().err
+
+
+@needs_kustomize
+def test_what_kustomize_refuses_is_named(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]")
+    with pytest.raises(ManifestError, match=r"missing\.yaml"):
+        manifests.build(tmp_path)
+
+
+@needs_kustomize
+def test_the_service_takes_its_settings(
+    overlay: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (container,) = of_kind(overlay, "Deployment")["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]}
+    if "FER_API_KEYS_FILE" in given:
+        mounts = {each["mountPath"] for each in container["volumeMounts"]}
+        assert str(Path(given["FER_API_KEYS_FILE"]).parent) in mounts
+        monkeypatch.chdir(tmp_path)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    loaded = settings.load()
+    assert "expressions" in loaded.hosts
+
+
+@needs_kustomize
+def test_no_variable_of_kubernetes_is_a_setting(overlay: list[Manifest]) -> None:
+    pod = of_kind(overlay, "Deployment")["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False
+    names = [each["metadata"]["name"] for each in overlay if each["kind"] == "Service"]
+    assert not [name for name in names if name.upper().replace("-", "_").startswith(("FER", "HOST", "PORT"))]
+
+
+@needs_kustomize
+def test_who_selects_finds_the_pods_and_no_others(overlay: list[Manifest]) -> None:
+    labels = of_kind(overlay, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        of_kind(overlay, "Service")["spec"]["selector"],
+        of_kind(overlay, "Deployment")["spec"]["selector"]["matchLabels"],
+        of_kind(overlay, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        of_kind(overlay, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+    ]
+    for selector in selectors:
+        assert selector
+        assert selector.items() <= labels.items()
+
+
+@needs_kustomize
+def test_a_pod_writes_nothing_and_may_nothing(overlay: list[Manifest]) -> None:
+    for deployment in (each for each in overlay if each["kind"] == "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["automountServiceAccountToken"] is False
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"]
+        for volume in pod.get("volumes", ()):
+            assert "secret" in volume or volume["emptyDir"]["medium"] == "Memory"
+
+
+@needs_kustomize
+def test_probes_ask_what_needs_no_key(overlay: list[Manifest]) -> None:
+    (container,) = of_kind(overlay, "Deployment")["spec"]["template"]["spec"]["containers"]
+    paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/livez"}
