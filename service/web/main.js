@@ -17,7 +17,6 @@ import { Service } from "./remote/service.js";
 import { describeModel, wireAbout } from "./view/about.js";
 import { askForKey } from "./view/key-dialog.js";
 import { Player } from "./view/player.js";
-import { Timeline } from "./view/timeline.js";
 
 askWith(askForKey);
 const page = new Page(new Service());
@@ -28,7 +27,6 @@ const live = {
   video: camera,
   cameras: new Cameras(cameraList, () => startLive(cameraList)),
   mirror: new Mirror(camera, (isOn) => page.stage.mirror(isOn)),
-  timeline: new Timeline(byId("timeline", HTMLCanvasElement), byId("timeline-text")),
 };
 /** @param {HTMLElement} [focus] */
 const startLive = (focus) => void new LiveMode(page, live).start(focus);
@@ -39,7 +37,6 @@ const player = new Player(byId("video", HTMLVideoElement), (timeS) => {
 /** @param {File} file */
 const readFile = (file) => void (isVideo(file) ? new VideoMode(page, player, file) : new PictureMode(page, file)).start();
 
-live.timeline.clear();
 wireIdle(page, { onCamera: () => startLive(), onFile: readFile });
 wireAbout();
 new SaveMenu(() => page.mode?.choices() ?? [], (error) => page.notice.show(asProblem(error, "The file could not be saved")));
@@ -55,7 +52,7 @@ window.addEventListener("pagehide", () => page.goIdle(false));
 const { service } = page;
 const [model, limits, abilities] = await Promise.all([service.model, service.limits, service.abilities]);
 if (model && limits) {
-  page.stage.labels = model.labels;
+  page.stage.labels = page.curves.labels = model.labels;
   page.stage.hasVotes = model.heads.some(({ option }) => option === "votes");
   describeModel(model);
   page.detectors.offer(model);

@@ -164,7 +164,10 @@ def by_paste(page: "Page", photo: Path) -> None:
 
 
 def doubled(page: "Page") -> None:
-    """The server's answers get a second face, a sad one: no video of two people may be published here."""
+    """The server's answers get a second face, a sad one: no video of two people may be published here.
+
+    Its track is far from the real ones: a face that is lost and found again is the next track.
+    """
 
     def with_another(text: str) -> str:
         message = json.loads(text)
@@ -173,7 +176,7 @@ def doubled(page: "Page") -> None:
             sad = {label: float(label == "sad") for label in face["emotions"]}
             box = {"x": 10 + message["frame_id"] % 5, "y": 10, "width": 40, "height": 40}
             answer = {"emotion": "sad", "confidence": 1.0, "emotions": sad}
-            message["faces"].append({**face, **answer, "box": box, "track_id": face["track_id"] + 1})
+            message["faces"].append({**face, **answer, "box": box, "track_id": face["track_id"] + 1000})
         return json.dumps(message)
 
     def between(socket: "WebSocketRoute") -> None:

@@ -36,6 +36,13 @@ export class VideoFrames {
     return this.summary?.duration_s ?? this.moments.at(-1)?.time_s ?? 0;
   }
 
+  /** The parts of a video of so many seconds that have not been read, as [from, to]. @param {number} durationS @returns {[number, number][]} */
+  unread(durationS) {
+    if (this.summary) return [];
+    const readS = this.moments.length > 0 ? this.readS + this.#intervalS : 0;
+    return readS < durationS ? [[readS, durationS]] : [];
+  }
+
   get intervalS() {
     return this.#intervalS;
   }

@@ -8,7 +8,7 @@ import { Problem } from "../remote/problem.js";
 import { Stream } from "../remote/stream.js";
 import { notFound, offersFor } from "./offers.js";
 import { csvFile, readingChoices, viewChoices } from "./picture.js";
-import { Recent } from "./recent.js";
+import { Recent, SPAN_MS } from "./recent.js";
 
 /**
  * @typedef {import("../types.d.ts").FrameReading} FrameReading
@@ -17,12 +17,23 @@ import { Recent } from "./recent.js";
  * @typedef {import("../types.d.ts").StreamListener} StreamListener
  * @typedef {import("../types.d.ts").Trouble} Trouble
  * @typedef {{video: HTMLVideoElement, cameras: import("../input/cameras.js").Cameras,
- *   mirror: import("../input/mirror.js").Mirror, timeline: import("../view/timeline.js").Timeline}} Parts
+ *   mirror: import("../input/mirror.js").Mirror}} Parts
  */
 
 // Of frames 640 pixels wide: a face at arm's length or one step further. It takes half the time of a search for smaller ones.
 const MIN_FACE_PX = 54;
 const ALONE_MS = 4000; // so long without a face, and others are offered
+const WORDS_MS = 2000; // words that change faster cannot be read
+
+// How the last half minute is drawn: times are seconds before now.
+const AXIS = {
+  fromS: -SPAN_MS / 1000,
+  toS: 0,
+  gapS: 3,
+  lastS: 0.2,
+  unread: [],
+  inWords: (/** @type {number} */ timeS) => (timeS > -0.5 ? "now" : `${Math.round(-timeS)} s ago`),
+};
 
 /** @implements {Mode} @implements {StreamListener} */
 export class LiveMode {
@@ -39,6 +50,7 @@ export class LiveMode {
   #reading = null;
   #newest = 0;
   #minFacePx = MIN_FACE_PX;
+  #wordsAt = -Infinity; // performance.now() when the mean was told last
   #aloneSince = NaN; // performance.now() of the first of the frames without a face
 
   /** @param {import("./page.js").Page} page @param {Parts} parts */
@@ -49,9 +61,9 @@ export class LiveMode {
 
   /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Stop gets it */
   async start(focus) {
-    const [page, { video, cameras, mirror, timeline }] = [this.#page, this.#parts];
+    const [page, { video, cameras, mirror }] = [this.#page, this.#parts];
     page.begin(this, "asking", "Your browser asks whether this page may use the camera.");
-    timeline.clear();
+    page.curves.begin({ title: "Last 30 seconds" });
     byId("stop").focus({ preventScroll: true });
     try {
       this.#camera = await openCamera(video, this.#abort.signal, cameras.chosen);
@@ -74,7 +86,6 @@ export class LiveMode {
     this.#abort.abort();
     this.#camera?.stop();
     this.#reader?.end();
-    this.#parts.timeline.clear();
   }
 
   /** @param {HTMLElement} [focus] */
@@ -111,14 +122,15 @@ export class LiveMode {
   /** @param {Parameters<StreamListener["onSession"]>[0]} session */
   onSession({ labels }) {
     if (this.#isOver) return;
-    const { stage, notice } = this.#page;
+    const { curves, stage, notice } = this.#page;
     stage.labels = labels;
+    curves.labels = labels;
     notice.clear("stream");
   }
 
   /** @param {FrameReading} reading @param {import("../types.d.ts").CameraFrame} frame */
   async onResult(reading, frame) {
-    const { stage, notice, timing } = this.#page;
+    const { curves, stage, notice, timing } = this.#page;
     const { mirror } = this.#parts;
     const scene = await stage.sceneOf(reading, frame.bitmap);
     // Decoding its heatmaps took a while: a newer frame may be shown by now.
@@ -129,6 +141,7 @@ export class LiveMode {
     this.#newest = reading.frame_id;
     this.#reading = reading;
     stage.show({ ...scene, mirrored: mirror.isOn });
+    curves.picture({ ...scene, mirrored: mirror.isOn });
     this.#page.showAnswer(reading);
     this.#remember(reading, scene.chosen);
     this.#offerMore(reading);
@@ -198,8 +211,12 @@ export class LiveMode {
   #remember({ faces }, chosen) {
     // 30 seconds of heatmaps would be megabytes.
     const plain = faces.map(({ explanations: _, heatmaps: __, heatmap_box: ___, heatmap_peaks: ____, ...face }) => face);
-    this.#recent.add({ atMs: performance.now(), faces: plain, chosen });
-    this.#parts.timeline.show(this.#recent, this.#page.stage.labels);
+    const nowMs = performance.now();
+    this.#recent.add({ atMs: nowMs, faces: plain, chosen });
+    this.#page.curves.show(this.#recent.before(nowMs), AXIS);
+    if (nowMs - this.#wordsAt < WORDS_MS) return;
+    this.#wordsAt = nowMs;
+    this.#page.curves.words = this.#recent.words;
   }
 
   /** Shows the camera's picture only: nothing is known of its faces. */

@@ -3,6 +3,7 @@
 import { byId, create } from "../dom.js";
 import { LocalSwitch } from "../local/switch.js";
 import { asProblem } from "../remote/problem.js";
+import { Curves } from "../view/curves.js";
 import { Detectors } from "../view/detectors.js";
 import { Notice } from "../view/notice.js";
 import { Raw } from "../view/raw.js";
@@ -18,6 +19,7 @@ import { Timing } from "../view/timing.js";
 export class Page {
   notice = new Notice();
   timing = new Timing();
+  curves = new Curves();
   stage = new Stage(
     () => this.#mode?.onHeatmap?.(),
     (scene) => this.#announceScene(scene),

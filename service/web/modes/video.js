@@ -1,11 +1,13 @@
 /** A video is read and played with its faces. */
 
 import { byId } from "../dom.js";
+import { sizeOf } from "../input/picture.js";
+import { Stills } from "../input/stills.js";
 import { readVideo } from "../local/video.js";
 import { asWebVtt } from "../output/webvtt.js";
 import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
-import { clock } from "../view/format.js";
+import { clock, tenths } from "../view/format.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
 import { csvFile, viewChoices } from "./picture.js";
@@ -16,6 +18,7 @@ import { csvFile, viewChoices } from "./picture.js";
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
 
+const GAP = 2.5; // intervals; a face that is missed in one frame leaves no gap in its curve
 const ABSENT = { title: "No face", detail: "No face was found at this time of the video." };
 
 /** @implements {Mode} */
@@ -30,6 +33,10 @@ export class VideoMode {
   #texts = [];
   /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
   #error = null;
+  /** @type {Stills | null} */
+  #stills = null;
+  /** @type {Set<number>} the tracks whose picture is taken, or on its way */
+  #pictured = new Set();
   #isStopped = false;
   #isOpen = false;
   #state = byId("video-state");
@@ -61,6 +68,8 @@ export class VideoMode {
       const source = await this.#player.open(this.#file);
       const limits = await page.service.requireLimits();
       if (signal.aborted) return;
+      this.#stills = new Stills(source);
+      page.curves.begin({ title: "Over time", onPlace: (timeS) => this.#player.goTo(timeS) });
       this.#frames = new VideoFrames(limits.defaults.fps);
       for await (const { value, text } of this.#lines(source, limits)) {
         if (signal.aborted) return;
@@ -104,6 +113,7 @@ export class VideoMode {
     const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread, absent: ABSENT });
     if (this.#abort.signal.aborted) return;
     stage.show(scene);
+    this.#page.curves.playhead = timeS / (player.durationS || 1);
     this.#caption.textContent = unread ? unread.detail : faces.map(caption).join(", ");
   }
 
@@ -138,10 +148,30 @@ export class VideoMode {
     if (!player.isLengthKnown || frames.readS > player.durationS) player.durationS = frames.readS;
     page.showAnswer(line);
     player.paint(frames, (faces) => page.stage.pick(faces), page.stage.labels);
+    this.#drawCurves();
+    if (line.type === "frame") this.#picture(line);
     this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;
     // What is shown may have waited for this line.
     if (frames.summary) this.show(player.timeS).then(() => page.announce(this.#state.textContent ?? ""));
     else if (player.timeS >= newestS) this.show(player.timeS);
+  }
+
+  #drawCurves() {
+    const { intervalS, moments } = this.#frames;
+    const toS = this.#player.durationS;
+    const axis = { fromS: 0, toS, gapS: GAP * intervalS, lastS: intervalS, unread: this.#frames.unread(toS), inWords: tenths };
+    this.#page.curves.show(moments, axis);
+  }
+
+  /** Takes the pictures of faces that were not in view before. @param {import("../types.d.ts").Moment} moment */
+  #picture({ time_s: timeS, faces }) {
+    const strangers = faces.filter(({ track_id: track }) => track !== null && !this.#pictured.has(track));
+    for (const { track_id: track } of strangers) this.#pictured.add(track ?? 0);
+    if (strangers.length === 0) return;
+    this.#stills?.at(timeS, (picture) => {
+      const scene = { picture, size: sizeOf(picture), mirrored: false, faces: strangers };
+      if (!this.#abort.signal.aborted) this.#page.curves.picture(scene);
+    });
   }
 
   /** Where the whole video has no face: what may find one. */

@@ -11,6 +11,12 @@ export const milliseconds = (value) => (value < 10 ? value.toFixed(1) : String(M
 /** Minutes and seconds, such as 1:07. @param {number} seconds */
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
+/** As `clock`, with tenths where the second is not whole, such as 1:07.5. @param {number} seconds */
+export function tenths(seconds) {
+  const all = Math.round(10 * seconds);
+  return clock(all / 10) + (all % 10 === 0 ? "" : `.${all % 10}`);
+}
+
 /** @param {number[]} values at least one */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);

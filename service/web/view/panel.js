@@ -1,17 +1,16 @@
 /** The panel: the chosen face's expression in words and bars, and the other faces to choose from. */
 
-import { byId, contextOf, create } from "../dom.js";
-import { sizeOf } from "../input/picture.js";
+import { byId, create } from "../dom.js";
 import { Bars } from "./bars.js";
 import { colourOf } from "./colours.js";
 import { highest, percent } from "./format.js";
+import { paintThumbnail, thumbnail } from "./thumbnail.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
  * @typedef {import("../types.d.ts").Scene} Scene
  */
 
-const THUMBNAIL_PX = 72;
 const AT_REST = { title: "–", detail: "One share for each expression, 100 % in all, once there is a face." };
 const NO_FACE = {
   title: "No face",
@@ -139,15 +138,6 @@ function remark({ prediction_set: labels, quality, emotion, votes }) {
 function faceButton() {
   const button = create("button", { type: "button" });
   const columns = create("div", { className: "columns", ariaHidden: "true" });
-  button.append(create("canvas", { width: THUMBNAIL_PX, height: THUMBNAIL_PX }), create("span"), columns);
+  button.append(thumbnail(), create("span"), columns);
   return button;
-}
-
-/** @param {HTMLCanvasElement} canvas @param {Scene} scene @param {import("../contract.d.ts").Box} box */
-function paintThumbnail(canvas, { picture, size, mirrored }, { x, y, width, height }) {
-  if (!picture) return;
-  const scale = sizeOf(picture).width / size.width;
-  const context = contextOf(canvas);
-  context.setTransform(mirrored ? -1 : 1, 0, 0, 1, mirrored ? THUMBNAIL_PX : 0, 0);
-  context.drawImage(picture, x * scale, y * scale, width * scale, height * scale, 0, 0, THUMBNAIL_PX, THUMBNAIL_PX);
 }

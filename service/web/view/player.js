@@ -5,10 +5,10 @@ import { endOf, loadedZero, seek } from "../input/clock.js";
 import { sizeOf } from "../input/picture.js";
 import { colourOf } from "./colours.js";
 import { clock } from "./format.js";
+import { hatch } from "./hatch.js";
 
 const STEP_S = 0.1;
 const REDRAW_MS = 40; // in browsers that do not tell of each frame
-const HATCH_PX = 7;
 
 /** @typedef {import("../types.d.ts").PageFace} PageFace */
 
@@ -35,7 +35,7 @@ export class Player {
     this.#video = video;
     this.#onTime = onTime;
     this.#play.addEventListener("click", () => (video.paused ? video.play() : video.pause()));
-    this.#seek.addEventListener("input", () => this.#seekTo(Number(this.#seek.value)));
+    this.#seek.addEventListener("input", () => this.goTo(Number(this.#seek.value)));
     for (const event of ["play", "pause", "ended"]) video.addEventListener(event, () => this.#showState());
     video.addEventListener("seeked", () => this.#tellTime());
     video.addEventListener("play", () => this.#follow(++this.#run));
@@ -102,6 +102,16 @@ export class Player {
     if (this.isShown && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.#video.play().catch(() => {});
   }
 
+  /** @param {number} timeS */
+  goTo(timeS) {
+    if (this.isShown) {
+      this.#video.currentTime = timeS + this.#zeroS;
+    } else {
+      this.#seek.value = String(timeS);
+      this.#tellTime();
+    }
+  }
+
   close() {
     this.#run += 1;
     this.#video.pause();
@@ -120,13 +130,14 @@ export class Player {
    * @param {(faces: PageFace[]) => PageFace | undefined} pick the face to show of each frame
    * @param {string[]} labels
    */
-  paint({ moments, intervalS, readS }, pick, labels) {
+  paint(frames, pick, labels) {
+    const { moments, intervalS } = frames;
     const context = fittedContext(this.#strip);
     const { clientWidth: width, clientHeight: height } = this.#strip;
     context.clearRect(0, 0, width, height);
     /** @param {number} timeS */
     const x = (timeS) => (width * timeS) / (this.#durationS || 1);
-    hatch(context, x(readS + intervalS), width, height);
+    for (const [fromS, toS] of frames.unread(this.#durationS)) hatch(context, x(fromS), x(toS), height);
     for (const { time_s: timeS, faces } of moments) {
       const face = pick(faces);
       context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";
@@ -144,11 +155,7 @@ export class Player {
     return endS - this.#zeroS;
   }
 
-  /** @param {number} timeS */
-  #seekTo(timeS) {
-    if (this.isShown) this.#video.currentTime = timeS + this.#zeroS;
-    else this.#tellTime();
-  }
+
 
   /** Tells of every frame that is shown, while it plays. @param {number} run */
   #follow(run) {
@@ -184,23 +191,4 @@ export class Player {
     this.#clock.textContent = text;
     this.#seek.setAttribute("aria-valuetext", this.#remark ? `${text}, ${this.#remark}` : text);
   }
-}
-
-/**
- * Slanted lines between two places: neither a label's colour nor the grey of "no face".
- * @param {CanvasRenderingContext2D} context @param {number} from @param {number} to @param {number} height
- */
-function hatch(context, from, to, height) {
-  context.save();
-  context.beginPath();
-  context.rect(from, 0, Math.max(0, to - from), height);
-  context.clip();
-  context.beginPath();
-  for (let x = from - height; x < to; x += HATCH_PX) {
-    context.moveTo(x, height);
-    context.lineTo(x + height, 0);
-  }
-  context.strokeStyle = "rgb(128 136 144 / 45%)";
-  context.stroke();
-  context.restore();
 }

@@ -173,4 +173,4 @@ def test_a_video_that_does_not_say_how_long_it_is_is_read_to_its_end(visit: Visi
     by_file(page, chromium.without_duration(video, tmp_path / "recording.webm"))
     expect(page.locator("#video-state")).to_contain_text("10 frames of 0:01 read")
     expect(page.locator("#emotion")).to_have_text("happy")
-    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:00 / 0:01")
+    expect(page.get_by_role("slider", name="Time in the video")).to_have_attribute("aria-valuetext", "0:00 / 0:01")

@@ -161,12 +161,16 @@ def test_the_last_half_minute_is_drawn_told_and_saved(visit: Visit, server: Serv
     page = visit()
     wire = go_live(page)
     until(page, lambda: len(wire.results()) >= 8, "eight results")
-    expect(page.locator("#timeline-text")).to_contain_text(re.compile(r"Mean of \d+ s: happy \d"))
+    expect(page.locator("#curves-text")).to_contain_text(re.compile(r"Mean of \d+ s: happy \d"))
     count = """canvas => {
         const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.filter((value, at) => at % 4 === 3 && value > 0).length;
     }"""
-    assert page.locator("#timeline").evaluate(count) > 100
+    curve = page.get_by_role("slider", name="Face 1 over time")
+    until(page, lambda: curve.locator("canvas").evaluate(count) > 100, "areas")
+    expect(page.locator("#curves-rows .face canvas")).to_have_count(1)
+    curve.press("ArrowLeft")
+    expect(curve).to_have_attribute("aria-valuetext", re.compile(r"1 s ago: (happy \d+.%, |not in view)"))
     name, content = saved(page, "The last 30 seconds (CSV)")
     assert name == "last-30-s.csv"
     rows = list(csv.DictReader(io.StringIO(content.decode())))

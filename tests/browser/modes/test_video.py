@@ -1,6 +1,7 @@
 """Videos: read line by line while they come, played with their faces, sought, saved, and half read."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,30 @@ def test_the_strip_has_the_labels_colours_and_leads_there(visit: Visit, video: P
     expect(page.locator("#emotion")).to_have_text("neutral")
 
 
+def test_curves_say_what_was_read_at_each_time(visit: Visit, video: Path) -> None:
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")
+    fake(page, video)
+    curve = page.get_by_role("slider", name="Face 1 over time")
+    values = page.locator("#curves-legend .value")
+    box = curve.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    expect(page.locator("#curves-at")).to_have_text("Face 1, 0:01.5")
+    expect(values).to_have_text([re.compile(rf"{90 if label == 'happy' else 2}.%") for label in LABELS])
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.mouse.move(0, 0)
+    expect(values).to_have_text([""] * len(LABELS))
+    # The same by keyboard.
+    curve.press("Home")
+    expect(curve).to_have_attribute("aria-valuetext", re.compile("^0:00: neutral 90.%, "))
+    curve.press("Enter")
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(page.locator("#curves-rows .face canvas")).to_have_count(1)
+
+
 def test_faces_are_shown_while_the_video_is_read(visit: Visit, video: Path) -> None:
     page = visit(SLOW_SERVER)
     page.emulate_media(reduced_motion="reduce")
@@ -105,7 +130,9 @@ def test_what_is_not_read_yet_is_never_no_face(visit: Visit, video: Path) -> Non
     expect(page.locator("#caption")).to_have_text("Reading: 0:00 of 0:02")
     expect(page.locator("#announcer")).to_have_text("Still reading")
     expect(page.get_by_role("img", name="Reading: 0:00 of 0:02")).to_be_visible()
-    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:01 / 0:02, Still reading")
+    expect(page.get_by_role("slider", name="Time in the video")).to_have_attribute(
+        "aria-valuetext", "0:01 / 0:02, Still reading"
+    )
     assert "no face" not in page.evaluate(ALL_WORDS).lower()
     read, unread = page.locator("#strip").evaluate(STRIP_MIX)
     assert read == 1
@@ -114,7 +141,7 @@ def test_what_is_not_read_yet_is_never_no_face(visit: Visit, video: Path) -> Non
     page.evaluate("text => say(text)", lines(*(frame(index) for index in range(1, 9))))
     expect(page.locator("#emotion")).to_have_text("happy")
     expect(page.locator("#announcer")).to_contain_text("One face, happy")
-    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:01 / 0:02")
+    expect(page.get_by_role("slider", name="Time in the video")).to_have_attribute("aria-valuetext", "0:01 / 0:02")
     # Where the reading ends early, the rest stays unread.
     seek(page, 1.99)
     page.evaluate("cut()")
