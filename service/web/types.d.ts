@@ -130,6 +130,8 @@ export interface Mode {
   stop(): void;
   /** What can be saved of it. */
   choices(): SaveChoice[];
+  /** What is on screen, as a request to the service. */
+  request(): import("./output/snippets.js").Request;
   /** Reads again, in the place that the switch says. `focus`: the element that keeps the keyboard's focus. */
   restart(focus?: HTMLElement): void;
   /** Another heatmap is wanted, or none. */

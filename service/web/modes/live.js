@@ -9,6 +9,7 @@ import { Stream } from "../remote/stream.js";
 import { notFound, offersFor } from "./offers.js";
 import { csvFile, readingChoices, viewChoices } from "./picture.js";
 import { Recent, SPAN_MS } from "./recent.js";
+import { problemOf } from "./trouble.js";
 
 /**
  * @typedef {import("../types.d.ts").FrameReading} FrameReading
@@ -103,6 +104,12 @@ export class LiveMode {
 
   onDetector() {
     this.#reader?.update(this.#page.detectors.options);
+  }
+
+  /** @returns {import("../output/snippets.js").Request} */
+  request() {
+    const { stage, detectors } = this.#page;
+    return { kind: "live", files: [], options: { ...stage.shortExplanation, ...detectors.options, min_face_px: this.#minFacePx } };
   }
 
   /** @returns {SaveChoice[]} */
@@ -227,21 +234,5 @@ export class LiveMode {
     this.#page.showAnswer(null);
     this.#page.announce("");
     timing.clear("live", this.#page.local.reader !== null);
-  }
-}
-
-/** @param {Trouble} kind @param {string} detail */
-function problemOf(kind, detail) {
-  switch (kind) {
-    case "gone":
-      return new Problem("The server does not answer", "The page tries again by itself; no frame is sent meanwhile.");
-    case "full":
-      return new Problem("The server is full", "No place for a live session is left. The page tries again every few seconds.");
-    case "refused":
-      return new Problem("The server refuses this stream", detail);
-    case "local":
-      return new Problem("This browser could not run the model", detail);
-    case "rejected":
-      return new Problem("A frame could not be read", detail);
   }
 }

@@ -3,6 +3,7 @@
 import { byId, create } from "../dom.js";
 import { LocalSwitch } from "../local/switch.js";
 import { asProblem } from "../remote/problem.js";
+import { Code } from "../view/code.js";
 import { Curves } from "../view/curves.js";
 import { Detectors } from "../view/detectors.js";
 import { Notice } from "../view/notice.js";
@@ -21,7 +22,7 @@ export class Page {
   timing = new Timing();
   curves = new Curves();
   stage = new Stage(
-    () => this.#mode?.onHeatmap?.(),
+    () => this.#changeHeatmap(),
     (scene) => this.#announceScene(scene),
   );
   local = new LocalSwitch(() => this.#mode?.restart(this.local.element));
@@ -29,6 +30,7 @@ export class Page {
   /** @type {object | null} the last answer */
   answer = null;
   #raw = new Raw();
+  #code = new Code(() => this.#mode?.request() ?? null);
   #waiting = byId("waiting-text");
   #remark = byId("empty");
   #announcer = byId("announcer");
@@ -92,6 +94,7 @@ export class Page {
   showAnswer(answer) {
     this.answer = answer;
     this.#raw.show(answer);
+    this.#code.refresh();
   }
 
   /** Words over the view, and what can be done. @param {string} words @param {Offer[]} [offers] */
@@ -107,7 +110,13 @@ export class Page {
     if (this.#announcer.textContent !== words) this.#announcer.textContent = words;
   }
 
+  #changeHeatmap() {
+    this.#code.refresh();
+    this.#mode?.onHeatmap?.();
+  }
+
   #changeDetector() {
+    this.#code.refresh();
     if (this.#mode?.onDetector) this.#mode.onDetector();
     else this.#mode?.restart(this.detectors.element);
   }

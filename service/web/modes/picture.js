@@ -68,6 +68,12 @@ export class PictureMode {
     new PictureMode(this.#page, this.#file, this.#minFacePx).start(focus);
   }
 
+  /** @returns {import("../output/snippets.js").Request} */
+  request() {
+    const { stage, detectors } = this.#page;
+    return { kind: "picture", files: [this.#file.name], options: { ...stage.shortExplanation, ...detectors.options, ...(this.#minFacePx && { min_face_px: this.#minFacePx }) } };
+  }
+
   /** @returns {SaveChoice[]} */
   choices() {
     const reading = this.#reading;

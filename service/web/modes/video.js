@@ -11,6 +11,7 @@ import { clock, tenths } from "../view/format.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
 import { csvFile, viewChoices } from "./picture.js";
+import { caption, extent, outcome } from "./video-words.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
@@ -115,6 +116,12 @@ export class VideoMode {
     stage.show(scene);
     this.#page.curves.playhead = timeS / (player.durationS || 1);
     this.#caption.textContent = unread ? unread.detail : faces.map(caption).join(", ");
+  }
+
+  /** @returns {import("../output/snippets.js").Request} */
+  request() {
+    const { detectors } = this.#page;
+    return { kind: "video", files: [this.#file.name], options: { ...detectors.options, ...(this.#minFacePx && { min_face_px: this.#minFacePx }) } };
   }
 
   /** @returns {SaveChoice[]} */
@@ -224,23 +231,5 @@ export class VideoMode {
   }
 }
 
-/** @param {import("../contract.d.ts").VideoSummary} summary */
-function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
-  const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
-  return [`${frames} frames of ${clock(durationS)} read`, ...faces].join("; ");
-}
-
 /** @param {string} content @param {string} type */
 const textFile = (content, type) => new Blob([content], { type });
-
-/** A face in the captions over the video. @param {import("../types.d.ts").PageFace} face */
-const caption = ({ track_id: track, emotion }) => (track === null ? emotion : `face ${track}: ${emotion}`);
-
-/** The part of a video's frame that holds all its faces. @param {import("../types.d.ts").Moment[]} moments */
-function extent(moments) {
-  const boxes = moments.flatMap(({ faces }) => faces.map(({ box }) => box));
-  return {
-    width: Math.max(1, ...boxes.map(({ x, width }) => x + width)),
-    height: Math.max(1, ...boxes.map(({ y, height }) => y + height)),
-  };
-}

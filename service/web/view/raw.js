@@ -2,13 +2,13 @@
 
 import { byId } from "../dom.js";
 import { asJson, asShortJson } from "../output/json.js";
+import { wireCopy } from "./copy.js";
 
 const REFRESH_MS = 500; // faster could not be read
-const COPIED_MS = 2000;
 
 export class Raw {
-  #details = byId("raw", HTMLDetailsElement);
-  #copy = byId("raw-copy", HTMLButtonElement);
+  #section = byId("raw");
+  #details = byId("details", HTMLDetailsElement);
   #text = byId("raw-text");
   /** @type {object | null} */
   #answer = null;
@@ -16,19 +16,13 @@ export class Raw {
 
   constructor() {
     this.#details.addEventListener("toggle", () => this.#write());
-    // Browsers give no clipboard to a page without https.
-    this.#copy.hidden = !navigator.clipboard;
-    this.#copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(asJson(this.#answer));
-      this.#copy.textContent = "Copied";
-      setTimeout(() => (this.#copy.textContent = "Copy"), COPIED_MS);
-    });
+    wireCopy(byId("raw-copy", HTMLButtonElement), () => asJson(this.#answer));
   }
 
   /** @param {object | null} answer */
   show(answer) {
     this.#answer = answer;
-    this.#details.hidden = answer === null;
+    this.#section.hidden = answer === null;
     if (performance.now() - this.#shownAt > REFRESH_MS) this.#write();
   }
 

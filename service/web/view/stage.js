@@ -75,6 +75,12 @@ export class Stage {
     return { explain: this.#switch.checked ? "gradcam" : "none", target: this.#target };
   }
 
+  /** The same, without those that are the service's defaults. @returns {{explain?: string, target?: string}} */
+  get shortExplanation() {
+    const { explain, target } = this.explanation;
+    return explain === "none" ? {} : { explain, ...(target !== "top" && { target }) };
+  }
+
   /** The chosen face among those of another frame. @param {PageFace[]} faces */
   pick(faces) {
     return faces[this.#choice.indexIn(faces)];

@@ -63,7 +63,7 @@ def test_live_shows_what_the_model_reads(visit: Visit, server: Server) -> None:
     for figure in ("#rate", "#delay"):
         expect(page.locator(figure)).to_have_text(re.compile(r"^\d+(\.\d)?$"))
     stages = set(wire.results()[0]["timing_ms"]) - {"total"}
-    assert stages <= {text.split()[0] for text in page.locator("#legend li").all_inner_texts()}
+    assert stages <= {text.split()[0] for text in page.locator("#legend li").all_text_contents()}
     expect(page.get_by_role("img", name="One face, happy")).to_be_visible()
 
 

@@ -51,9 +51,9 @@ def test_the_answer_can_be_seen_copied_and_saved(visit: Visit, photo: Path) -> N
     by_file(page, photo)
     expect(page.locator("#emotion")).to_have_text("happy")
     [answer] = answers
-    page.get_by_text("What came back, as JSON").click()
+    page.locator("#details > summary").click()
     expect(page.locator("#raw-text")).to_contain_text(answer["request_id"])
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy the JSON").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == answer
     assert json.loads(saved(page, "This reading (JSON)")[1]) == answer

@@ -72,7 +72,7 @@ def live(page: "Page", photo: Path, video: Path) -> None:
 def picture(page: "Page", photo: Path, video: Path) -> None:
     by_file(page, photo)
     expect(page.locator("#confidence")).not_to_be_empty()
-    page.get_by_text("What came back, as JSON").click()
+    page.locator("#details > summary").click()
     page.locator("#save summary").click()
 
 
