@@ -167,7 +167,7 @@ def test_the_same_with_asyncio(url: str, white: Path, black: Path) -> None:
 # --- a service that is busy, gone or something else --------------------------------------------
 
 
-@pytest.mark.parametrize(("status", "wait_s"), [(429, 0), (503, 1)])
+@pytest.mark.parametrize(("status", "wait_s"), [(429, 0), (503, 1), (502, 0)])
 def test_it_waits_as_long_as_a_busy_service_asks(serve: Serve, status: int, wait_s: int) -> None:
     busy = Scripted(refused(status, "overloaded", {"Retry-After": str(wait_s)}), JSONResponse(answer()))
     with Client(serve(busy)) as client:

@@ -31,7 +31,8 @@ class ServiceError(FerError):
         super().__init__(f"{detail} ({code})")
         self.code, self.status, self.detail, self.request_id = code, status, detail, request_id
         self.limit, self.retry_after_s = limit, retry_after_s
-        self.retryable = status in (429, 503)
+        # 502 is a proxy's: the replica that it asked has ended, and another one may answer.
+        self.retryable = status in (429, 502, 503)
 
 
 class Unreachable(FerError):

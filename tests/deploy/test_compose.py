@@ -1,0 +1,118 @@
+"""The compose files parse, HAProxy and Prometheus take their configurations, and what these name exists."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.metrics import SPECS
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "deploy" / "compose"
+OBSERVE, HAPROXY = COMPOSE / "observe", COMPOSE / "haproxy"
+DASHBOARD = OBSERVE / "grafana" / "dashboards" / "expressions.json"
+ADAPTER = ROOT / "deploy" / "kubernetes" / "prometheus-adapter.yaml"
+FILES = [ROOT / "docker-compose.yml", *sorted(COMPOSE.glob("*.yml"))]
+
+
+class Loader(yaml.SafeLoader):
+    """Also reads `!reset`, with which a compose file takes back what another one says."""
+
+
+Loader.add_constructor("!reset", lambda *_: [])
+
+
+def run(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_compose_file_keeps_to_the_specification(path: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "compose.json"
+    plain.write_text(json.dumps(yaml.load(path.read_text(), Loader)))  # noqa: S506 - a safe loader with one more tag
+    done = run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(plain))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_a_compose_file_mounts_exists(path: Path) -> None:
+    services = yaml.load(path.read_text(), Loader)["services"]  # noqa: S506
+    mounted = [volume.split(":")[0] for each in services.values() for volume in each.get("volumes", ())]
+    folders = [volume for volume in mounted if volume.startswith("./")]
+    assert all((ROOT / folder).exists() for folder in folders), folders
+
+
+@needs("haproxy")
+@needs("openssl")
+def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = run(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
+    )
+    assert made.returncode == 0, made.stderr
+    certificate.write_text(certificate.read_text() + key.read_text())
+    settings = {"CERTIFICATE": str(certificate), "ERRORS": str(HAPROXY / "errors")}
+    files = ("-f", str(HAPROXY / "haproxy.cfg"), "-f", str(HAPROXY / "compose.cfg"))
+    done = run("haproxy", "-c", *files, **settings, HTTP="127.0.0.1:8080", HTTPS="127.0.0.1:8443")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[WARNING]" not in done.stderr
+
+
+def test_a_replica_that_is_gone_is_a_problem_of_ours() -> None:
+    head, _, body = (HAPROXY / "errors" / "ask-again.http").read_bytes().partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    assert int(headers["Content-Length"]) == len(body)
+    assert headers["Content-Type"] == "application/problem+json"
+    assert int(headers["Retry-After"]) >= 1
+    problem = json.loads(body)
+    assert (problem["status"], problem["code"]) == (503, "overloaded")
+
+
+@needs("promtool")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "config", str(OBSERVE / "prometheus.yml")),
+        ("test", "rules", str(Path(__file__).with_name("alerts.test.yml"))),
+    ],
+    ids=["configuration", "alerts"],
+)
+def test_prometheus_takes_its_configuration_and_alerts(command: tuple[str, ...]) -> None:
+    done = run("promtool", *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_tested() -> None:
+    (group,) = yaml.safe_load((OBSERVE / "alerts.yml").read_text())["groups"]
+    tests = yaml.safe_load(Path(__file__).with_name("alerts.test.yml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    for rule in group["rules"]:
+        raised = [bool(case["exp_alerts"]) for case in cases if case["alertname"] == rule["alert"]]
+        assert sorted(raised) == [False, True], rule["alert"]
+
+
+def queries() -> list[str]:
+    panels: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+def test_only_metrics_that_exist_are_asked_for() -> None:
+    names = {spec.name for spec in SPECS}
+    known = names | {f"{name}{end}" for name in names for end in ("_bucket", "_sum", "_count")}
+    texts = [(OBSERVE / "alerts.yml").read_text(), ADAPTER.read_text(), *queries()]
+    asked = {name for text in texts for name in re.findall(r"\bfer_[a-z_]+\b", text)}
+    assert asked - known == {"fer_queue_seconds"}
+    # Without what the adapter makes itself, most of what there is.
+    assert len(asked & known) > len(names) / 2
