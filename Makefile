@@ -39,7 +39,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run test check format ci train figures export evaluate receipt web openapi settings lock image up clean
+.PHONY: help run test check format ci siege train figures export evaluate receipt web openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ format: $(TEST_READY) ## format, and fix what ruff can fix
 	$(PYTHON) -m ruff check --fix
 
 ci: check test ## what .ci/run runs
+
+# The table of a run: peak memory, what a bystander and a monitor noticed. Takes about six minutes.
+siege: $(SERVICE_READY) $(CENTERFACE) ## attack the service while a bystander uses it (URL for one that runs already)
+	$(PYTHON) -m benchmarks.siege --out runs/siege.md $(if $(URL),--url $(URL))
 
 train: $(TRAINING_READY) ## data to model: figures, train (resumes), export, evaluate (DATA, VOTES, RUN, MODEL)
 	@$(TRAINING) -m training.all --data "$(DATA)" $(if $(VOTES),--votes "$(VOTES)") --run "$(RUN)" --model "$(MODEL)"

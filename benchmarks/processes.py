@@ -68,6 +68,31 @@ class Tree:
                 sizes[pid] = kilobytes / 1024
         return sizes
 
+    def memory_mb(self) -> float:
+        """What all processes have in memory, megabytes: their own, their share of files, and each memory file once.
+
+        A memory file (memfd) takes memory also where no process has it mapped.
+        """
+        kilobytes = 0
+        files: dict[int, int] = {}
+        for pid in self.pids():
+            with suppress(OSError):
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_File:")))
+                files |= _memory_files(pid)
+        return kilobytes / 1024 + sum(files.values()) / 2**20
+
+
+def _memory_files(pid: int) -> dict[int, int]:
+    """Bytes in memory of the memory files that a process has open, by their inodes."""
+    found = {}
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            if str(path.readlink()).startswith("/memfd:"):
+                file = path.stat()
+                found[file.st_ino] = 512 * file.st_blocks
+    return found
+
 
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name: state, parent, …"""

@@ -7,7 +7,14 @@ def main() -> int:
     """As `server.serve`; what the service and its workers need is loaded by both at the same time."""
     from .workers.worker import start_fork_server
 
-    start_fork_server()
+    try:
+        start_fork_server()
+    except OSError as error:
+        from . import request_log
+
+        request_log.configure("auto")
+        request_log.log.error("TMPDIR: no folder for the socket of the workers: %s", error)
+        return 1
     from .server import serve
 
     return serve()

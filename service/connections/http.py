@@ -146,12 +146,19 @@ class HttpConnection(HttpToolsProtocol):
         self._unread = 0
         self._stop_timers()
         self.config.connections.works(self.transport)
+        self._check_host()
         if self.parser.should_upgrade() and not self._should_upgrade():
             self._reparsing = True
             return
         if len(self.pipeline) >= _MOST_PIPELINED:
             raise MalformedRequest(f"At most {_MOST_PIPELINED} requests may be sent before the first is answered.")
         self._begin_exchange()
+
+    def _check_host(self) -> None:
+        """Raises MalformedRequest where it is unclear which host is asked for (RFC 9112, 3.2)."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            raise MalformedRequest(f"A request has one Host header, and this one has {hosts}.")
 
     def _begin_exchange(self) -> None:
         """As uvicorn's `on_headers_complete`, with an Exchange."""

@@ -9,7 +9,7 @@ _SILENCE_S = 2.0
 
 
 class Linger:
-    """Sends what was written and the end, and drops what still comes until the client ends, too.
+    """Sends what was written and the end, and drops what still comes until the client ends, too, or is silent.
 
     Closing at once would destroy the answer on its way to a client that is still sending (RFC 9112, 9.6).
     """
@@ -34,7 +34,8 @@ class Linger:
         self._timer.cancel()
 
     def _check(self, before: int) -> None:
-        if self._dropped == before or self._loop.time() > self._until:
+        is_silent = self._dropped == before and not self._transport.get_write_buffer_size()
+        if is_silent or self._loop.time() > self._until:
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(_SILENCE_S, self._check, self._dropped)

@@ -6,9 +6,10 @@ It relies on names that uvicorn does not promise; tests/service/connections/ sho
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import Any
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CTRL_OPCODES, Frame
@@ -18,7 +19,8 @@ from websockets.server import ServerProtocol
 from .. import request_log
 from ..problems import HeadersTooLarge, MalformedRequest
 from ..stream.abuse import ABUSE_S
-from ..stream.protocol import CloseCode
+from ..stream.memory import FrameMemory
+from ..stream.protocol import CloseCode, Closing
 from .answers import problem_answer
 from .config import Config
 from .linger import Linger
@@ -43,6 +45,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self.logger = logging.getLogger(request_log.WEBSOCKETS)
         self._linger: Linger | None = None
         self._small, self._small_from = 0, time.perf_counter()
+        self._memory = FrameMemory()
+        # Bytes of the messages that the session has not received yet.
+        self._untaken: deque[int] = deque()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.config.connections.remove(self.transport)
@@ -79,6 +84,10 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         refused = ServerProtocol().accept(event)
         if refused.status_code == 101:
             super().handle_connect(event)
+            self.scope["state"]["frame_memory"] = self._memory
+            # Until the session begins: its first `receive` reads on.
+            self.read_paused = True
+            self.transport.pause_reading()
             return
         detail = refused.body.decode("utf-8", "replace").partition("\n")[0]
         path = event.path.partition("?")[0]
@@ -91,6 +100,11 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
 
     def _begin_lingering(self) -> None:
         self._linger = Linger(self.loop, self.transport)
+        # What has come of a frame is dropped with all that still comes.
+        self.conn.reader.buffer.clear()
+        self.frames = []
+        if self.close_timer is not None:
+            self.close_timer.cancel()
         # Where there is one, uvicorn does not close the connection when the application has ended.
         self.close_timer = self.loop.call_later(self.close_timeout, self.transport.abort)
 
@@ -102,10 +116,27 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
                 self._linger.drop(data[begin:])
                 return
             super().data_received(data[begin : begin + _SLICE_BYTES])
+        self._count_arriving()
         if not self.handshake_initiated:
             # The headers were complete, and websockets has limits of its own, after which it says nothing.
             problem = HeadersTooLarge("A header of a WebSocket handshake has at most 8,192 bytes.", limit=8192)
             self._refuse_handshake(problem_answer(problem, "/v1/stream", self.app_state))
+
+    def _count_arriving(self) -> None:
+        """Bytes of a frame that is not complete, of a message's fragments, and of messages that wait to be received."""
+        if self._linger is not None:
+            return
+        try:
+            self._memory.arrive(len(self.conn.reader.buffer) + sum(map(len, self.frames)) + sum(self._untaken))
+        except Closing as closing:
+            self._fail(closing.code, closing.reason)
+
+    async def receive(self) -> ASGIReceiveEvent:
+        message = await super().receive()
+        if message["type"] == "websocket.receive":
+            self._untaken.popleft()
+            self._count_arriving()
+        return message
 
     def handle_events(self) -> None:
         """As uvicorn's, one event after the other, with those counted that cost the client nothing."""
@@ -138,6 +169,8 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
                 self.frames = []
                 self._fail(CloseCode.INVALID_PAYLOAD, "text messages are UTF-8")
                 return
+        if not self.close_sent:
+            self._untaken.append(sum(map(len, self.frames)))
         super().send_receive_event_to_app()
 
     def _fail(self, code: CloseCode, reason: str) -> None:
@@ -168,3 +201,6 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         if self._linger is not None:
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.close" and not self.transport.is_closing():
+            # uvicorn's own would go on to collect frames of a client that does not stop.
+            self._begin_lingering()

@@ -72,6 +72,7 @@ async def predict_batch(
         memory,
         most_bytes=state.settings.max_body_bytes,
         file_timeout_s=state.settings.body_timeout_s,
+        silence_s=state.settings.silence_s,
         deadline_s=state.settings.batch_deadline_s,
         draining=state.draining,
     )

@@ -30,7 +30,7 @@ class FormFiles:
 
     A file over `most_bytes` is skipped, with BodyTooLarge in its place, and so is one for which `memory` has no room,
     with Overloaded; whoever takes a file gives its memory back. `file_timeout_s` is how long the service waits for the
-    bytes of one file, `deadline_s` how long the whole form may take.
+    bytes of one file, `silence_s` how long for any, `deadline_s` how long the whole form may take.
     """
 
     def __init__(
@@ -40,13 +40,14 @@ class FormFiles:
         *,
         most_bytes: int,
         file_timeout_s: float,
+        silence_s: float,
         deadline_s: float,
         draining: asyncio.Event,
     ) -> None:
         """Raises MalformedBody for a request without a form."""
         self._receive, self._draining = request.receive, draining
         self._file_timeout_s, self._deadline_s = file_timeout_s, deadline_s
-        self._left_s = file_timeout_s
+        self._silence_s, self._left_s = silence_s, file_timeout_s
         self._until = asyncio.get_running_loop().time() + deadline_s
         self._form = _Form(_boundary(request), most_bytes, memory)
         self.is_read = False
@@ -99,9 +100,12 @@ class FormFiles:
 
     async def _message(self) -> Message:
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         while True:
             started = loop.time()
             self._check(started)
+            if started - asked >= self._silence_s:
+                raise BodyTooSlow(f"Nothing arrived for {self._silence_s:g} s.", limit=self._silence_s)
             try:
                 async with asyncio.timeout(min(_LOOK_S, self._left_s, self._until - started)):
                     return await self._receive()

@@ -5,6 +5,7 @@ from starlette.websockets import WebSocket
 
 from ..problems import Overloaded
 from ..state import StateDep
+from ..stream.memory import FrameMemory
 from ..stream.protocol import PROTOCOL, CloseCode
 from ..stream.session import Session
 
@@ -23,7 +24,9 @@ async def stream(socket: WebSocket, state: StateDep) -> None:
         await socket.close(CloseCode.GOING_AWAY, "shutting down")
         return
     try:
-        with state.streams.take():
-            await Session(socket, state).run()
+        # The connection's own, where it counts what arrives.
+        memory = getattr(socket.state, "frame_memory", None) or FrameMemory()
+        with state.streams.take(), memory.counted_in(state.budget):
+            await Session(socket, state, memory).run()
     except Overloaded as problem:
         await socket.close(CloseCode.TRY_AGAIN_LATER, problem.detail)

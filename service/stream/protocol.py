@@ -44,7 +44,11 @@ class CloseCode(IntEnum):
     POLICY_VIOLATION = 1008, "the client did not read its answers within stream_send_s"
     MESSAGE_TOO_BIG = 1009, "a frame is larger than max_frame_bytes, or a text message longer than max_text_chars"
     INTERNAL_ERROR = 1011, "a fault of the service, or the client did not answer pings"
-    TRY_AGAIN_LATER = 1013, "max_streams sessions are open, or the client has its share of them or asks too often"
+    TRY_AGAIN_LATER = (
+        1013,
+        "max_streams sessions are open, or the client has its share of them or asks too often, or there is no memory "
+        "left for a frame",
+    )
     NO_KEY = 4401, "the service needs a key, and the client sent none that it knows; outside browsers this is HTTP 401"
     IDLE = 4408, "the client sent nothing for stream_idle_s"
     SESSION_TOO_LONG = 4409, "the session lasted stream_session_s"

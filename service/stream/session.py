@@ -18,6 +18,7 @@ from ..workers.channel import Header
 from ..workers.pool import Answer, Chosen
 from . import messages, protocol
 from .abuse import Abuse
+from .memory import FrameMemory
 from .messages import SessionClose, StreamOptions
 from .protocol import CloseCode, Closing, Frame
 from .waiting import Waiting
@@ -31,8 +32,8 @@ class Session:
     Which one that is, is decided when a worker is free. Memory is bounded whatever the client does.
     """
 
-    def __init__(self, socket: WebSocket, state: State) -> None:
-        self._socket, self._state = socket, state
+    def __init__(self, socket: WebSocket, state: State, memory: FrameMemory) -> None:
+        self._socket, self._state, self._memory = socket, state, memory
         self._id: str = socket.state.request_id
         self._options = StreamOptions(max_faces=min(StreamOptions().max_faces, state.settings.max_faces))
         # What is known of the stream: it goes to the worker with each frame and comes back with the answer.
@@ -100,7 +101,9 @@ class Session:
         without_credit = self._received - self._processed - self._dropped - self._errors > settings.stream_credits
         if without_credit:
             self._abuse.add()
-        self._waiting.put(protocol.read_frame(message, self._received))
+        frame = protocol.read_frame(message, self._received)
+        self._memory.take(len(frame.body))
+        self._waiting.put(frame)
         self._idle.clear()
         self._arrived.set()
         if without_credit and (replaced := self._waiting.take_replaced()):
@@ -205,10 +208,12 @@ class Session:
             age_ms=round(frame.age_ms, 3),
         )
         await self._send_text(result.decode())
+        self._memory.give_back(len(frame.body))
 
     async def _send_failed(self, frame: Frame, problem: Problem) -> None:
         self._errors += 1
         await self._send_error(frame.number, problem)
+        self._memory.give_back(len(frame.body))
         if problem.status < 500:
             self._abuse.add()
 
@@ -216,6 +221,7 @@ class Session:
         self._dropped += 1
         record.add_dropped(reason)
         await self._send(messages.FrameDropped(frame_id=frame.number, reason=reason))
+        self._memory.give_back(len(frame.body))
 
     async def _send_error(self, frame_id: int | None, problem: Problem) -> None:
         _, document = report(problem, instance=self._socket.url.path, request_id=new_id())

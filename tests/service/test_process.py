@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from service import request_log
+from service.__main__ import main
 from service.settings import Settings
+from service.workers import worker
 from tests.service.conftest import METADATA, brightness_network
 from tests.service.processes import close_code, listening, serving, start
 
@@ -27,6 +30,7 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
         ({"FER_MODEL": str(path)}, f"{path} lacks metadata 'labels'; export it with `make export`"),
         ({"FER_WORKERS": "none"}, "settings refused: FER_WORKERS: "),
         ({"FER_WORKRES": "1"}, "settings refused: FER_WORKRES: no such setting"),
+        ({"TMPDIR": str(_too_deep(tmp_path))}, "TMPDIR: no folder for the socket of the workers: "),
     ]
     processes = [start(environment) for environment, _ in refusals]
     for process, (_, expected) in zip(processes, refusals, strict=True):
@@ -34,6 +38,26 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
         assert process.returncode == 1
         assert expected in error
         assert len(error.strip().splitlines()) == 1
+
+
+def _too_deep(folder: Path) -> Path:
+    """A folder with so long a name that no socket can be made in it."""
+    deep = folder / ("d" * 100)
+    deep.mkdir()
+    return deep
+
+
+def test_a_missing_temporary_folder_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(worker, "start_fork_server", fail)
+    monkeypatch.setattr(request_log, "configure", lambda _: None)
+    assert main() == 1
+    (line,) = caplog.messages
+    assert line == "TMPDIR: no folder for the socket of the workers: No usable temporary directory found"
 
 
 @pytest.fixture

@@ -34,7 +34,9 @@ CLOSE_CODES = {
     1008: CloseCode("policy_violation", 0, "The client did not read the answers fast enough.", True),
     1009: CloseCode("body_too_large", 413, "The frame is larger than the service allows.", False),
     1011: CloseCode("internal", 500, "The service failed.", True),
-    1013: CloseCode("overloaded", 503, "All streams of the service, or those of this client, are taken.", True),
+    1013: CloseCode(
+        "overloaded", 503, "All streams of the service, or those of this client, are taken, or its memory is.", True
+    ),
     4401: CloseCode("unauthorized", 401, "The service needs a key that it knows.", False),
     4408: CloseCode("idle", 0, "The service received no message for too long.", True),
     4409: CloseCode("session_too_long", 0, "The session reached its longest duration.", True),

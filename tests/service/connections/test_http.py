@@ -31,6 +31,10 @@ def address(settings: Settings) -> Iterator[str]:
         (head("PRI * HTTP/2.0"), 400, "malformed_request"),
         (head("GET / HTTP/1.1", "A: b", " folded"), 400, "malformed_request"),
         (head("GET / HTTP/1.1", "no colon"), 400, "malformed_request"),
+        (b"GET / HTTP/1.1\r\n\r\n", 400, "malformed_request"),
+        (b"GET /v1/stream HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 400, "malformed_request"),
+        (head("GET / HTTP/1.1", "Host: localhost"), 400, "malformed_request"),
+        (head("GET / HTTP/1.0", "Host: localhost"), 400, "malformed_request"),
         (post(PREDICT, "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400, "malformed_request"),
         (post(PREDICT, "Content-Length: 3", body=b"abc"), 400, "malformed_request"),
         (post(PREDICT, "Content-Length: -3"), 400, "malformed_request"),
@@ -59,6 +63,10 @@ def test_what_cannot_be_parsed_is_a_problem_and_ends_the_connection(
         assert answer[1]["connection"] == "close"
         connection.shutdown(socket.SHUT_WR)
         assert ends(connection) < 2
+
+
+def test_http_1_0_needs_no_host(address: str) -> None:
+    assert exchange(address, b"GET /livez HTTP/1.0\r\n\r\n")[0] == 200
 
 
 def test_headers_within_the_limits_are_taken(address: str) -> None:

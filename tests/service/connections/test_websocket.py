@@ -1,7 +1,6 @@
 """WebSocket as bytes, against the real server: what costs a client nothing has a limit, too."""
 
 import os
-import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,49 +10,13 @@ import pytest
 from service.settings import Settings
 from tests.service.processes import listening, serving
 from tests.service.sockets import assert_raw_problem, connect, exchange, head, read_answer
-
-HANDSHAKE = (
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-)
-TEXT, BINARY, PING = 1, 2, 9
-FIN = 0x80
+from tests.service.websockets import BINARY, FIN, HANDSHAKE, PING, PONG, TEXT, close_code, frame, opened, read_frame
 
 
 @pytest.fixture(scope="module")
 def address(settings: Settings) -> Iterator[str]:
     with listening(settings) as address:
         yield address
-
-
-def frame(opcode: int, content: bytes = b"", fin: int = FIN) -> bytes:
-    """A client's frame of less than 126 bytes, masked with zeros."""
-    return bytes([fin | opcode, 0x80 | len(content)]) + bytes(4) + content
-
-
-def opened(address: str) -> socket.socket:
-    connection = connect(address)
-    connection.sendall(head("GET /v1/stream HTTP/1.1", *HANDSHAKE))
-    text = b""
-    while not text.endswith(b"\r\n\r\n"):
-        text += connection.recv(1)
-    assert text.startswith(b"HTTP/1.1 101")
-    return connection
-
-
-def close_code(connection: socket.socket) -> int:
-    """What the service closes with; messages before are read."""
-    stream = connection.makefile("rb")
-    while True:
-        first, size = stream.read(2)
-        if size == 126:
-            (size,) = struct.unpack(">H", stream.read(2))
-        content = stream.read(size)
-        if first & 0xF == 8:
-            stream.close()
-            return int(struct.unpack(">H", content[:2])[0])
 
 
 @pytest.mark.parametrize(
@@ -75,15 +38,10 @@ def test_frames_that_cost_nothing_end_the_session_where_they_are_many(address: s
 def test_a_few_pings_are_answered(address: str) -> None:
     with opened(address) as connection:
         connection.sendall(frame(PING, b"one") * 3)
-        stream = connection.makefile("rb")
         answers: list[bytes] = []
         while len(answers) < 3:
-            first, size = stream.read(2)
-            if size == 126:
-                (size,) = struct.unpack(">H", stream.read(2))
-            content = stream.read(size)
-            answers += [content] if first & 0xF == 10 else []
-        stream.close()
+            opcode, content = read_frame(connection)
+            answers += [content] if opcode == PONG else []
     assert answers == [b"one"] * 3
 
 

@@ -39,7 +39,7 @@ class Arriving:
         content_type = content_type or f"multipart/form-data; boundary={BOUNDARY}"
         scope = {"type": "http", "headers": [(b"content-type", content_type.encode())]}
         self.memory = Budget(budget_bytes).reserve("client")
-        options = {"most_bytes": MOST_BYTES, "file_timeout_s": 30.0, "deadline_s": 30.0, **options}
+        options = {"most_bytes": MOST_BYTES, "file_timeout_s": 30.0, "silence_s": 30.0, "deadline_s": 30.0, **options}
         self.form = FormFiles(Request(scope, self._receive), self.memory, draining=self.draining, **options)
 
     async def _receive(self) -> Message:
@@ -184,7 +184,11 @@ def test_no_chunk_is_read_before_it_is_needed() -> None:
 
 @pytest.mark.parametrize(
     ("options", "kind", "limit"),
-    [({"file_timeout_s": 0.1}, BodyTooSlow, 0.1), ({"deadline_s": 0.1}, DeadlineExceeded, 0.1)],
+    [
+        ({"file_timeout_s": 0.1}, BodyTooSlow, 0.1),
+        ({"silence_s": 0.1}, BodyTooSlow, 0.1),
+        ({"deadline_s": 0.1}, DeadlineExceeded, 0.1),
+    ],
 )
 def test_what_arrives_too_slowly(options: dict[str, float], kind: type[Problem], limit: float) -> None:
     files, problem = read(part(b"one") + part(b"two"), ends=False, **options)

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from service.settings import Settings
 from service.stream import session as service_session
+from service.stream.memory import FrameMemory
 from tests.service.streams import URL, closed_with, limited, session
 from tests.service.troubles import trouble
 
@@ -87,7 +88,7 @@ def test_a_session_ends_whenever_its_end_meets_an_answer(client: TestClient, whi
         state = replace(client.app_state["service"], draining=asyncio.Event())
         socket = Turns(white, state.draining, turns)
         async with asyncio.timeout(10):
-            await service_session.Session(cast("WebSocket", socket), state).run()
+            await service_session.Session(cast("WebSocket", socket), state, FrameMemory()).run()
         return socket.code
 
     assert client.portal is not None
