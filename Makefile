@@ -17,10 +17,12 @@ export ORT_DISABLE_TELEMETRY := 1
 # Two environments: the service's, which never holds TensorFlow, and the training's.
 PYTHON   := .venv/bin/python
 TRAINING := .venv-training/bin/python
+DOCS     := .venv-docs/bin/python
 SERVICE_READY  := .venv/.service
 TEST_READY     := .venv/.test
 CENTERFACE     := .venv/.centerface
 TRAINING_READY := .venv-training/.training
+DOCS_READY     := .venv-docs/.docs
 
 # The newest Python that pyproject.toml promises. Where it is installed, the service's and the client's tests run on it
 # as well; .venv is made from the oldest.
@@ -39,7 +41,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run test check format ci siege train figures export evaluate receipt web openapi settings lock image up clean
+.PHONY: help run test check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +54,7 @@ run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 12
 # their parts is shared by several processes, a file by one of them; tests/conftest.py says which files come first. The
 # training's tests compute, and compile once for all. The browser tests depend on time, so the other lanes are nice.
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
-test: $(TEST_READY) $(CENTERFACE) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
+test: $(TEST_READY) $(CENTERFACE) $(DOCS_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       "browser tests: $(PYTHON) -m pytest tests/browser" \
@@ -96,6 +98,10 @@ receipt: $(TRAINING_READY) ## all that is said of MODEL made again from file and
 web: node_modules/.package-lock.json ## fetch what "Run it in this browser" needs (npm); the page works without
 	npm run --silent vendor
 
+docs: $(DOCS_READY) ## make a site of the guide, in site/; a link that leads nowhere is an error
+	@$(DOCS) -m sphinx -c docs -d .cache/docs -W --keep-going --quiet . site
+	@echo "site/index.html"
+
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents
 
@@ -111,7 +117,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-uv node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-uv site node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -119,7 +125,7 @@ clean: ## remove environments and caches; models, runs and data stay
 BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.venv/bin/pip .venv-training/bin/pip .venv-uv/bin/pip:
+.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-uv/bin/pip:
 	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
 	@$(BASE_PYTHON) -m venv $(@D)/..
 
@@ -149,6 +155,9 @@ $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 .venv-training/.test: requirements/test.txt $(TRAINING_READY)
 	$(install)
 
+$(DOCS_READY): requirements/docs.txt | .venv-docs/bin/pip
+	$(install)
+
 .venv-$(NEWEST)/bin/pip:
 	@$(NEWEST_PYTHON) -m venv $(@D)/..
 
@@ -162,13 +171,14 @@ node_modules/.package-lock.json: package-lock.json
 # --- locks -----------------------------------------------------------------------------------------
 
 UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
-COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-strip-extras --no-emit-find-links --no-header
 
 .venv-uv/bin/uv: | .venv-uv/bin/pip
 	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv
 
 lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
-	$(COMPILE) --group training -o requirements/training.txt
-	$(COMPILE) -c requirements/training.txt --extra valkey -o requirements/service.txt
-	$(COMPILE) -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt
+	$(COMPILE) pyproject.toml --group training -o requirements/training.txt
+	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey -o requirements/service.txt
+	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt
+	$(COMPILE) --group docs -o requirements/docs.txt

@@ -15,6 +15,7 @@ LONG = (
     "service/batch/test_streaming.py",
     "service/routes/test_batch.py",
     "service/test_admission.py",
+    "guide/test_commands.py",
     "test_package.py",
     "service/test_attacks.py",
     "client/test_client.py",

@@ -14,13 +14,14 @@ import service
 from service import settings
 from service.app import create_app
 from service.settings import Settings
+from tests.guide.examples import assert_contains
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "models/*.md", "training/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "deploy/**/*.md", "models/*.md", "training/*.md")
     for path in ROOT.glob(pattern)
 )
 names = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -122,25 +123,7 @@ def test_the_readmes_answer_is_the_services() -> None:
     photo = (ROOT / "tests" / "data" / "astronaut.jpg").read_bytes()
     with TestClient(create_app(Settings(model=ROOT / "models" / "emotion.onnx"))) as client:
         answer = client.post(query, content=photo).json()
-    _assert_contains(answer, shown)
-
-
-def _assert_contains(answer: Any, shown: Any, path: str = "") -> None:
-    if isinstance(shown, dict):
-        for key, value in shown.items():
-            if key != "…":
-                assert key in answer, f"{path}.{key}"
-                _assert_contains(answer[key], value, f"{path}.{key}")
-    elif isinstance(shown, list):
-        assert len(answer) == len(shown), path
-        for one, other in zip(answer, shown, strict=True):
-            _assert_contains(one, other, path)
-    elif isinstance(shown, float) and "timing_ms" not in path:
-        assert answer == pytest.approx(shown, abs=0.005), path
-    elif isinstance(shown, str) and shown.endswith("…"):
-        assert answer.startswith(shown[:-1]), path
-    elif "timing_ms" not in path:
-        assert answer == shown, path
+    assert_contains(answer, shown)
 
 
 # --- versions ----------------------------------------------------------------------------------
