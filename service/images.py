@@ -56,7 +56,7 @@ def decode(body: bytes, *, max_pixels: int) -> Image:
     """A JPEG, PNG or WebP file's bytes to an image; of an animation, the first frame.
 
     It is decoded to grey at once: the network's input is grey, and of a JPEG that takes a third of the time.
-    Raises UnsupportedMediaType, ImageTooManyPixels (before anything is decoded), UndecodableImage.
+    Raises UnsupportedMediaType, ImageTooManyPixels (before anything is decoded), UndecodableImage, MemoryError.
     """
     kind = files.media_type(body)
     if kind not in ACCEPTED:
@@ -70,6 +70,8 @@ def decode(body: bytes, *, max_pixels: int) -> Image:
     try:
         grey = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise UndecodableImage(f"This {kind} file is damaged or cut short.") from error
     if grey is None:
         raise UndecodableImage(f"This {kind} file is damaged or cut short.")
@@ -83,6 +85,9 @@ def _declared_size_wh(body: bytes) -> tuple[int, int]:
         raise UndecodableImage("The file's header is damaged.") from error
     if width <= 0 or height <= 0:
         raise UndecodableImage("The file's header names no width and height.")
+    if body[8:16] == b"WEBPVP8 ":
+        # The two bits above say how far to enlarge the picture (RFC 6386, 9.1); imagesize takes them for its size.
+        width, height = width & 0x3FFF, height & 0x3FFF
     return int(width), int(height)
 
 

@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import av
 from av.container import InputContainer
@@ -31,6 +31,8 @@ _DEMUXERS = {"MP4 video": "mov", "QuickTime video": "mov", _MATROSKA: "matroska"
 _OPENING = {"codec_whitelist": "none", "probesize": "32", "max_streams": "16"}
 # Memory for what is not pixels: the list of an MP4's frames needs 24 bytes for each of them.
 _SMALLEST_MOST_BYTES = 2**24
+# Titles and the like in any encoding: nothing here reads them. From PyAV 19 on that is so without asking.
+_METADATA: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # Enough for the first atom's name and for what `files.media_type` looks at.
 _HEAD = 512
 # PyAV's command line, and its samples, which are files elsewhere.
@@ -116,9 +118,10 @@ def _kind(file: IO[bytes]) -> str:
 
 def _open(file: IO[bytes], kind: str) -> InputContainer:
     try:
-        return av.open(file, "r", _DEMUXERS[kind], container_options=_OPENING)
+        container: InputContainer = av.open(file, "r", _DEMUXERS[kind], container_options=_OPENING, **_METADATA)
     except av.FFmpegError as error:
         raise UndecodableVideo(f"This {kind} cannot be opened: it is damaged, cut short or empty.") from error
+    return container
 
 
 def _video_stream(container: InputContainer, kind: str) -> VideoStream:

@@ -1,6 +1,8 @@
 """Pixels: what is taken, what is refused, and where a crop comes from."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import pytest
 from service import files, images
 from service.images import Box
 from service.problems import ImageTooManyPixels, Problem, UndecodableImage, UnsupportedMediaType
+from tests.service.conftest import ROOT
 
 MAX_PIXELS = 25_000_000
 RAMP = np.tile(np.arange(0, 200, 2, dtype=np.uint8), (60, 1))  # 100 wide, 60 high
@@ -45,6 +48,26 @@ def test_decode_names_a_damaged_file(photo: bytes) -> None:
         images.decode(photo[: len(photo) // 2], max_pixels=MAX_PIXELS)
     with pytest.raises(UndecodableImage):
         images.decode(b"\xff\xd8\xff" + bytes(100), max_pixels=MAX_PIXELS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its own size where Linux tells it")
+def test_decode_without_memory_blames_no_file() -> None:
+    """In a process that gets no more memory than it has."""
+    code = """
+import resource
+import cv2
+import numpy as np
+from service import images
+body = cv2.imencode(".png", np.zeros((8000, 8000), np.uint8))[1].tobytes()
+has = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (has, has))
+try:
+    images.decode(body, max_pixels=10**8)
+except MemoryError:
+    print("no memory")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout == "no memory\n", done.stderr
 
 
 def test_decode_names_the_kind_that_it_refuses() -> None:
