@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from . import clients
-from .keys import Keys
+from .keys import INTERFACE, Keys
 from .middleware import render
 from .origins import Host, Origin, is_named
 from .problems import ForbiddenHost, ForbiddenOrigin, Problem, RateLimited, Unauthorized
@@ -22,8 +22,6 @@ log = logging.getLogger("service.access")
 # Load balancers ask for these under names of their own, and they say nothing that a web page could use.
 _PROBES = ("/livez", "/readyz")
 _READING = ("GET", "HEAD", "OPTIONS")
-# What is below needs a key and is counted; the page's own files, descriptions and probes do not.
-INTERFACE = "/v1/"
 # Different refusals that are logged. More would let a stranger fill the log.
 _MOST_LOGGED = 100
 _LONGEST_SHOWN = 80

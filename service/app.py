@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.routing import iter_route_contexts
-from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -20,25 +19,22 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__
-from .access import INTERFACE, AccessMiddleware, listens_to_itself
+from .access import AccessMiddleware, listens_to_itself
 from .admission import Admission
-from .batch.messages import BatchError, BatchResult
 from .detectors import haar
-from .examples import EXAMPLES
 from .keys import Keys
 from .loading import Reloading, start_serving
 from .metrics import Metrics
 from .middleware import AnswerMiddleware, RecordMiddleware, render, security_headers
-from .problems import ForbiddenOrigin, Problem, RateLimited, Unauthorized
+from .problems import Problem
 from .rates import Rates
 from .record import Templates
 from .routes import batch, operations, predict, stream, video
-from .schemas import ProblemDocument
+from .routes.document import complete
 from .settings import Settings
 from .state import State
 from .stream.document import asyncapi_document
 from .tracing import load_tracer
-from .video.messages import VideoError, VideoFrame, VideoSummary
 from .workers.budget import Budget
 from .workers.places import Places
 from .workers.turns import Turns
@@ -51,26 +47,6 @@ WEB = Path(__file__).parent / "web"
 RUNTIME = WEB / "vendor" / "ort.wasm.bundle.min.mjs"
 
 
-_KEY = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "A key of FER_API_KEYS_FILE, where the service has one; probes and the page need none.",
-}
-
-
-def _access_problems() -> dict[str, Any]:
-    """What AccessMiddleware answers to any path of the interface, for its OpenAPI document."""
-    described = {
-        Unauthorized: "No key, or none that is known",
-        ForbiddenOrigin: "Another web page's request",
-        RateLimited: "Asked too often",
-    }
-    return {
-        str(problem.status): {**predict.problems(problem.status)[problem.status], "description": description}
-        for problem, description in described.items()
-    }
-
-
 class _Lifespan(TypedDict):
     """What Starlette copies into `state` of every request."""
 
@@ -78,27 +54,19 @@ class _Lifespan(TypedDict):
 
 
 class _Application(FastAPI):
-    """FastAPI; its OpenAPI document also has the schemas of a problem and of a video's lines, to which paths refer."""
+    """FastAPI; its OpenAPI document also says what no route says of itself."""
+
+    def __init__(self, settings: Settings, **named: Any) -> None:
+        super().__init__(**named)
+        self._settings = settings
+        self._completed: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
+        # FastAPI keeps what it has made, until a route is added.
         document = super().openapi()
-        _, definitions = models_json_schema(
-            [
-                (model, "serialization")
-                for model in (ProblemDocument, BatchResult, BatchError, VideoFrame, VideoSummary, VideoError)
-            ],
-            ref_template="#/components/schemas/{model}",
-        )
-        document["components"]["schemas"] |= definitions["$defs"]
-        for name, example in EXAMPLES.items():
-            document["components"]["schemas"][name]["examples"] = [example]
-        document["components"]["securitySchemes"] = {"key": _KEY}
-        for path, methods in document["paths"].items():
-            if path.startswith(INTERFACE):
-                for operation in methods.values():
-                    # The empty one: a service without keys wants none.
-                    operation["security"] = [{"key": []}, {}]
-                    operation["responses"] |= _access_problems()
+        if document is not self._completed:
+            complete(document, self._settings)
+            self._completed = document
         return document
 
 
@@ -155,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.to_thread(tracer.close)
 
     app = _Application(
+        settings,
         title="Facial expression recognition",
         version=__version__,
         summary="Finds faces, classifies their expressions, and shows what the network looked at.",

@@ -16,6 +16,8 @@ from pathlib import Path
 
 log = logging.getLogger("service.keys")
 
+# Paths below this need a key and are counted; the page's own files, descriptions and probes do not.
+INTERFACE = "/v1/"
 # Scanners that look for secrets in code find it by its beginning.
 _PREFIX = "fer_"
 _KEY_BYTES = 32

@@ -58,6 +58,8 @@ class Outgoing(BaseModel):
 # --- options -----------------------------------------------------------------------------------
 
 MAX_FACES = 10
+# Options that say what is explained, and how.
+NEEDS_EXPLAIN = ("heatmap", "target", "head")
 
 Explain = Annotated[
     Literal["none", "gradcam"],
@@ -67,9 +69,11 @@ MaxFaces = Annotated[PositiveInt, Field(description="at most so many faces, larg
 MinFacePx = Annotated[
     PositiveInt | None,
     Field(
+        # No image is wider. Readers of JSON in most languages take no number of any length.
+        le=2**27,
         description="look for faces at least so many pixels wide; by default a sixteenth of the longer side with "
         "`haar`, a twentieth with `centerface`. It is raised to what `smallest_face_share` in `/v1/limits` allows; "
-        "`searched_from_px` of the answer is what was searched for"
+        "`searched_from_px` of the answer is what was searched for",
     ),
 ]
 Detector = Annotated[
@@ -89,12 +93,18 @@ Smoothing = Annotated[
         "0 is each frame by itself and 1 the mean of the whole track; heatmaps stay those of the frame",
     ),
 ]
-Target = Annotated[str, Field(description="the label to explain: `top`, `all`, or one of the model's labels")]
+Target = Annotated[
+    str,
+    Field(
+        description="the label to explain: `top` (the default), `all`, or one of the model's labels. Only with "
+        "`explain=gradcam`"
+    ),
+]
 Head = Annotated[
     analysis.Head,
     Field(
-        description="the answer to explain: the labels' probabilities (`emotions`), or the predicted `votes`, which "
-        "only some models have; see `heads` in `/v1/model`"
+        description="the answer to explain: the labels' probabilities (`emotions`, the default), or the predicted "
+        "`votes`, which only some models have; see `heads` in `/v1/model`. Only with `explain=gradcam`"
     ),
 ]
 
@@ -104,7 +114,9 @@ class PredictOptions(Incoming):
 
     explain: Explain = "none"
     heatmap: Literal["map", "overlay"] = Field(
-        "map", description="`map`: grey PNG of the crop's size in the model; `overlay`: JPEG of the face in colour"
+        "map",
+        description="`map`, the default: grey PNG of the crop's size in the model; `overlay`: JPEG of the face in "
+        "colour. Only with `explain=gradcam`",
     )
     target: Target = "top"
     head: Head = "emotions"
@@ -115,7 +127,7 @@ class PredictOptions(Incoming):
     )
     detector: Detector = None
 
-    @field_validator("heatmap", "target", "head")
+    @field_validator(*NEEDS_EXPLAIN)
     @classmethod
     def _explains(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("explain") == "none":
@@ -133,10 +145,18 @@ class PredictOptions(Incoming):
         return Options(**self.model_dump(include=set(PredictOptions.model_fields)))
 
 
+_BASE64 = "^(data:[^,]*;base64,)?([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
+
 class PredictBody(Incoming):
     """The JSON form of an image."""
 
-    image: str = Field(description="base64 of a JPEG, PNG or WebP file, or a data URI of it", examples=["/9j/4AAQ…"])
+    image: str = Field(
+        description="base64 of a JPEG, PNG or WebP file, or a data URI of it",
+        # Not checked with it: the decoder says the same, and faster.
+        json_schema_extra={"minLength": 4, "pattern": _BASE64},
+        examples=["data:image/jpeg;base64,/9j/4AAQ"],
+    )
 
     @classmethod
     def file_of(cls, body: bytes) -> bytes:

@@ -18,6 +18,7 @@ from ..schemas import PredictOptions
 from ..state import StateDep
 from ..tasks import image_task
 from ..workers.budget import Reservation
+from .bodies import FILE
 from .multipart import FormFiles
 from .predict import problems
 
@@ -32,7 +33,7 @@ _FORM = {
     "type": "object",
     "required": ["file"],
     "additionalProperties": False,
-    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}, "minItems": 1}},
+    "properties": {"file": {"type": "array", "items": FILE, "minItems": 1}},
 }
 _BODY: dict[str, Any] = {
     "requestBody": {

@@ -13,13 +13,16 @@ from ..workers.budget import SLOW_BYTES_PER_S, Reservation
 from ..workers.channel import Upload
 from .file_form import FileForm
 
-_FILE = {"type": "string", "format": "binary"}
+FILE = {"type": "string", "format": "binary"}
+# For clients that do not know what they send.
+_ANY_FILE = "application/octet-stream"
 
 
 def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
     """The raw and the multipart form of a file, for an OpenAPI document."""
-    form = {"type": "object", "required": ["file"], "additionalProperties": False, "properties": {"file": _FILE}}
-    return {**{name: {"schema": _FILE} for name in media_types}, "multipart/form-data": {"schema": form}}
+    file = {**FILE, "minLength": 1}
+    form = {"type": "object", "required": ["file"], "additionalProperties": False, "properties": {"file": file}}
+    return {**{name: {"schema": file} for name in (*media_types, _ANY_FILE)}, "multipart/form-data": {"schema": form}}
 
 
 async def read_image(request: Request, settings: Settings) -> tuple[Form, bytes]:

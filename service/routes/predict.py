@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from .. import schemas
 from ..analysis import check_explained
 from ..images import ACCEPTED
-from ..problems import MEDIA_TYPE
+from ..problems import MEDIA_TYPE, Overloaded, RateLimited
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
 from ..state import StateDep
 from ..tasks import image_task
@@ -32,7 +32,14 @@ _BODY: dict[str, Any] = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a path, for its OpenAPI document."""
     reference = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
-    return {status: {"description": "A problem", "content": {MEDIA_TYPE: {"schema": reference}}} for status in statuses}
+    return {status: _problem({MEDIA_TYPE: {"schema": reference}}, status) for status in statuses}
+
+
+def _problem(content: dict[str, Any], status: int) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": "A problem", "content": content}
+    if status in (RateLimited.status, Overloaded.status):
+        described["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+    return described
 
 
 @router.post(

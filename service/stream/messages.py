@@ -29,7 +29,7 @@ class StreamOptions(Incoming):
     """What a WebSocket session does with each frame; `session.update` changes any part of it."""
 
     explain: Explain = "none"
-    explain_every: PositiveInt = Field(1, description="explain every n-th frame that is analysed")
+    explain_every: PositiveInt = Field(1, le=1_000_000, description="explain every n-th frame that is analysed")
     target: Target = "top"
     head: Head = "emotions"
     max_faces: MaxFaces = MAX_FACES

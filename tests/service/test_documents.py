@@ -1,6 +1,8 @@
 """The generated documents are fresh, valid, and need no model."""
 
+import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from openapi_spec_validator import validate
 
 import service
 from service import documents, schemas
+from service.app import create_app
 from service.examples import EXAMPLES
+from service.settings import Settings
 from service.stream.protocol import PROTOCOL, CloseCode
 from service.video.messages import VideoFrame, VideoSummary
 
@@ -44,7 +48,8 @@ def test_openapi_is_valid_and_complete() -> None:
         "/privacy",
     }
     bodies = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
-    assert set(bodies) == {"image/jpeg", "image/png", "image/webp", "multipart/form-data", "application/json"}
+    raw = {"image/jpeg", "image/png", "image/webp", "application/octet-stream"}
+    assert set(bodies) == {*raw, "multipart/form-data", "application/json"}
     problems = set(document["paths"]["/v1/predict"]["post"]["responses"]) - {"200"}
     assert problems == {"400", "401", "403", "408", "413", "415", "422", "429", "500", "503", "504"}
 
@@ -62,6 +67,29 @@ def test_openapi_has_names_servers_and_examples() -> None:
     for model in models:
         [example] = document["components"]["schemas"][model.__name__]["examples"]
         assert model.model_validate(example).model_dump(exclude_unset=True) == example
+
+
+def test_options_are_described_as_a_query_can_hold_them() -> None:
+    """Forms and generated clients send an option's default with every request: it has to be one that may be sent."""
+    document = create_app(Settings(max_faces=7)).openapi()
+    for path in ("predict", "predict/batch", "predict/video"):
+        options = {each["name"]: each["schema"] for each in document["paths"][f"/v1/{path}"]["post"]["parameters"]}
+        assert not any("anyOf" in schema for schema in options.values()), "a query has no null"
+        assert not any("default" in options[name] for name in schemas.NEEDS_EXPLAIN)
+        assert (options["max_faces"]["default"], options["max_faces"]["maximum"]) == (7, 7)
+        assert options["min_face_px"]["maximum"] == 2**27
+
+
+def test_an_image_as_text_is_described() -> None:
+    document = json.loads(documents.openapi())
+    body = document["paths"]["/v1/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    pattern = body["properties"]["image"]["pattern"]
+    for length in range(1, 9):
+        text = base64.b64encode(bytes(range(length))).decode()
+        assert re.search(pattern, text)
+        assert re.search(pattern, f"data:image/png;base64,{text}")
+        assert not re.search(pattern, text + "=A")
+        assert not re.search(pattern, f"data:image/png,{text}")
 
 
 def test_openapi_says_where_a_key_is_needed_and_that_clients_are_counted() -> None:
