@@ -6,7 +6,7 @@ import resource
 import sys
 from contextlib import closing
 
-import jsonschema  # type: ignore[import-untyped]
+from jsonschema.protocols import Validator  # type: ignore[import-untyped]
 
 from service import files, images
 from service.problems import InvalidOption, Problem, UndecodableImage
@@ -69,7 +69,7 @@ def frame_is_read(message: bytes) -> None:
         assert (frame.number, frame.body) == (7, message)
 
 
-def command_is_read(text: str, document: jsonschema.Validator) -> None:
+def command_is_read(text: str, document: Validator) -> None:
     """A command where the AsyncAPI document says that it is one; else the answer that the text deserves."""
     try:
         command = read_command(text)
