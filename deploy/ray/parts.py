@@ -1,0 +1,183 @@
+"""A job's files in parts, what of it is done, and the table at the end.
+
+Beside the table OUT lies the folder OUT.parts until the table is complete: `job.json`, which says what the job is, and
+for each part that is done its rows and its problems, written under other names first. So whatever is killed, a part is
+there or it is not, and a second call does what is missing.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi"}
+
+Row = dict[str, Any]
+
+
+class JobError(Exception):
+    """The job cannot be begun or continued; the message says why."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file without rows; `code` is that of the service's problem."""
+
+    file: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are done together: so many pictures, or one video."""
+
+    number: int
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides on the table: files, options and model. Also what the manifest says."""
+
+    files: int
+    left_out: int
+    names_sha256: str
+    part_files: int
+    options: dict[str, Any]
+    fps: float
+    model: dict[str, str]
+    version: str
+
+
+def is_video(name: str) -> bool:
+    return Path(name).suffix.lower() in VIDEOS
+
+
+def find_files(folder: Path) -> tuple[list[str], int]:
+    """The pictures and videos under a folder, sorted, relative to it; and how many other files there are.
+
+    Hidden files and folders are passed over: `._photo.jpg` of other systems is no photo.
+    """
+    found, others = [], 0
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGES | VIDEOS:
+                found.append(os.path.relpath(os.path.join(root, name), folder))  # noqa: PTH118 - millions of names
+            else:
+                others += 1
+    return sorted(found), others
+
+
+def parts_of(files: Sequence[str], part_files: int) -> Iterator[Part]:
+    """Pictures in parts of `part_files`, each video by itself, in the order of their names."""
+    number, pictures = 0, [name for name in files if not is_video(name)]
+    for first in range(0, len(pictures), part_files):
+        yield Part(number, pictures[first : first + part_files])
+        number += 1
+    for name in filter(is_video, files):
+        yield Part(number, [name])
+        number += 1
+
+
+def digest(names: Sequence[str]) -> str:
+    """The SHA-256 of all names."""
+    sha256 = hashlib.sha256()
+    for name in names:
+        sha256.update(os.fsencode(name) + b"\0")
+    return sha256.hexdigest()
+
+
+def schema(labels: Sequence[str], *, votes: bool) -> pa.Schema:
+    """The columns of the table; `index` and `time_s` are those of a video's frame, null for pictures."""
+    shares = [*labels, *(f"votes_{label}" for label in labels if votes)]
+    return pa.schema(
+        [
+            ("file", pa.string()),
+            ("index", pa.int64()),
+            ("time_s", pa.float64()),
+            ("face", pa.int64()),
+            ("track_id", pa.int64()),
+            *((name, pa.int64()) for name in ("x", "y", "width", "height")),
+            ("emotion", pa.string()),
+            ("confidence", pa.float64()),
+            ("uncertain", pa.bool_()),
+            ("prediction_set", pa.string()),
+            *((name, pa.float64()) for name in shares),
+        ]
+    )
+
+
+class Progress:
+    """The folder OUT.parts. Many machines may write into it: each part is written by one of them."""
+
+    def __init__(self, out: Path) -> None:
+        self.out, self.folder = out, out.with_name(f"{out.name}.parts")
+        self._job = self.folder / "job.json"
+
+    def begin(self, job: Job) -> None:
+        """Begin the job, or continue it. Raises JobError where another one has begun there or the table exists."""
+        if self.out.exists():
+            raise JobError(f"{self.out} exists: move it away, or choose another name.")
+        if self._job.exists():
+            begun = json.loads(self._job.read_text())
+            changed = [name for name, value in asdict(job).items() if begun.get(name) != value]
+            if changed:
+                raise JobError(
+                    f"{self.folder} belongs to a job with other {', '.join(changed)}: call as before, or delete it."
+                )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _replace(self._job, json.dumps(asdict(job), indent=1) + "\n")
+
+    def is_done(self, number: int) -> bool:
+        return self._rows(number).exists()
+
+    def write(self, number: int, rows: list[Row], problems: list[Problem], columns: pa.Schema) -> None:
+        """A part that is done. Its rows come last: they say that it is."""
+        _replace(self._problems(number), json.dumps([asdict(problem) for problem in problems]))
+        partial = self._rows(number).with_suffix(f".{os.getpid()}.partial")
+        pq.write_table(pa.Table.from_pylist(rows, columns), partial)
+        partial.replace(self._rows(number))
+
+    def finish(self, job: Job, count: int, columns: pa.Schema) -> dict[str, Any]:
+        """All `count` parts as one table, with OUT.problems.csv and OUT.manifest.json; returns the manifest."""
+        partial = self.out.with_name(f"{self.out.name}.partial")
+        faces = 0
+        with pq.ParquetWriter(partial, columns) as writer:
+            for number in range(count):
+                table = pq.read_table(self._rows(number))
+                faces += len(table)
+                writer.write_table(table)
+        problems = [Problem(**each) for n in range(count) for each in json.loads(self._problems(n).read_text())]
+        with self.out.with_name(f"{self.out.name}.problems.csv").open("w", newline="") as file:
+            writer_of_problems = csv.writer(file)
+            writer_of_problems.writerow(("file", "code", "detail"))
+            writer_of_problems.writerows(astuple(problem) for problem in problems)
+        manifest = asdict(job) | {"faces": faces, "problems": len(problems)}
+        _replace(self.out.with_name(f"{self.out.name}.manifest.json"), json.dumps(manifest, indent=1) + "\n")
+        partial.replace(self.out)
+        shutil.rmtree(self.folder)
+        return manifest
+
+    def _rows(self, number: int) -> Path:
+        return self.folder / f"{number:08}.parquet"
+
+    def _problems(self, number: int) -> Path:
+        return self.folder / f"{number:08}.problems.json"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file that is there as a whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(text)
+    partial.replace(path)

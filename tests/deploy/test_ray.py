@@ -1,0 +1,168 @@
+"""Folders of pictures and videos as one table: what is found, what is kept, and that the answers are the service's."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from deploy.ray import parts
+from deploy.ray.analysing import Analysing
+from deploy.ray.parts import Job, JobError, Part, Problem, Progress
+from service import Options, load_analyzer
+from service.schemas import found_json
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+RAY = ROOT / ".venv-ray" / "bin" / "python"
+PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
+LABELS = ("bad", "good")
+COLUMNS = parts.schema(LABELS, votes=True)
+
+
+def job(**changes: Any) -> Job:
+    return replace(Job(3, 0, "names", 2, {}, 5.0, {"sha256": "a"}, "1"), **changes)
+
+
+def row(name: str, face: int = 0) -> parts.Row:
+    box = {"x": 1, "y": 2, "width": 3, "height": 4}
+    answer = {"emotion": "bad", "confidence": 0.75, "uncertain": False, "prediction_set": "bad"}
+    return {"file": name, "face": face, **box, **answer, "bad": 0.75, "good": 0.25, "votes_bad": 0.5, "votes_good": 0.5}
+
+
+def test_pictures_and_videos_are_found_in_all_folders(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a/c.png", "a/d.mp4", "a/._e.jpg", ".hidden/f.jpg", "notes.txt", "Thumbs.db"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert parts.find_files(tmp_path) == (["a/c.png", "a/d.mp4", "b.JPG"], 3)
+
+
+def test_a_part_is_some_pictures_or_one_video() -> None:
+    found = list(parts.parts_of(["a.jpg", "b.mp4", "c.jpg", "d.png", "e.mov"], 2))
+    assert found == [Part(0, ["a.jpg", "c.jpg"]), Part(1, ["d.png"]), Part(2, ["b.mp4"]), Part(3, ["e.mov"])]
+
+
+def test_what_is_done_is_kept_and_the_table_has_all_in_order(tmp_path: Path) -> None:
+    out = tmp_path / "faces.parquet"
+    progress = Progress(out)
+    progress.begin(job())
+    progress.write(1, [row("c.jpg")], [Problem("d.jpg", "undecodable_image", "It ends early, at byte 3.")], COLUMNS)
+    again = Progress(out)
+    again.begin(job())
+    assert [again.is_done(number) for number in (0, 1)] == [False, True]
+    again.write(0, [row("a.jpg"), row("a.jpg", 1)], [], COLUMNS)
+    manifest = again.finish(job(), 2, COLUMNS)
+    table = pq.read_table(out).to_pylist()
+    assert [(each["file"], each["face"]) for each in table] == [("a.jpg", 0), ("a.jpg", 1), ("c.jpg", 0)]
+    assert (table[0]["votes_good"], table[0]["time_s"]) == (0.5, None)
+    with Path(f"{out}.problems.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"file": "d.jpg", "code": "undecodable_image", "detail": "It ends early, at byte 3."}
+        ]
+    assert json.loads(Path(f"{out}.manifest.json").read_text()) == manifest
+    assert (manifest["faces"], manifest["problems"], manifest["model"]) == (3, 1, {"sha256": "a"})
+    assert not progress.folder.exists()
+
+
+def test_another_job_does_not_continue_this_one(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "faces.parquet")
+    progress.begin(job())
+    with pytest.raises(JobError, match="other options, model: call as before, or delete it"):
+        progress.begin(job(options={"detector": "centerface"}, model={"sha256": "b"}))
+    (tmp_path / "faces.parquet").touch()
+    with pytest.raises(JobError, match="exists: move it away"):
+        progress.begin(job())
+
+
+@pytest.fixture(scope="module")
+def analysing() -> Iterator[Analysing]:
+    analysing = Analysing(Settings(workers=1, max_body_bytes=400_000), {"max_faces": 2}, fps=2.0)
+    yield analysing
+    analysing.close()
+
+
+def test_the_answers_are_those_of_the_analyzer_bit_for_bit(analysing: Analysing, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
+    rows, problems = analysing.files(tmp_path, ["photo.jpg"])
+    found = load_analyzer(threads=1).analyse(PHOTO.read_bytes(), Options(max_faces=2))
+    (face,) = json.loads(found_json(found))["faces"]
+    assert not problems
+    assert rows == [
+        {"file": "photo.jpg", "face": 0, "track_id": None, **face["box"]}
+        | {name: face[name] for name in ("emotion", "confidence", "uncertain")}
+        | {"prediction_set": " ".join(face["prediction_set"])}
+        | face["emotions"]
+    ]
+    assert set(rows[0]) <= set(parts.schema(found.faces[0].labels, votes=False).names)
+
+
+def test_a_bad_file_is_listed_and_the_next_one_is_read(analysing: Analysing, tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
+    (tmp_path / "cut.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(500))
+    (tmp_path / "large.png").write_bytes(bytes(500_000))
+    (tmp_path / "whole.jpg").write_bytes(PHOTO.read_bytes())
+    names = ["cut.jpg", "cut.mp4", "gone.mp4", "large.png", "whole.jpg"]
+    rows, problems = analysing.files(tmp_path, names)
+    assert {each["file"] for each in rows} == {"whole.jpg"}
+    codes = {problem.file: problem.code for problem in problems}
+    assert codes == {
+        "cut.jpg": "undecodable_image",
+        "cut.mp4": "undecodable_video",
+        "gone.mp4": "unreadable",
+        "large.png": "body_too_large",
+    }
+
+
+def test_a_video_has_rows_for_its_frames(analysing: Analysing) -> None:
+    videos = ROOT.parent / "shared" / "media" / "videos"
+    if not videos.is_dir():
+        pytest.skip("../shared is not here")
+    rows, problems = analysing.files(videos, ["neutral_to_smile.mp4"])
+    assert not problems
+    assert len({each["index"] for each in rows}) > 2
+    assert {each["track_id"] for each in rows} == {1}
+    assert [each["time_s"] for each in rows] == sorted(each["time_s"] for each in rows)
+
+
+@pytest.mark.skipif(not (RAY.parents[1] / ".ray").exists(), reason="Ray is not installed: make .venv-ray/.ray")
+def test_a_job_that_was_killed_is_continued_to_the_same_table(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(12):
+        # Bytes after the end of a JPEG file are no part of the picture.
+        (folder / f"{number:02}.jpg").write_bytes(PHOTO.read_bytes() + bytes(number))
+    (folder / "bad.png").write_bytes(b"no picture")
+
+    def begin(name: str) -> "subprocess.Popen[bytes]":
+        command = [str(RAY), "-m", "deploy.ray.annotate", str(folder), str(tmp_path / name), "--part-files", "2"]
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    killed = begin("killed.parquet")
+    until = time.monotonic() + 300
+    while not list((tmp_path / "killed.parquet.parts").glob("*.parquet")):
+        assert killed.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kept = len(list((tmp_path / "killed.parquet.parts").glob("*.parquet")))
+    assert not (tmp_path / "killed.parquet").exists()
+    for name in ("killed.parquet", "whole.parquet"):
+        assert begin(name).wait(timeout=300) == 0
+    assert kept < 7
+    whole, continued = (pq.read_table(tmp_path / name) for name in ("whole.parquet", "killed.parquet"))
+    assert continued.equals(whole)
+    assert len(whole) == 12
+    problems = [(tmp_path / f"{name}.parquet.problems.csv").read_text() for name in ("whole", "killed")]
+    assert problems[0] == problems[1]
+    assert "bad.png,unsupported_media_type" in problems[0]
