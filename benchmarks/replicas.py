@@ -4,20 +4,24 @@
 
 HAProxy reads deploy/compose/haproxy/haproxy.cfg, with a certificate that is made for the run (needs haproxy and
 openssl). Each replica is a service with one worker, held to one core; the callers and HAProxy have the same two cores,
-so the second replica gives less than twice as much. Three parts:
+so the second replica gives less than twice as much. Four parts:
 
 - `throughput`: eight callers, one replica and two alternating.
 - `kills`: at half of what two replicas answered, one of them is killed (SIGKILL) every ten seconds, and started again.
 - `update`: at the same load each replica in turn is told to stop (SIGTERM) and replaced.
+- `simulated`: what `deploy/simulation.py` makes of the service times that the answers of two replicas carry, beside
+  what was measured: answers a second with eight callers, and the mean wait of requests that come at random at half of
+  that.
 
 Calls go through the client, which asks again after a 503. A call that ends with an error is lost. Streams run beside;
 `gap` is their longest time between two results. The status is 1 where two replicas answer less than LEAST_GAIN times
-one, a call is lost, or a gap reaches MOST_GAP_S.
+one, a call is lost, a gap reaches MOST_GAP_S, or the simulation is off by MOST_ERROR.
 """
 
 import argparse
 import itertools
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -33,12 +37,16 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.processes import free_port, wait_until_ready
+from deploy.simulation import Plan, simulate
 from fer_client import Client, FerError
 
 HAPROXY = Path(__file__).parents[1] / "deploy" / "compose" / "haproxy"
 LEAST_GAIN = 1.8
 MOST_GAP_S = 2.0
+MOST_ERROR = 0.15
 CALLERS = 8
+# Enough that a request which is due always finds one.
+OPEN_CALLERS = 32
 KILL_EVERY_S = 10.0
 STREAM_FPS = 4.0
 
@@ -113,20 +121,28 @@ class Calls:
 
     answered: int = 0
     waits_s: list[float] = field(default_factory=list)
+    # Of each answer: at its worker, and what is neither that nor the wait for it.
+    service_s: list[float] = field(default_factory=list)
+    beside_s: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
 
 class Callers:
-    """Callers that send photos through the client: as fast as they are answered, or so many a second in all."""
+    """Callers that send photos through the client: as fast as they are answered, or at random, so many a second in all.
+
+    Where they come at random, a wait counts from when the request was due, as `deploy.simulation` has it.
+    """
 
     def __init__(self, url: str, photos: list[bytes], per_s: float | None = None) -> None:
         self._url, self._photos, self._per_s = url, photos, per_s
         self.calls, self._lock, self._stop = Calls(), threading.Lock(), threading.Event()
-        self._numbers, self._started = itertools.count(), time.perf_counter()
+        self._numbers, self._due_s = itertools.count(), time.perf_counter()
+        self._random = random.Random(0)  # noqa: S311 - no secret
 
     def __enter__(self) -> Self:
-        self._pool = ThreadPoolExecutor(CALLERS)
-        self._tasks = [self._pool.submit(self._call) for _ in range(CALLERS)]
+        count = CALLERS if self._per_s is None else OPEN_CALLERS
+        self._pool = ThreadPoolExecutor(count)
+        self._tasks = [self._pool.submit(self._call) for _ in range(count)]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,22 +151,32 @@ class Callers:
         for task in self._tasks:
             task.result()
 
+    def _next(self) -> tuple[int, float]:
+        """The number of the next request, and when it is due."""
+        with self._lock:
+            if self._per_s is None:
+                return next(self._numbers), time.perf_counter()
+            self._due_s += self._random.expovariate(self._per_s)
+            return next(self._numbers), self._due_s
+
     def _call(self) -> None:
         with Client(self._url) as client:
             while not self._stop.is_set():
-                number = next(self._numbers)
-                if self._per_s is not None:
-                    time.sleep(max(0.0, self._started + number / self._per_s - time.perf_counter()))
-                asked = time.perf_counter()
-                error = ""
+                number, due_s = self._next()
+                time.sleep(max(0.0, due_s - time.perf_counter()))
+                asked_s = time.perf_counter()
                 try:
-                    client.predict(self._photos[number % len(self._photos)])
+                    answer = client.predict(self._photos[number % len(self._photos)])
                 except FerError as failure:
-                    error = str(failure)
+                    with self._lock:
+                        self.calls.errors.append(str(failure))
+                    continue
+                now_s, timing = time.perf_counter(), answer.timing_ms
                 with self._lock:
-                    self.calls.answered += not error
-                    self.calls.waits_s.append(time.perf_counter() - asked)
-                    self.calls.errors += [error] if error else []
+                    self.calls.answered += 1
+                    self.calls.waits_s.append(now_s - due_s)
+                    self.calls.service_s.append((timing["total"] - timing["queue"]) / 1000)
+                    self.calls.beside_s.append(now_s - asked_s - timing["total"] / 1000)
 
 
 class Streams:
@@ -190,8 +216,10 @@ class Streams:
             self.errors.append(str(error))
 
 
-def throughput(url: str, replicas: Sequence[Replica], photos: list[bytes], seconds: float) -> tuple[float, float]:
-    """Answers a second of one replica and of both, each measured twice, alternating."""
+def throughput(
+    url: str, replicas: Sequence[Replica], photos: list[bytes], seconds: float
+) -> tuple[float, float, Calls]:
+    """Answers a second of one replica and of both, each measured twice, alternating; and the last calls of both."""
     answered = {1: 0, 2: 0}
     for count in (1, 2, 1, 2):
         if count == 1:
@@ -203,7 +231,22 @@ def throughput(url: str, replicas: Sequence[Replica], photos: list[bytes], secon
         with Callers(url, photos) as callers:
             time.sleep(seconds)
             answered[count] += callers.calls.answered
-    return answered[1] / seconds / 2, answered[2] / seconds / 2
+    return answered[1] / seconds / 2, answered[2] / seconds / 2, callers.calls
+
+
+def simulated(url: str, photos: list[bytes], seconds: float, two: Calls, per_s: float) -> bool:
+    """Print what was measured beside what is simulated; True where they agree."""
+    with Callers(url, photos, per_s / 2) as callers:
+        time.sleep(3 * seconds)
+    half, beside_s = callers.calls, statistics.mean(two.beside_s)
+    busy = simulate(Plan(two.service_s, replicas=2, beside_s=beside_s, callers=CALLERS), 2000)
+    calm_per_s, calm_beside_s = half.answered / 3 / seconds, statistics.mean(half.beside_s)
+    calm = simulate(Plan(half.service_s, replicas=2, beside_s=calm_beside_s, per_s=calm_per_s), 5000)
+    measured_s = statistics.mean(half.waits_s)
+    errors = busy.per_s / per_s - 1, calm.mean_s / measured_s - 1
+    print(f"simulated: {busy.per_s:.1f} answers a second, measured {per_s:.1f} ({errors[0]:+.0%})")
+    print(f"at half of it: mean wait {calm.mean_s * 1000:.1f} ms, measured {measured_s * 1000:.1f} ({errors[1]:+.0%})")
+    return max(map(abs, errors)) < MOST_ERROR
 
 
 def under_load(
@@ -263,8 +306,9 @@ def main() -> int:
             for replica in replicas:
                 replica.start()
             with proxy(replicas, Path(folder)) as url:
-                one, two = throughput(url, replicas, photos, options.seconds)
+                one, two, calls = throughput(url, replicas, photos, options.seconds)
                 print(f"one replica {one:.1f} answers a second, two {two:.1f}: {two / one:.2f} times")
+                agrees = simulated(url, photos, options.seconds, calls, two)
                 events = {"kills": kills(replicas, 60 * options.minutes), "update": update(replicas)}
                 kept = [
                     report(name, *under_load(url, photos, two / 2, options.streams, each))
@@ -273,7 +317,7 @@ def main() -> int:
         finally:
             for replica in replicas:
                 replica.end(signal.SIGTERM)
-    return 0 if two >= LEAST_GAIN * one and all(kept) else 1
+    return 0 if two >= LEAST_GAIN * one and all(kept) and agrees else 1
 
 
 if __name__ == "__main__":
