@@ -2,13 +2,13 @@
 
 import { byId } from "./dom.js";
 import { Cameras } from "./input/cameras.js";
-import { isVideo, watchFiles } from "./input/files.js";
+import { watchFiles } from "./input/files.js";
 import { Mirror } from "./input/mirror.js";
 import { LocalReader } from "./local/reader.js";
 import { wireIdle } from "./modes/idle.js";
 import { LiveMode } from "./modes/live.js";
+import { openFiles } from "./modes/open.js";
 import { Page } from "./modes/page.js";
-import { PictureMode } from "./modes/picture.js";
 import { VideoMode } from "./modes/video.js";
 import { SaveMenu } from "./output/save.js";
 import { askWith } from "./remote/key.js";
@@ -34,17 +34,17 @@ const startLive = (focus) => void new LiveMode(page, live).start(focus);
 const player = new Player(byId("video", HTMLVideoElement), (timeS) => {
   if (page.mode instanceof VideoMode) page.mode.show(timeS);
 });
-/** @param {File} file */
-const readFile = (file) => void (isVideo(file) ? new VideoMode(page, player, file) : new PictureMode(page, file)).start();
+/** @param {File[]} files */
+const readFiles = (files) => openFiles(page, player, files);
 
-wireIdle(page, { onCamera: () => startLive(), onFile: readFile });
+wireIdle(page, { onCamera: () => startLive(), onFile: (file) => readFiles([file]) });
 wireAbout();
 new SaveMenu(() => page.mode?.choices() ?? [], (error) => page.notice.show(asProblem(error, "The file could not be saved")));
 const input = byId("file", HTMLInputElement);
-watchFiles({ input, curtain: byId("drop") }, readFile, (problem) => page.notice.show(problem));
+watchFiles({ input, curtain: byId("drop") }, readFiles, (problem) => page.notice.show(problem));
 for (const button of document.querySelectorAll(".choose")) button.addEventListener("click", () => input.click());
 byId("stop").addEventListener("click", () => page.goIdle());
-byId("back").addEventListener("click", () => page.goIdle());
+byId("back").addEventListener("click", () => page.goBack());
 document.addEventListener("visibilitychange", () => !document.hidden && page.mode?.wake?.());
 // A page that is left, or kept for the back button, must not keep the camera on.
 window.addEventListener("pagehide", () => page.goIdle(false));
@@ -52,8 +52,8 @@ window.addEventListener("pagehide", () => page.goIdle(false));
 const { service } = page;
 const [model, limits, abilities] = await Promise.all([service.model, service.limits, service.abilities]);
 if (model && limits) {
-  page.stage.labels = page.curves.labels = model.labels;
-  page.stage.hasVotes = model.heads.some(({ option }) => option === "votes");
+  page.labels = model.labels;
+  page.stage.hasVotes = await service.hasVotes;
   describeModel(model);
   page.detectors.offer(model);
   if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits));

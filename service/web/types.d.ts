@@ -39,6 +39,13 @@ export interface Reading {
   age_ms?: number;
 }
 
+/** One of several pictures: nothing is known until its reading or its problem is here. */
+export interface PictureEntry {
+  file: File;
+  reading: Reading | null;
+  problem: { title: string; detail: string } | null;
+}
+
 /** A reading of a live session. */
 export interface FrameReading extends Reading {
   frame_id: number;
@@ -134,6 +141,8 @@ export interface Mode {
   request(): import("./output/snippets.js").Request;
   /** Reads again, in the place that the switch says. `focus`: the element that keeps the keyboard's focus. */
   restart(focus?: HTMLElement): void;
+  /** Back was pressed; without this nothing is open then. */
+  back?(): void;
   /** Another heatmap is wanted, or none. */
   onHeatmap?(): void;
   /** Another detector is chosen; without this it reads again. */

@@ -8,20 +8,20 @@ const VIDEO_NAME = /\.(mp4|m4v|mov|webm|mkv|avi)$/i;
 export const isVideo = ({ type, name }) => type.startsWith("video/") || (type === "" && VIDEO_NAME.test(name));
 
 /**
- * Calls `onFile` for every file that is chosen, dropped or pasted.
+ * Calls `onFiles` with the files that are chosen, dropped or pasted together.
  * @param {{input: HTMLInputElement, curtain: HTMLElement}} elements `curtain` is shown while a file is dragged
- * @param {(file: File) => void} onFile
+ * @param {(files: File[]) => void} onFiles
  * @param {(problem: Problem) => void} onProblem
  */
-export function watchFiles({ input, curtain }, onFile, onProblem) {
+export function watchFiles({ input, curtain }, onFiles, onProblem) {
   input.addEventListener("change", () => {
-    const [file] = input.files ?? [];
+    const files = [...(input.files ?? [])];
     input.value = ""; // so that choosing the same file again is a change
-    if (file) onFile(file);
+    if (files.length > 0) onFiles(files);
   });
   document.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) onFile(file);
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length > 0) onFiles(files);
   });
   let depth = 0; // enter and leave are sent for every element under the pointer
   /** @param {DragEvent} event */
@@ -39,8 +39,8 @@ export function watchFiles({ input, curtain }, onFile, onProblem) {
     event.preventDefault();
     depth = 0;
     curtain.hidden = true;
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file) onFile(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length > 0) onFiles(files);
     else onProblem(new Problem("That was not a file", "Save the picture or video first, then drop the file here."));
   });
 }

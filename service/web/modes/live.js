@@ -129,10 +129,8 @@ export class LiveMode {
   /** @param {Parameters<StreamListener["onSession"]>[0]} session */
   onSession({ labels }) {
     if (this.#isOver) return;
-    const { curves, stage, notice } = this.#page;
-    stage.labels = labels;
-    curves.labels = labels;
-    notice.clear("stream");
+    this.#page.labels = labels;
+    this.#page.notice.clear("stream");
   }
 
   /** @param {FrameReading} reading @param {import("../types.d.ts").CameraFrame} frame */

@@ -6,6 +6,7 @@ import { asProblem } from "../remote/problem.js";
 import { Code } from "../view/code.js";
 import { Curves } from "../view/curves.js";
 import { Detectors } from "../view/detectors.js";
+import { Grid } from "../view/grid.js";
 import { Notice } from "../view/notice.js";
 import { Raw } from "../view/raw.js";
 import { Stage, summary } from "../view/stage.js";
@@ -21,6 +22,7 @@ export class Page {
   notice = new Notice();
   timing = new Timing();
   curves = new Curves();
+  grid = new Grid();
   stage = new Stage(
     () => this.#changeHeatmap(),
     (scene) => this.#announceScene(scene),
@@ -82,6 +84,17 @@ export class Page {
     this.begin(null, "idle");
     // The button that was pressed is hidden now; without this the focus would go back to the top of the page.
     if (focus) byId("start").focus({ preventScroll: true });
+  }
+
+  /** To where one came from. */
+  goBack() {
+    if (this.#mode?.back) this.#mode.back();
+    else this.goIdle();
+  }
+
+  /** @param {string[]} labels in the model's order */
+  set labels(labels) {
+    this.stage.labels = this.curves.labels = this.grid.labels = labels;
   }
 
   /** Ends the mode, and says why. @param {unknown} error @param {string} title where the error is no Problem */

@@ -27,12 +27,14 @@ export class PictureMode {
 
   /**
    * @param {import("./page.js").Page} page @param {File} file
-   * @param {number} [minFacePx] by default what the detector's is
+   * @param {{minFacePx?: number, onBack?: () => void}} [more] `minFacePx`: by default what the detector's is; `onBack`: where
+   *   Back leads, by default to where nothing is open
    */
-  constructor(page, file, minFacePx) {
+  constructor(page, file, { minFacePx, onBack } = {}) {
     this.#page = page;
     this.#file = file;
     this.#minFacePx = minFacePx;
+    this.back = onBack;
   }
 
   /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Back gets it */
@@ -65,7 +67,7 @@ export class PictureMode {
 
   /** @param {HTMLElement} [focus] */
   restart(focus) {
-    new PictureMode(this.#page, this.#file, this.#minFacePx).start(focus);
+    this.#again(this.#minFacePx).start(focus);
   }
 
   /** @returns {import("../output/snippets.js").Request} */
@@ -86,7 +88,8 @@ export class PictureMode {
     const minFacePx = this.#minFacePx;
     if (!local) {
       const limits = await service.limits;
-      const options = { ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
+      // The heatmaps of all labels: the panel shows them side by side.
+      const options = { explain: "gradcam", target: "all", ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
       const answer = uploadPicture(this.#file, limits?.max_body_bytes, this.#abort.signal, options);
       return Promise.all([openPicture(this.#file), answer]);
     }
@@ -99,7 +102,12 @@ export class PictureMode {
 
   /** @param {Reading} reading */
   #offers({ image, searched_from_px: searchedPx }) {
-    return offersFor(this.#page, image, searchedPx, (px) => void new PictureMode(this.#page, this.#file, px).start());
+    return offersFor(this.#page, image, searchedPx, (px) => void this.#again(px).start());
+  }
+
+  /** @param {number} [minFacePx] */
+  #again(minFacePx) {
+    return new PictureMode(this.#page, this.#file, { minFacePx, onBack: this.back });
   }
 }
 
@@ -123,7 +131,6 @@ export const readingChoices = (reading, page) => [
  * @param {import("../contract.d.ts").VideoError | null} [error] what ended the reading early
  */
 export async function csvFile(moments, { service, stage }, error) {
-  const [{ csv_columns: columns }, model] = await Promise.all([service.requireLimits(), service.model]);
-  const hasVotes = model?.heads.some(({ option }) => option === "votes") ?? false;
+  const [{ csv_columns: columns }, hasVotes] = await Promise.all([service.requireLimits(), service.hasVotes]);
   return new Blob([asCsv(moments, columns, stage.labels, hasVotes, error)], { type: "text/csv" });
 }

@@ -14,6 +14,11 @@ export class Service {
   /** @type {Promise<{runtime: string | null} | null>} `runtime`: address of ONNX Runtime, null where it is missing */
   abilities = this.#fetchJson("page.json");
 
+  /** Whether the model has a votes head. */
+  get hasVotes() {
+    return this.model.then((model) => model?.heads.some(({ option }) => option === "votes") ?? false);
+  }
+
   /** Raises Problem where the service does not answer. */
   async requireLimits() {
     const limits = await this.limits;

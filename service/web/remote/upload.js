@@ -5,10 +5,10 @@ import { fetchWithKey } from "./key.js";
 import { jsonLines } from "./ndjson.js";
 import { Problem } from "./problem.js";
 
-/** @typedef {{detector?: string, min_face_px?: number}} Options of both paths; those left out are the service's defaults */
+/** @typedef {{detector?: string, min_face_px?: number, explain?: string, target?: string}} Options of both paths; those left out are the service's defaults */
 
 /**
- * The service's answer to a picture, with the heatmaps of all labels. Raises Problem.
+ * The service's answer to a picture. Raises Problem.
  * @param {File} file
  * @param {number | undefined} limitBytes the service's largest body, where it is known
  * @param {AbortSignal} signal
@@ -16,7 +16,7 @@ import { Problem } from "./problem.js";
  * @returns {Promise<import("../contract.d.ts").Result>}
  */
 export async function uploadPicture(file, limitBytes, signal, options) {
-  const path = withQuery("v1/predict", { explain: "gradcam", target: "all", ...options });
+  const path = withQuery("v1/predict", options);
   const response = await upload(path, file, limitBytes, signal);
   return response.json();
 }

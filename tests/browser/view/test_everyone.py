@@ -81,6 +81,12 @@ def in_video(page: "Page", photo: Path, video: Path) -> None:
     expect(page.locator("#video-state")).to_contain_text("frames of")
 
 
+def several(page: "Page", photo: Path, video: Path) -> None:
+    page.locator("#file").set_input_files([photo, photo])
+    expect(page.locator("#grid-note")).to_have_text("in 2 pictures")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+
+
 def about(page: "Page", photo: Path, video: Path) -> None:
     page.get_by_role("button", name="Model").click()
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -93,7 +99,7 @@ def trouble(page: "Page", photo: Path, video: Path) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", [idle, live, picture, in_video, about, trouble])
+@pytest.mark.parametrize("state", [idle, live, picture, several, in_video, about, trouble])
 def test_axe_finds_nothing_serious(
     visit: Visit, photo: Path, video: Path, state: Callable[["Page", Path, Path], None]
 ) -> None:
