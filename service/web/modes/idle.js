@@ -1,6 +1,7 @@
-/** Nothing is open: what can be opened, and the portrait to try. */
+/** Nothing is open: what can be opened, and the samples to try. */
 
 import { byId } from "../dom.js";
+import { address } from "../remote/address.js";
 
 /**
  * @param {import("./page.js").Page} page
@@ -9,12 +10,16 @@ import { byId } from "../dom.js";
 export function wireIdle(page, { onCamera, onFile }) {
   byId("host").textContent = location.host;
   byId("start").addEventListener("click", onCamera);
-  byId("sample").addEventListener("click", async () => {
+  byId("samples").addEventListener("click", async (event) => {
+    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    const name = button?.dataset.file;
+    if (!name) return;
     try {
-      const response = await fetch(byId("sample-image", HTMLImageElement).src);
-      onFile(new File([await response.blob()], "sample.jpg", { type: "image/jpeg" }));
+      const response = await fetch(address(`static/samples/${name}`));
+      const file = await response.blob();
+      onFile(new File([file], name, { type: file.type }));
     } catch (error) {
-      page.fail(error, "The portrait could not be fetched");
+      page.fail(error, "The sample could not be fetched");
     }
   });
 }

@@ -107,11 +107,17 @@ def test_other_labels_are_shown_as_the_model_has_them(visit: Visit, photo: Path,
         server.stop()
 
 
-def test_the_sample_is_read_for_who_has_no_camera(visit: Visit) -> None:
+def test_samples_are_one_click_away(visit: Visit) -> None:
     page = visit()
-    page.get_by_role("button", name="Read this portrait").click()
+    samples = page.get_by_role("region", name="No camera at hand?").get_by_role("button")
+    expect(samples).to_have_count(7)
+    # The service names each type: a file without one would be taken for a picture.
+    samples.filter(has_text="Video").press("Enter")
+    expect(page.locator("#video-state")).to_contain_text(re.compile("of 0:10"))
+    page.get_by_role("button", name="Back").click()
+    samples.filter(has_text="portrait").click()
     expect(page.locator("#emotion")).to_have_text("happy")
-    expect(page.get_by_role("button", name="Read this portrait")).to_be_hidden()
+    expect(samples.first).to_be_hidden()
 
 
 def test_the_heatmap_is_painted_on_the_face(visit: Visit, photo: Path) -> None:

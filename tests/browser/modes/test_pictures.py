@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def give(page: "Page", photo: Path, *others: dict[str, Any]) -> None:
-    own = {"name": "smile, one.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
-    page.locator("#file").set_input_files([own, *others])
+    files: list[Any] = [{"name": "smile, one.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}, *others]
+    page.locator("#file").set_input_files(files)
 
 
 TEXT = {"name": "text.jpg", "mimeType": "image/jpeg", "buffer": b"this is no picture"}

@@ -32,7 +32,7 @@ def test_the_page_asks_for_the_key_and_uses_it(visit: Visit, locked: tuple[Serve
     page.get_by_label("Key", exact=True).fill(key)
     page.get_by_role("button", name="Use this key").click()
     expect(dialog).to_be_hidden()
-    page.get_by_role("button", name="Read this portrait").click()
+    page.get_by_role("button", name="A portrait").click()
     expect(page.locator("#confidence")).to_have_text(re.compile(r"\d+.%"))
     page.get_by_role("button", name="Back").click()
     page.get_by_role("button", name=OPEN_CAMERA).click()
