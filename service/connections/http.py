@@ -70,6 +70,9 @@ class HttpConnection(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+        # An exchange refers to its connection. The body that it holds would stay until Python looks for such circles.
+        self.cycle = cast(Exchange, None)
+        self._running = None
 
     def _wait_for_headers(self) -> None:
         self._stop_timers()
@@ -214,6 +217,8 @@ class HttpConnection(HttpToolsProtocol):
         if not self._reparsing:
             self._stop_timers()
             self.handle_websocket_upgrade()
+            # It refers to this connection.
+            self.parser = None  # type: ignore[assignment]
             return
         self._reparsing = False
         method = self.parser.get_method()

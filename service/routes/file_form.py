@@ -1,6 +1,9 @@
 """A form with one file, which is passed on while it arrives."""
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -24,11 +27,10 @@ class FileForm:
         self._parts = 0
         self._ended = False
         _, options = parse_options_header(content_type)
-        callbacks = {name: getattr(self, f"_{name}") for name in _CALLBACKS}
         try:
             self._parser = MultipartParser(
                 options.get(b"boundary", b""),
-                callbacks,  # type: ignore[arg-type]
+                callbacks_of(self, _CALLBACKS),
                 max_header_size=_MOST_HEADER_BYTES,
             )
         except FormParserError as error:
@@ -77,3 +79,13 @@ _CALLBACKS = (
     *("on_part_begin", "on_part_data", "on_end"),
     *("on_header_field", "on_header_value", "on_header_end", "on_headers_finished"),
 )
+
+
+def callbacks_of(form: object, names: Iterable[str]) -> Any:
+    """For a parser: methods of the form that owns it. Their names begin with an underscore.
+
+    They refer to the form weakly. What a client that has left had sent would otherwise stay in memory until Python
+    looks for objects that refer to each other.
+    """
+    owner = weakref.proxy(form)
+    return {name: partial(getattr(type(form), f"_{name}"), owner) for name in names}

@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from ..problems import BodyTooLarge, BodyTooSlow, DeadlineExceeded, Draining, MalformedBody, Overloaded, Problem
 from ..workers.budget import Reservation
+from .file_form import callbacks_of
 
 # Bytes of a part's header: a name, a file name, and a type that nobody reads.
 _MOST_HEADER_BYTES = 4096
@@ -136,9 +137,9 @@ class _Form:
         self.complete: deque[File] = deque()
         self.failure: Problem | None = None
         self.has_begun = self.has_ended = False
-        callbacks = {name: getattr(self, f"_{name}") for name in _CALLBACKS}
+        callbacks = callbacks_of(self, _CALLBACKS)
         try:
-            self._parser = MultipartParser(boundary, callbacks, max_header_size=_MOST_HEADER_BYTES)  # type: ignore[arg-type]
+            self._parser = MultipartParser(boundary, callbacks, max_header_size=_MOST_HEADER_BYTES)
         except FormParserError as error:
             raise MalformedBody(_FORM) from error
 

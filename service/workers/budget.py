@@ -77,7 +77,7 @@ class Reservation:
         self.given_up = False
         self._received = 0
         self._since = 0.0
-        self._stop: Callable[[], None] = lambda: None
+        self._stop: Callable[[], None] = _nothing
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +112,7 @@ class Reservation:
     def arrived(self) -> None:
         """The body is read no more; the memory stays held."""
         self._budget.arriving.discard(self)
+        self._stop = _nothing
 
     @property
     def bytes_per_s(self) -> float:
@@ -125,9 +126,14 @@ class Reservation:
     def give_up(self) -> None:
         """End the reading of this body. Its memory is counted as free at once, which it is as soon as its task runs."""
         self.given_up = True
+        stop = self._stop
         self.release()
-        self._stop()
+        stop()
 
     @property
     def _seconds(self) -> float:
         return asyncio.get_running_loop().time() - self._since
+
+
+def _nothing() -> None:
+    """Ends no reading."""

@@ -10,7 +10,7 @@ import pytest
 import service.detectors.base
 from service import images
 from service.detectors.base import MERGE_OVERLAP, Detection, merged
-from service.detectors.haar import HaarDetector
+from service.detectors.haar import WINDOW_PX, HaarDetector
 from service.images import Box
 
 
@@ -42,6 +42,15 @@ def test_a_face_is_found_with_its_weight(detector: HaarDetector, photo: bytes) -
     assert face.weight is not None
     assert face.weight > 0
     assert face.confidence is None
+
+
+def test_a_large_search_gives_its_memory_back_and_changes_no_answer(photo: bytes) -> None:
+    detector = HaarDetector()
+    before = detector.detect(grey(photo), max_faces=10)
+    assert hasattr(detector._local, "cascade")
+    assert detector.detect(np.zeros((1000, 1000), np.uint8), max_faces=10, min_face_px=WINDOW_PX) == []
+    assert not hasattr(detector._local, "cascade")
+    assert detector.detect(grey(photo), max_faces=10) == before
 
 
 def test_min_face_px_leaves_smaller_ones_out(detector: HaarDetector, photo: bytes) -> None:
