@@ -21,7 +21,15 @@ README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "client/*.md", "deploy/**/*.md", "models/*.md", "training/*.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "client/*.md",
+        "deploy/**/*.md",
+        "models/*.md",
+        "notebooks/*.md",
+        "training/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 names = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -138,6 +146,14 @@ def test_the_changelog_begins_with_the_version() -> None:
 
 def test_the_client_has_the_services_version() -> None:
     assert service.__version__ == fer_client.version.VERSION
+
+
+def test_the_guide_lists_every_page() -> None:
+    """Its lists are the side bar of the site."""
+    guide = ROOT / "docs" / "README.md"
+    listed = {(guide.parent / link).resolve() for link in re.findall(r"(?m)^- \[.+?\]\((\S+\.md)\)", guide.read_text())}
+    decisions = {page for page in PAGES if page.parent.name == "decisions" and page.name != "README.md"}
+    assert set(PAGES) - decisions - {guide} == listed
 
 
 def test_every_decision_is_listed() -> None:
