@@ -116,7 +116,8 @@ class Analysis:
     """An image's size, its faces (largest first), and milliseconds by stage.
 
     Faces were searched for from a width of `searched_from_px` pixels on; None where nothing was searched for.
-    `everywhere` is False where they were searched for near those of the frame before alone.
+    `everywhere` is False where they were searched for near those of the frame before alone. `shadow` has the labels
+    that a shadow model gives the same faces; it is empty without one.
     """
 
     size_wh: tuple[int, int]
@@ -124,6 +125,7 @@ class Analysis:
     searched_from_px: int | None
     timing_ms: dict[str, float]
     everywhere: bool = True
+    shadow: tuple[str, ...] = ()
 
 
 @dataclass
@@ -142,9 +144,17 @@ class _Stopwatch:
 class Analyzer:
     """Analyses one image at a time. Safe for many threads; keeps nothing."""
 
-    def __init__(self, detectors: Detectors, classifier: EmotionClassifier, *, max_pixels: int) -> None:
+    def __init__(
+        self,
+        detectors: Detectors,
+        classifier: EmotionClassifier,
+        *,
+        max_pixels: int,
+        shadow: EmotionClassifier | None = None,
+    ) -> None:
+        """`shadow` reads the same faces; what it says is no part of any face."""
         self.detectors = detectors
-        self._classifier = classifier
+        self._classifier, self._shadow = classifier, shadow
         self._max_pixels = max_pixels
 
     def analyse(self, body: bytes, options: Options = Options(), expected: Sequence[Box] = ()) -> Analysis:
@@ -175,11 +185,9 @@ class Analyzer:
         if found is None:
             found = self._detect(image, options)
         watch.lap("detect")
-        contract = self.contract
-        margin = 0.0 if options.crop == "whole" else contract.crop_margin
-        crops = [images.crop(image.grey, each.square, contract.size_wh, margin, each.degrees) for each in found]
-        batch = np.stack(crops)[..., None] if crops else np.zeros((0, *contract.size_wh[::-1], 1), np.uint8)
-        reading = self._classifier.classify(batch)
+        margin = 0.0 if options.crop == "whole" else self.contract.crop_margin
+        crops = _crops(image, found, self.contract, margin)
+        reading = self._classifier.classify(crops[..., None])
         watch.lap("infer")
         faces = []
         for index, (detection, crop) in enumerate(zip(found, crops, strict=True)):
@@ -189,7 +197,17 @@ class Analyzer:
             explanations = () if heatmaps is None else self._explain(image.grey, face, margin, heatmaps[index], options)
             faces.append(replace(face, explanations=explanations))
         watch.lap("explain")
-        return Analysis(image.size_wh, tuple(faces), self._searched_from_px(image, options), watch.laps, everywhere)
+        searched_from_px, shadow = self._searched_from_px(image, options), self._shadow_labels(image, found, options)
+        return Analysis(image.size_wh, tuple(faces), searched_from_px, watch.laps, everywhere, shadow)
+
+    def _shadow_labels(self, image: images.Image, found: Sequence[Detection], options: Options) -> tuple[str, ...]:
+        """The shadow model's label of each face; its crops are its own."""
+        if self._shadow is None:
+            return ()
+        contract = self._shadow.contract
+        crops = _crops(image, found, contract, 0.0 if options.crop == "whole" else contract.crop_margin)
+        answers = self._shadow.classify(crops[..., None]).probabilities
+        return tuple(contract.labels[index] for index in answers.argmax(1))
 
     def _detect(self, image: images.Image, options: Options) -> list[Detection]:
         if options.crop == "whole":
@@ -248,6 +266,15 @@ class Analyzer:
             peak = float(heatmap.max())
             explanations.append(Explanation(options.head, label, media_type, size_wh, square, degrees, peak, data))
         return tuple(explanations)
+
+
+def _crops(image: images.Image, found: Sequence[Detection], contract: Contract, margin: float) -> NDArray[np.uint8]:
+    """The faces as a model of this contract reads them: grey, (faces, height, width)."""
+    width, height = contract.size_wh
+    crops = np.zeros((len(found), height, width), np.uint8)
+    for index, each in enumerate(found):
+        crops[index] = images.crop(image.grey, each.square, contract.size_wh, margin, each.degrees)
+    return crops
 
 
 def load_analyzer(

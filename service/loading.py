@@ -21,26 +21,28 @@ log = logging.getLogger("service")
 # Between two looks at the model file. It is read once it was the same twice: a copy takes a while.
 _LOOK_S = 2.0
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, ...]
 
 
 async def start_serving(settings: Settings) -> Serving:
     """Workers with the file of the settings, warmed up. Raises ModelError, StartRefused."""
     # Read once: a worker that is started later must not meet another file under the same name.
     model = await asyncio.to_thread(read_model, settings.model)
+    shadow = None if settings.shadow_model is None else await asyncio.to_thread(read_model, settings.shadow_model)
     pool = WorkerPool(
-        plan_images(settings, model),
+        plan_images(settings, model, shadow),
         workers=settings.workers,
         queue=settings.queue,
         inbox_bytes=max(settings.max_body_bytes, settings.max_frame_bytes),
     )
     await pool.start()
     return Serving(
-        contract=contract_of(pool.about),
+        contract=contract_of(pool.about["contract"]),
         model_file=model,
         detectors=Searches(**pool.about["detectors"]),
         pool=pool,
         video_plan=plan_videos(settings, model),
+        shadow=contract_of(pool.about["shadow"]) if "shadow" in pool.about else None,
     )
 
 
@@ -52,8 +54,9 @@ class Reloading:
     """
 
     def __init__(self, state: State, keys: Keys) -> None:
-        self._state, self._keys, self._path = state, keys, state.settings.model
-        self._stamp = self._seen = stamp_of(self._path)
+        self._state, self._keys = state, keys
+        self._path, self._shadow_path = state.settings.model, state.settings.shadow_model
+        self._stamp = self._seen = self._stamp_now()
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -69,7 +72,7 @@ class Reloading:
                 await self._load_model()
 
     async def _look(self) -> None:
-        before, self._seen = self._seen, stamp_of(self._path)
+        before, self._seen = self._seen, self._stamp_now()
         if self._seen is not None and self._seen == before != self._stamp:
             await self._load_model()
 
@@ -81,11 +84,10 @@ class Reloading:
 
     async def _load_model(self) -> None:
         # A file that is refused is not tried again before it changes.
-        self._stamp = self._seen = stamp_of(self._path)
+        self._stamp = self._seen = self._stamp_now()
         old = self._state.serving
         try:
-            content = await asyncio.to_thread(read_model, self._path)
-            if hashlib.sha256(content).hexdigest() == old.contract.sha256:
+            if await asyncio.to_thread(self._digests) == [old.contract.sha256, old.shadow and old.shadow.sha256]:
                 log.info("%s is the file that is served already", self._path)
                 return
             new = await start_serving(self._state.settings)
@@ -100,6 +102,16 @@ class Reloading:
         self._state.metrics.count_model("served")
         log.info("the model was replaced: %s %s is served now", self._path, new.contract.version)
         self._state.retire(old.pool)
+
+    def _stamp_now(self) -> Stamp | None:
+        """What changes with either file; None while one of them is missing."""
+        stamps = [stamp_of(path) for path in (self._path, self._shadow_path) if path is not None]
+        return None if None in stamps else tuple(number for stamp in stamps for number in stamp or ())
+
+    def _digests(self) -> list[str | None]:
+        """The SHA-256 of the model file, and that of the shadow model's."""
+        paths = (self._path, self._shadow_path)
+        return [None if path is None else hashlib.sha256(read_model(path)).hexdigest() for path in paths]
 
     def _refuse(self, reason: object) -> None:
         self._state.metrics.count_model("refused")

@@ -54,11 +54,18 @@ MODEL_CHANGES = Spec(
     "fer_model_changes_total", "Model files that were put in the place of the served one", ("outcome",)
 )
 MODEL = Spec("fer_model_info", "The model that is served; always 1", ("name", "version", "sha256"))
+SHADOW_FACES = Spec(
+    "fer_shadow_faces_total",
+    "Faces that the shadow model has read, by the label that was answered and its own",
+    ("label", "shadow_label"),
+)
+SHADOW_MODEL = Spec("fer_shadow_model_info", "The shadow model; always 1", ("name", "version", "sha256"))
 DETECTOR = Spec("fer_detector_info", "The detectors that are there; always 1", ("option", "name", "sha256", "default"))
 
 SPECS = (
     *(REQUESTS, REQUEST_SECONDS, STAGE_SECONDS, IMAGES, FACES, PROBLEMS, DROPPED, CLOSED, STREAMS, VIDEOS),
     *(BATCHES, QUEUE, WORKERS, WANTED, REPLACED, FAILED_STARTS, MODEL_CHANGES, MODEL, DETECTOR),
+    *(SHADOW_FACES, SHADOW_MODEL),
 )
 
 
@@ -74,6 +81,7 @@ class Metrics:
         self._images, self._faces = self._counter(IMAGES), self._counter(FACES)
         self._problems, self._dropped = self._counter(PROBLEMS), self._counter(DROPPED)
         self._closed = self._counter(CLOSED)
+        self._serving, self._shadow_faces = serving, self._counter(SHADOW_FACES)
         self._model_changes = self._counter(MODEL_CHANGES)
         for outcome in ("served", "refused"):
             self._model_changes.labels(outcome)
@@ -95,6 +103,12 @@ class Metrics:
             self._stage(route, stage).observe(elapsed_ms / 1000)
         self._images.labels(route).inc()
         self._faces.labels(route).inc(faces)
+
+    def count_shadow(self, label: str, shadow_label: str) -> None:
+        """A face that a shadow model has read. Labels that the models do not have are no labels."""
+        serving = self._serving()
+        if serving.shadow is not None and label in serving.contract.labels and shadow_label in serving.shadow.labels:
+            self._shadow_faces.labels(label, shadow_label).inc()
 
     def count_problem(self, code: str) -> None:
         self._problems.labels(code).inc()
@@ -141,10 +155,11 @@ class _Now(Collector):
             replaced.add_metric([reason], count)
         yield replaced
         yield CounterMetricFamily(FAILED_STARTS.name, FAILED_STARTS.meaning, value=pool.failed_starts)
-        contract = serving.contract
-        model = GaugeMetricFamily(MODEL.name, MODEL.meaning, labels=MODEL.labels)
-        model.add_metric([contract.name, contract.version, contract.sha256], 1)
-        yield model
+        for spec, contract in ((MODEL, serving.contract), (SHADOW_MODEL, serving.shadow)):
+            model = GaugeMetricFamily(spec.name, spec.meaning, labels=spec.labels)
+            if contract is not None:
+                model.add_metric([contract.name, contract.version, contract.sha256], 1)
+            yield model
         detector = GaugeMetricFamily(DETECTOR.name, DETECTOR.meaning, labels=DETECTOR.labels)
         for option, search in serving.detectors.by_option.items():
             is_default = str(option == serving.detectors.default).lower()

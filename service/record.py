@@ -28,6 +28,8 @@ class Meter(Protocol):
 
     def count_image(self, route: str, stages_ms: Mapping[str, float], faces: int) -> None: ...
 
+    def count_shadow(self, label: str, shadow_label: str) -> None: ...
+
     def count_problem(self, code: str) -> None: ...
 
     def count_dropped(self, reason: str) -> None: ...
@@ -95,6 +97,8 @@ class Record:
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + elapsed_ms
         if self.meter is not None:
             self.meter.count_image(self.route, stages_ms, faces)
+            for label, shadow_label in _pairs(header.get("shadow")):
+                self.meter.count_shadow(label, shadow_label)
 
     def add_problem(self, code: str) -> None:
         self.problem = code
@@ -174,6 +178,12 @@ class Templates:
         if path in self._exact:
             return path
         return next((each for start, each in self._below.items() if path.startswith(start)), UNMATCHED)
+
+
+def _pairs(said: object) -> list[tuple[str, str]]:
+    """What a worker says of each face: the served model's label, and the shadow model's."""
+    pairs = said[:_MOST_FACES] if isinstance(said, list) else []
+    return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) == 2]
 
 
 def _stages_ms(said: object) -> dict[str, float]:

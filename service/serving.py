@@ -22,6 +22,8 @@ class Serving:
     """The workers of images and of the frames of streams."""
     video_plan: Plan
     """What the worker of a video is made of."""
+    shadow: Contract | None = None
+    """Of the model that reads along."""
 
     @property
     def model_name(self) -> ModelName:

@@ -135,6 +135,11 @@ class Settings(BaseSettings):
         8000, ge=0, le=65535, validation_alias=AliasChoices("FER_PORT", "PORT"), description="port to listen on"
     )
     model: Path = Field(default_factory=default_model, description="the ONNX file to serve")
+    shadow_model: Path | None = Field(
+        None,
+        description="an ONNX file that reads the same faces as the served one, in images and streams: its labels are "
+        "counted in `/metrics` and answered to nobody",
+    )
     detector: DetectorChoice = Field(
         "haar", description="the detector of requests that name none: `haar` or `centerface`"
     )

@@ -30,11 +30,11 @@ _WARM_UP_SIDE = 64
 _BYTES_PER_FACE = 2**20
 
 
-def plan_images(settings: Settings, model: bytes) -> Plan:
-    """Workers that answer `image_task` and `frame_task` with the model file of these bytes."""
+def plan_images(settings: Settings, model: bytes, shadow: bytes | None = None) -> Plan:
+    """Workers that answer `image_task` and `frame_task` with the model file of these bytes, and a shadow model's."""
     return Plan(
         make=load_images,
-        arguments=(settings.model, model, settings.detector, settings.workers, settings.max_pixels),
+        arguments=(settings.model, model, settings.detector, settings.workers, settings.max_pixels, shadow),
         headroom_bytes=headroom_bytes(settings.max_pixels),
         deadline_s=settings.deadline_s,
         most_answer_bytes=answer_bytes(settings.max_faces),
@@ -66,28 +66,32 @@ def stream_state(tracker: Tracker, schedule: Schedule = NEVER_SEARCHED) -> Heade
     return {"track": tracker.state(), "schedule": schedule.state()}
 
 
-def about(contract: Contract, detectors: Detectors) -> Header:
+def about(contract: Contract, detectors: Detectors, shadow: Contract | None = None) -> Header:
     """What workers say of what they have loaded."""
-    return {"contract": asdict(contract), "detectors": asdict(detectors.searches())}
+    said = {"contract": asdict(contract), "detectors": asdict(detectors.searches())}
+    return said if shadow is None else {**said, "shadow": asdict(shadow)}
 
 
-def contract_of(header: Header) -> Contract:
-    """The contract in what `about` says."""
+def contract_of(said: Header) -> Contract:
+    """The contract of a model, as `about` says it."""
     lists = ("labels", "size_wh", "heatmap_wh")
-    values: dict[str, Any] = {**header["contract"], **{name: tuple(header["contract"][name]) for name in lists}}
+    values: dict[str, Any] = {**said, **{name: tuple(said[name]) for name in lists}}
     votes = None if values["votes"] is None else VotesHead(**values["votes"])
     return Contract(**{**values, "votes": votes})
 
 
 def load_images(
-    path: Path, model: bytes, default: DetectorChoice, threads: int, max_pixels: int
+    path: Path, model: bytes, default: DetectorChoice, threads: int, max_pixels: int, shadow: bytes | None = None
 ) -> tuple[Handler, Header]:
     """For `Plan.make`: the handler of `image_task` and `frame_task`, and what `about` says. Raises ModelError."""
     # The number of a session's threads is fixed: sessions for a task among many, and sessions for a task that is alone.
     haar = HaarDetector(threads=threads)
     detectors = {count: load_detectors(default, threads=count, haar=haar) for count in {1, threads}}
+    reads_along = None if shadow is None else EmotionClassifier(Path("the shadow model"), content=shadow)
     analyzers = {
-        count: Analyzer(each, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels)
+        count: Analyzer(
+            each, EmotionClassifier(path, threads=count, content=model), max_pixels=max_pixels, shadow=reads_along
+        )
         for count, each in detectors.items()
     }
     contract = analyzers[1].contract
@@ -104,14 +108,17 @@ def load_images(
             stream = {"stream": state}
         else:
             found = analyzer.analyse(content, options)
+        header = {"last": True, "timing_ms": found.timing_ms, "faces": len(found.faces), **stream}
+        if reads_along is not None:
+            header["shadow"] = [[face.emotion, label] for face, label in zip(found.faces, found.shadow, strict=True)]
         yield (
-            {"last": True, "timing_ms": found.timing_ms, "faces": len(found.faces), **stream},
+            header,
             schemas.found_json(found),
         )
 
     for analyzer in analyzers.values():
         warm_up(analyzer)
-    return handle, about(contract, detectors[1])
+    return handle, about(contract, detectors[1], None if reads_along is None else reads_along.contract)
 
 
 def analyse_frame(

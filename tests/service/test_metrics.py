@@ -182,7 +182,7 @@ def test_model_detectors_and_workers_are_told(address: str, client: TestClient) 
 
 def test_every_metric_that_is_specified_is_there(address: str) -> None:
     names = {name for name, _ in scrape(address)}
-    labelled_by_events = {"fer_frames_dropped_total"}
+    labelled_by_events = {"fer_frames_dropped_total", "fer_shadow_faces_total", "fer_shadow_model_info"}
     for spec in SPECS:
         histogram = f"{spec.name}_count"
         assert {spec.name, histogram} & names or spec.name in labelled_by_events, spec.name

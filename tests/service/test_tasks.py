@@ -33,7 +33,7 @@ def done(loaded: tuple[Handler, Header], task: Header, content: bytes, threads: 
 
 def test_workers_say_which_model_and_detector_they_have(loaded: tuple[Handler, Header]) -> None:
     about = json.loads(json.dumps(loaded[1]))
-    contract = tasks.contract_of(about)
+    contract = tasks.contract_of(about["contract"])
     assert contract.labels == LABELS
     assert contract.size_wh == (8, 8)
     assert about["detectors"]["by_option"]["haar"]["name"] == "haar_frontalface_default"

@@ -84,7 +84,7 @@ def test_unreadable_votes_metadata_is_refused(tmp_path: Path, about: str) -> Non
 def test_the_contract_comes_back_from_a_worker(request: pytest.FixtureRequest, name: str) -> None:
     contract = EmotionClassifier(request.getfixturevalue(name)).contract
     about = tasks.about(contract, Detectors({"haar": HaarDetector()}))
-    assert tasks.contract_of(json.loads(json.dumps(about))) == contract
+    assert tasks.contract_of(json.loads(json.dumps(about))["contract"]) == contract
 
 
 # --- REST --------------------------------------------------------------------------------------

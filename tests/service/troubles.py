@@ -13,7 +13,6 @@ import pytest
 import service.loading
 from service.analysis import Analyzer
 from service.detectors import centerface_file
-from service.settings import Settings
 from service.workers.channel import Header
 from service.workers.process import Handler, Plan
 
@@ -35,10 +34,10 @@ def without_centerface(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _replace_loading(monkeypatch: pytest.MonkeyPatch, load: Callable[..., tuple[Handler, Header]], *given: Any) -> None:
     for name in ("plan_images", "plan_videos"):
-        plan_of: Callable[[Settings, bytes], Plan] = getattr(service.loading, name)
+        plan_of: Callable[..., Plan] = getattr(service.loading, name)
 
-        def replaced(settings: Settings, model: bytes, plan_of: Callable[[Settings, bytes], Plan] = plan_of) -> Plan:
-            plan = plan_of(settings, model)
+        def replaced(*arguments: Any, plan_of: Callable[..., Plan] = plan_of) -> Plan:
+            plan = plan_of(*arguments)
             return replace(plan, make=load, arguments=(*given, plan.make, plan.arguments))
 
         monkeypatch.setattr(service.loading, name, replaced)
