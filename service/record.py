@@ -183,7 +183,11 @@ class Templates:
 def _pairs(said: object) -> list[tuple[str, str]]:
     """What a worker says of each face: the served model's label, and the shadow model's."""
     pairs = said[:_MOST_FACES] if isinstance(said, list) else []
-    return [(pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) == 2]
+    return [
+        (pair[0], pair[1])
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(label, str) for label in pair)
+    ]
 
 
 def _stages_ms(said: object) -> dict[str, float]:

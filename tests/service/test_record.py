@@ -17,11 +17,15 @@ class Counts:
 
     def __init__(self) -> None:
         self.images: list[tuple[str, dict[str, float], int]] = []
+        self.shadows: list[tuple[str, str]] = []
         self.problems: list[str] = []
         self.dropped: list[str] = []
 
     def count_image(self, route: str, stages_ms: Mapping[str, float], faces: int) -> None:
         self.images.append((route, dict(stages_ms), faces))
+
+    def count_shadow(self, label: str, shadow_label: str) -> None:
+        self.shadows.append((label, shadow_label))
 
     def count_problem(self, code: str) -> None:
         self.problems.append(code)
@@ -57,13 +61,17 @@ def test_the_total_is_the_sum_where_nobody_measured_it() -> None:
         {"timing_ms": {"made up": 1.0, "decode": "long"}, "faces": -1},
         {"timing_ms": {"decode": math.nan, "detect": math.inf, "infer": -1.0, "explain": 1e300}, "faces": 10**9},
         {"timing_ms": {"decode": [1.0], "detect": {}}, "faces": [1]},
+        {"shadow": 5},
+        {"shadow": ["happy", ["happy"], ["happy", ["sad"]], None]},
     ],
 )
 def test_a_worker_that_says_nonsense_adds_none(said: dict[str, object]) -> None:
-    kept = Record("id", "POST", "/v1/predict")
+    counts = Counts()
+    kept = Record("id", "POST", "/v1/predict", meter=counts)
     kept.add_image(said, {"queue": 0.5, "total": 4.0})
     assert kept.stages_ms == {"queue": 0.5, "total": 4.0}
     assert (kept.images, kept.faces) == (1, 0)
+    assert not counts.shadows
 
 
 def test_tasks_of_a_request_have_its_record_and_others_have_none() -> None:
