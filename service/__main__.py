@@ -5,6 +5,10 @@ import sys
 
 def main() -> int:
     """As `server.serve`; what the service and its workers need is loaded by both at the same time."""
+    if arguments := sys.argv[1:]:
+        from .settings import without_arguments
+
+        return without_arguments(arguments)
     from .workers.worker import start_fork_server
 
     try:

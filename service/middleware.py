@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ids import new_id
-from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, report
+from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed, NotFound, report, said
 from .record import Record, Templates, known_method, recording
 from .state import State
 
@@ -50,7 +50,7 @@ def _translated(error: Exception) -> Exception:
     """FastAPI's and Starlette's own exceptions as problems; any other exception as it is."""
     match error:
         case RequestValidationError():
-            return InvalidOption("; ".join(f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()) + ".")
+            return InvalidOption("; ".join(f"{item['loc'][-1]}: {said(item['msg'])}" for item in error.errors()) + ".")
         case HTTPException(status_code=MethodNotAllowed.status, headers=headers):
             return MethodNotAllowed(
                 "See /docs for the methods of each path.", allow=(headers or {}).get("Allow", "GET")

@@ -181,6 +181,11 @@ def report(error: Exception, *, instance: str, request_id: str) -> tuple[Problem
     return problem, problem.document(instance, request_id)
 
 
+def said(fault: str) -> str:
+    """What is wrong with a value, without what Pydantic puts before the words of our own checks."""
+    return fault.removeprefix("Value error, ")
+
+
 class OutOfMemory(Problem):
     status, code, title = 503, "out_of_memory", "There is not enough memory for this"
 

@@ -288,6 +288,18 @@ def _variable(field: int | str) -> str:
     return name
 
 
+def without_arguments(arguments: list[str]) -> int:
+    """What the program says where it is given arguments, of which it has none: 0 for --help, 2 for any other."""
+    variables = [f"  {_variable(name)}: {field.description}" for name, field in Settings.model_fields.items()]
+    what = "fer-service serves until a stop signal. It has no options: its settings are environment variables.\n"
+    if set(arguments) <= {"-h", "--help"}:
+        sys.stdout.write("\n".join((what, *variables, "")))
+        return 0
+    sys.stderr.write(f"fer-service: error: {' '.join(arguments)}: no such option. {what}There are: ")
+    sys.stderr.write(", ".join(_variable(name) for name in Settings.model_fields) + "\n")
+    return 2
+
+
 def markdown_table() -> str:
     """Every setting as a Markdown table, for the README."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]

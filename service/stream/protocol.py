@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ..descriptions import MAX_TEXT_CHARS
-from ..problems import InvalidOption
+from ..problems import InvalidOption, said
 from .messages import SessionClose, SessionUpdate
 
 PROTOCOL = "fer.v1"
@@ -101,4 +101,4 @@ def read_command(text: str) -> Command:
         raise Closing(CloseCode.INVALID_PAYLOAD, "text messages are JSON")
     if kinds & _FOREIGN:
         raise Closing(CloseCode.UNSUPPORTED_DATA, "text messages are session.update or session.close")
-    raise InvalidOption("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults))
+    raise InvalidOption("; ".join(f"{'.'.join(map(str, fault['loc']))}: {said(fault['msg'])}" for fault in faults))
