@@ -6,6 +6,7 @@ from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
+from requests.exceptions import ChunkedEncodingError
 from schemathesis import Case, Response
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -53,7 +54,12 @@ api.config.phases.coverage.enabled = LONG
 @api.parametrize()
 @tries(8)
 def test_requests_are_answered_as_the_document_says(case: "Case[Any]", address: str) -> None:
-    response = case.call(base_url=f"http://{address}", timeout=PATIENCE_S)
+    try:
+        response = case.call(base_url=f"http://{address}", timeout=PATIENCE_S)
+    except ChunkedEncodingError:
+        # A drawn video has no place for an error, says the document.
+        assert (case.query or {}).get("format") in ("mp4", "webm")
+        return
     excluded: list[CheckFunction] = [positive_data_acceptance] if _may_be_refused(response) else []
     case.validate_response(response, excluded_checks=excluded)
 
