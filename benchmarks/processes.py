@@ -1,15 +1,20 @@
 """A service that a benchmark has started: when it is ready, and what all its processes take (Linux)."""
 
 import os
+import resource
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 START_S = 120.0
+CONTAINER_BYTES = 2**30
 
 
 def free_port() -> int:
@@ -104,3 +109,29 @@ def _cpu_s(pid: int) -> float:
         fields = _stat(pid)
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
+
+
+@contextmanager
+def serving(open_files: int | None = None) -> Iterator[tuple[str, int, Tree]]:
+    """The service as its container would limit it: host, port, processes."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if open_files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
+
+    port = free_port()
+    settings = {"FER_HOST": "127.0.0.1", "FER_PORT": str(port), "FER_MAX_HELD_BYTES": str(CONTAINER_BYTES // 4)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        stderr=subprocess.DEVNULL,
+        preexec_fn=limit,
+    )
+    try:
+        wait_until_ready(process, port)
+        yield "127.0.0.1", port, Tree(process.pid)
+    finally:
+        process.terminate()
+        process.wait()

@@ -14,51 +14,19 @@ lost, MOST_PHOTO_S, MOST_LIVEZ_S, no connection open, no 500, and nothing but re
 """
 
 import argparse
-import os
-import resource
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.processes import Tree, free_port, wait_until_ready
+from benchmarks.processes import ROOT, Tree, serving
 from benchmarks.siege.attacker import Attacker
 from benchmarks.siege.attacks import ATTACKS, Attack
 from benchmarks.siege.outcome import Outcome, attack
 from benchmarks.siege.witness import Seen, watching
 
-ROOT = Path(__file__).parents[2]
 MOST_MB, MOST_PHOTO_S, MOST_LIVEZ_S = 700.0, 3.0, 1.0
-CONTAINER_BYTES = 2**30
 COLUMNS = ("attack", "peak MB", "photos", "lost", "slowest s", "slowest /livez s", "open", "streams", "answers")
-
-
-@contextmanager
-def serving(open_files: int | None) -> Iterator[tuple[str, int, Tree]]:
-    """The service as its container would limit it: host, port, processes."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if open_files is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
-
-    port = free_port()
-    settings = {"FER_HOST": "127.0.0.1", "FER_PORT": str(port), "FER_MAX_HELD_BYTES": str(CONTAINER_BYTES // 4)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service"],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stderr=subprocess.DEVNULL,
-        preexec_fn=limit,
-    )
-    try:
-        wait_until_ready(process, port)
-        yield "127.0.0.1", port, Tree(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def misses(attack: Attack, seen: Seen, outcome: Outcome) -> list[str]:
