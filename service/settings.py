@@ -226,7 +226,7 @@ class Settings(BaseSettings):
     rate_store: str = Field(
         "memory://",
         description="where requests are counted: in memory, or where several services share the count, in Redis or "
-        "Valkey (`redis://host:6379`, `valkey://host:6379`)",
+        "Valkey (`redis://host:6379`, `valkey://host:6379`); while that does not answer, nothing is counted",
     )
     proxies: Annotated[Parts, AfterValidator(_networks)] = Field(
         (),

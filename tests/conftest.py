@@ -18,6 +18,8 @@ LONG = (
     "guide/test_commands.py",
     "test_package.py",
     "service/test_attacks.py",
+    "service/test_rate_store.py",
+    "service/test_nothing_written.py",
     "client/test_client.py",
     "service/workers/test_pool.py",
 )

@@ -1,6 +1,7 @@
 """A network that can be computed in the head, and pictures to show it."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,3 +183,10 @@ def white() -> bytes:
 def body() -> bytes:
     """Two seconds of the dark pictures of `clip`."""
     return clip(steady(2))
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short name: that of a socket has at most 107 characters, and pytest's own is long."""
+    with tempfile.TemporaryDirectory(prefix="fer") as folder:
+        yield Path(folder)

@@ -27,27 +27,41 @@ READY_WITHIN_S = 120
 
 
 def start(
-    environment: dict[str, str], without: tuple[str, ...] = (), program: tuple[str, ...] = SERVICE
+    environment: dict[str, str],
+    without: tuple[str, ...] = (),
+    program: tuple[str, ...] = SERVICE,
+    under: tuple[str, ...] = (),
 ) -> subprocess.Popen[str]:
-    """`python -m service` with this environment, less our settings and `without`."""
+    """`python -m service` with this environment, less our settings and `without`; `under` a program that runs it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FER_", *without))}
     return subprocess.Popen(
-        [sys.executable, *program], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
+        [*under, sys.executable, *program], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
     )
+
+
+def free_port() -> int:
+    """Free at this moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 @contextmanager
 def serving(
-    model: Path, without: tuple[str, ...] = (), program: tuple[str, ...] = SERVICE, /, **environment: str
+    model: Path,
+    without: tuple[str, ...] = (),
+    program: tuple[str, ...] = SERVICE,
+    under: tuple[str, ...] = (),
+    /,
+    **environment: str,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that is ready, and its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    port = address.split(":")[1]
+    port = str(free_port())
+    address = f"127.0.0.1:{port}"
     # One worker, where a test does not ask for more: each loads its models, which is most of a start.
     here = {"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, "FER_WORKERS": "1"}
-    process = start({**here, **environment}, without, program)
+    process = start({**here, **environment}, without, program, under)
     try:
         until = time.monotonic() + READY_WITHIN_S
         while not _is_ready(address):

@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -58,13 +57,6 @@ def test_a_missing_temporary_folder_is_one_line(
     assert main() == 1
     (line,) = caplog.messages
     assert line == "TMPDIR: no folder for the socket of the workers: No usable temporary directory found"
-
-
-@pytest.fixture
-def temporary() -> Iterator[Path]:
-    """A folder with a short name: that of a socket has at most 107 characters, and pytest's own is long."""
-    with tempfile.TemporaryDirectory(prefix="fer") as folder:
-        yield Path(folder)
 
 
 def test_it_serves_logs_and_writes_little_and_stops_in_time(
