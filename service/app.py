@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from . import __version__
+from . import __version__, card
 from .access import AccessMiddleware, listens_to_itself
 from .admission import Admission
 from .detectors import haar
@@ -32,7 +32,7 @@ from .record import Templates
 from .routes import batch, operations, predict, stream, video
 from .routes.document import complete
 from .settings import Settings
-from .state import State
+from .state import State, StateDep
 from .stream.document import asyncapi_document
 from .tracing import load_tracer
 from .workers.budget import Budget
@@ -198,6 +198,16 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/page.json", include_in_schema=False)
     async def abilities() -> dict[str, str | None]:
         return {"runtime": f"static/{RUNTIME.relative_to(WEB)}" if RUNTIME.exists() else None}
+
+    @app.get("/card.json", include_in_schema=False)
+    def card_figures(state: StateDep) -> dict[str, Any] | None:
+        return card.figures(state.settings.model, state.contract.sha256)
+
+    @app.get("/card.md", include_in_schema=False)
+    def card_text(state: StateDep) -> Response:
+        path = state.settings.model.parent / card.CARD
+        # As plain text: browsers save what they take for another kind of file.
+        return FileResponse(path, media_type="text/plain") if path.is_file() else Response(status_code=404)
 
     @app.get("/cascade.xml", include_in_schema=False)
     async def cascade() -> Response:

@@ -54,7 +54,7 @@ const [model, limits, abilities] = await Promise.all([service.model, service.lim
 if (model && limits) {
   page.labels = model.labels;
   page.stage.hasVotes = await service.hasVotes;
-  describeModel(model);
+  describeModel(model, await service.figures);
   page.detectors.offer(model);
   if (abilities?.runtime) page.local.offer(new LocalReader(abilities.runtime, model, limits));
 } else if (service.needsKey) {

@@ -39,6 +39,17 @@ export interface Reading {
   age_ms?: number;
 }
 
+/** What a model was measured at on one split of its data. */
+export interface SplitFigures {
+  faces: number;
+  accuracy: number;
+  /** The 95 % interval. */
+  accuracy_95: [number, number];
+  recall?: Record<string, number>;
+  /** Counts of faces: a row for each label of the data, a column for each answer. */
+  confusion?: number[][];
+}
+
 /** One of several pictures: nothing is known until its reading or its problem is here. */
 export interface PictureEntry {
   file: File;

@@ -13,6 +13,8 @@ export class Service {
   limits = this.#fetchJson("v1/limits");
   /** @type {Promise<{runtime: string | null} | null>} `runtime`: address of ONNX Runtime, null where it is missing */
   abilities = this.#fetchJson("page.json");
+  /** @type {Promise<Record<string, import("../types.d.ts").SplitFigures> | null>} the card's, by split; null: there are none */
+  figures = this.#fetchJson("card.json");
 
   /** Whether the model has a votes head. */
   get hasVotes() {
