@@ -18,8 +18,11 @@ LONG = (
     "guide/test_commands.py",
     "test_package.py",
     "service/test_attacks.py",
+    "service/test_tracing.py",
+    "service/test_request_log.py",
     "service/test_rate_store.py",
     "service/test_nothing_written.py",
+    "client/test_many_videos.py",
     "client/test_client.py",
     "service/workers/test_pool.py",
 )

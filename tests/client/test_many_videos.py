@@ -1,5 +1,6 @@
 """fer video of folders and many files: where results go, what is skipped, and what a stop costs."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,11 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from fer_client.cli.main import main
 from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, video_lines
@@ -178,34 +180,35 @@ def test_the_connections_options_stand_before_or_after_the_command(url: str, cli
     assert main(["--url", "http://127.0.0.1:9", "model", "--url", url]) == 0
 
 
-def test_kill_9_in_the_middle_costs_nothing(url: str, clip: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(12):
-        shutil.copy(clip, folder / f"{number:02}.mp4")
-    whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
+@pytest.mark.parametrize("answered", [0, 2])
+def test_kill_9_in_the_middle_costs_nothing(serve: Serve, tmp_path: Path, answered: int) -> None:
+    videos = [tmp_path / f"{number}.mp4" for number in range(4)]
+    for video in videos:
+        video.write_bytes(b"a video")
+    is_silent = threading.Event()
 
-    def start(table: Path) -> subprocess.Popen[bytes]:
-        program = [sys.executable, "-m", "fer_client", "video", str(folder), "-o", str(table), "--url", url]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "client" / "src")}
-        return subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL)
+    async def breaking_off() -> AsyncIterator[bytes]:
+        yield video_lines(VIDEO_FRAME)
+        is_silent.set()
+        await asyncio.sleep(600)
 
-    assert start(whole).wait(120) == 0
-    assert len(rows(whole)) == 12 * 5
-    kills = 0
-    for reached in (2, 5, 9):
-        running = start(stopped)
-        parts = tmp_path / "stopped.csv.parts"
-        deadline = time.monotonic() + 60
-        while running.poll() is None and time.monotonic() < deadline:
-            if parts.exists() and len(list(parts.iterdir())) > reached:
-                running.send_signal(signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.01)
-        running.wait(30)
-    assert kills > 0
+    read = Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
+    service = Scripted(*[read] * (len(videos) + answered), StreamingResponse(breaking_off()), read)
+    url = serve(service)
+
+    def arguments(table: Path) -> list[str]:
+        return ["video", *map(str, videos), "-o", str(table), "--url", url]
+
+    whole, stopped = tmp_path / "whole.ndjson", tmp_path / "stopped.ndjson"
+    assert main(arguments(whole)) == 0
+    assert len(whole.read_text().splitlines()) == 2 * len(videos)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "client" / "src")}
+    with subprocess.Popen([sys.executable, "-m", "fer_client", *arguments(stopped)], env=environment) as running:
+        assert is_silent.wait(60)
+        running.send_signal(signal.SIGKILL)
     assert not stopped.exists()
-    assert start(stopped).wait(120) == 0
+    service.asked.clear()
+    assert main(arguments(stopped)) == 0
+    assert len(service.asked) == len(videos) - answered, "what was read whole is not sent again"
     assert stopped.read_bytes() == whole.read_bytes()
-    assert not (tmp_path / "stopped.csv.parts").exists()
+    assert not (tmp_path / "stopped.ndjson.parts").exists()

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -26,17 +27,36 @@ SERVICE = ("-m", "service")
 READY_WITHIN_S = 120
 
 
+class Process(subprocess.Popen[bytes]):
+    """A program. Its log goes into a nameless file: a pipe that nobody reads would stop it when full."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close_log` closes it
+        super().__init__(command, cwd=ROOT, env=environment, stderr=self._log)
+
+    def log(self) -> str:
+        """What it has said so far."""
+        # The process writes at the file's position, which is not to be moved.
+        return os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode()
+
+    def log_at_end(self, timeout_s: float = 90) -> str:
+        """Wait for its end; all that it has said."""
+        self.wait(timeout_s)
+        return self.log()
+
+    def close_log(self) -> None:
+        self._log.close()
+
+
 def start(
     environment: dict[str, str],
     without: tuple[str, ...] = (),
     program: tuple[str, ...] = SERVICE,
     under: tuple[str, ...] = (),
-) -> subprocess.Popen[str]:
+) -> Process:
     """`python -m service` with this environment, less our settings and `without`; `under` a program that runs it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FER_", *without))}
-    return subprocess.Popen(
-        [*under, sys.executable, *program], cwd=ROOT, env={**kept, **environment}, stderr=subprocess.PIPE, text=True
-    )
+    return Process([*under, sys.executable, *program], {**kept, **environment})
 
 
 def free_port() -> int:
@@ -55,23 +75,42 @@ def serving(
     under: tuple[str, ...] = (),
     /,
     **environment: str,
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+) -> Iterator[tuple[Process, str]]:
     """A process that is ready, and its address."""
+    process, address = _started(model, without, program, under, environment)
+    while process.poll() is not None and "address already in use" in process.log():
+        # Another program has taken the port since it was free.
+        process.close_log()
+        process, address = _started(model, without, program, under, environment)
+    try:
+        assert process.poll() is None, process.log()
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+        process.close_log()
+
+
+def _started(
+    model: Path,
+    without: tuple[str, ...],
+    program: tuple[str, ...],
+    under: tuple[str, ...],
+    environment: dict[str, str],
+) -> tuple[Process, str]:
+    """A process that is ready, or has ended."""
     port = str(free_port())
     address = f"127.0.0.1:{port}"
     # One worker, where a test does not ask for more: each loads its models, which is most of a start.
     here = {"FER_MODEL": str(model), "HOST": "127.0.0.1", "PORT": port, "FER_WORKERS": "1"}
     process = start({**here, **environment}, without, program, under)
-    try:
-        until = time.monotonic() + READY_WITHIN_S
-        while not _is_ready(address):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < until, f"not ready within {READY_WITHIN_S} s"
-            time.sleep(0.05)
-        yield process, address
-    finally:
-        process.kill()
-        process.communicate()
+    until = time.monotonic() + READY_WITHIN_S
+    while process.poll() is None and not _is_ready(address):
+        if time.monotonic() > until:
+            process.kill()
+            pytest.fail(f"not ready within {READY_WITHIN_S} s")
+        time.sleep(0.05)
+    return process, address
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class Gate:
 
         async def wait(*args: Any) -> tuple[Header, bytes]:
             self.reached.set()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not self.opened.is_set():
                     await asyncio.sleep(0.005)
             return await do(*args)

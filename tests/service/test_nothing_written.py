@@ -77,7 +77,7 @@ def test_nothing_is_written_while_everything_flows(
                 assert json.loads(stream.recv())["type"] == "result"
         flowing = log.read_text().splitlines()[started:]
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.wait(60)
     assert written(flowing) == []
     calls = log.read_text().splitlines()
     assert any("brightness.onnx" in line for line in calls), "the tracer saw no file at all"

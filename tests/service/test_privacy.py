@@ -40,7 +40,7 @@ def test_all_that_a_service_logs_counts_and_traces_is_listed(model_path: Path, p
         families = list(text_string_to_metric_families(asked(address, "/metrics").decode()))
         spans = collector.when(lambda spans: any("video" in span.name for span in spans))
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=90)
+        log = process.log_at_end()
     assert told["kept"] == []
     lines = [json.loads(line) for line in log.splitlines()]
     of_every_line = {"time", "level", "logger", "message"}

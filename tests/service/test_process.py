@@ -33,7 +33,8 @@ def test_it_refuses_in_one_line(tmp_path: Path) -> None:
     ]
     processes = [start(environment) for environment, _ in refusals]
     for process, (_, expected) in zip(processes, refusals, strict=True):
-        _, error = process.communicate(timeout=60)
+        error = process.log_at_end()
+        process.close_log()
         assert process.returncode == 1
         assert expected in error
         assert len(error.strip().splitlines()) == 1
@@ -79,7 +80,7 @@ def test_it_serves_logs_and_writes_little_and_stops_in_time(
             process.send_signal(signal.SIGTERM)
             assert json.loads(stream.recv(timeout=10))["type"] == "session.closed"
             assert close_code(stream) == 1001
-        _, log = process.communicate(timeout=30)
+        log = process.log_at_end()
         # `docker stop` kills what has not ended after 10 s.
         assert time.monotonic() - asked < 10
     assert process.returncode is not None
@@ -101,8 +102,7 @@ def test_a_session_is_told_of_the_stop_by_a_service_that_got_no_time_to_run(mode
             process.send_signal(signal.SIGCONT)
             assert json.loads(stream.recv(timeout=30))["type"] == "session.closed"
             assert close_code(stream) == 1001
-        process.communicate(timeout=30)
-        assert process.returncode == 0
+        assert process.wait(30) == 0
 
 
 @pytest.fixture(scope="module")

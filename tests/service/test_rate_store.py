@@ -52,5 +52,5 @@ def test_two_services_share_a_rate_and_go_on_without_the_store(model_path: Path)
         assert exchange(first, LIMITS)[0] == 200
         assert [exchange(second, LIMITS)[0] for _ in range(4)][-1] == 429, "the store is asked again once it is back"
         process.terminate()
-        _, log = process.communicate(timeout=60)
+        log = process.log_at_end()
     assert len([line for line in log.splitlines() if "requests are not counted" in line]) == 1

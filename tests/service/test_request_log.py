@@ -49,7 +49,7 @@ def logged(
     with serving(model, (), program, **environment) as (process, address):
         yield address, lines
         process.send_signal(signal.SIGTERM)
-        _, text = process.communicate(timeout=90)
+        text = process.log_at_end()
     lines += [json.loads(line) for line in text.splitlines()]
 
 
@@ -124,7 +124,7 @@ def test_faults_are_logged_without_who_asked(model_path: Path, photo: bytes, for
         assert send(address, "POST", PREDICT, file, **{"Content-Type": kind}) == 500
         assert send(address, "POST", f"{PREDICT}?explain=gradcam&SECRET=SECRET", photo) == 422
         process.send_signal(signal.SIGTERM)
-        _, text = process.communicate(timeout=90)
+        text = process.log_at_end()
     for secret in SECRETS:
         assert secret not in text
     assert "RuntimeError: a fault" in text

@@ -44,7 +44,7 @@ def test_a_request_is_a_span_with_its_stages_below_the_clients_own(model_path: P
         assert answer.status == 200
         spans = {span.name: span for span in collector.when(lambda spans: len(spans) == 6)}
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=90)
+        log = process.log_at_end()
     server = spans.pop(f"POST {PREDICT}")
     assert (server.trace_id.hex(), server.parent_span_id.hex()) == (TRACE_ID, PARENT_ID)
     assert server.kind == server.SPAN_KIND_SERVER
@@ -119,7 +119,7 @@ def test_a_collector_that_does_not_answer_does_not_delay_the_stop(model_path: Pa
             assert post(address, PREDICT, photo).status == 200
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
-            _, log = process.communicate(timeout=90)
+            log = process.log_at_end()
     times = {line["message"]: datetime.fromisoformat(line["time"]) for line in map(json.loads, log.splitlines())}
     stopped = times["Application shutdown complete."] - times["Waiting for application shutdown."]
     assert timedelta(seconds=0.4) < stopped < timedelta(seconds=3)

@@ -56,7 +56,7 @@ def test_text_that_is_not_utf8_is_closed_with_1007_and_no_traceback(model_path: 
             connection.sendall(message)
             assert close_code(connection) == 1007
         process.terminate()
-        _, log = process.communicate(timeout=60)
+        log = process.log_at_end()
     assert "Traceback" not in log
 
 

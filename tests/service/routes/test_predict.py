@@ -1,22 +1,21 @@
 """POST /v1/predict: three forms, one answer; every option; every problem."""
 
 import base64
-import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from httpx2 import Response
 
 from service import files
 from service.app import create_app
 from service.settings import Settings
 from tests.service.answers import assert_problem, stable
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
+from tests.service.streams import Gate
 from tests.service.troubles import trouble
 
 URL = "/v1/predict"
@@ -212,18 +211,17 @@ def test_an_error_of_the_service_tells_nothing(
 
 
 def test_overload_and_deadline(model_path: Path, white: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    trouble(monkeypatch, seconds=1.0)
+    trouble(monkeypatch, seconds=60.0)
+    gate = Gate(monkeypatch)
     settings = Settings(model=model_path, workers=1, queue=0, deadline_s=0.4)
-    with TestClient(create_app(settings)) as client:
-        late: list[Response] = []
-        caller = threading.Thread(target=lambda: late.append(client.post(URL, content=white)))
-        caller.start()
-        time.sleep(0.2)
+    with TestClient(create_app(settings)) as client, ThreadPoolExecutor(1) as caller:
+        late = caller.submit(client.post, URL, content=white)
+        assert gate.reached.wait(60)
         busy = client.post(URL, content=white)
-        caller.join(10)
-    assert_problem(busy, 503, "overloaded")
-    assert busy.headers["retry-after"] == "1"
-    assert_problem(late[0], 504, "deadline_exceeded")
+        gate.opened.set()
+        assert_problem(busy, 503, "overloaded")
+        assert busy.headers["retry-after"] == "1"
+        assert_problem(late.result(), 504, "deadline_exceeded")
 
 
 def test_another_model_is_served_unchanged(tmp_path: Path, white: bytes) -> None:
