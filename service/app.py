@@ -36,6 +36,7 @@ from .state import State, StateDep
 from .stream.document import asyncapi_document
 from .tracing import load_tracer
 from .workers.budget import Budget
+from .workers.failures import Losses
 from .workers.places import Places
 from .workers.turns import Turns
 from .workers.worker import start_fork_server
@@ -86,7 +87,14 @@ def create_app(settings: Settings) -> FastAPI:
         streams = Places(settings.max_streams, name="streams", retry_after_s=10)
         videos = Places(settings.max_videos, name="videos", retry_after_s=10)
         batches = Places(settings.max_batches, name="batches", retry_after_s=5)
-        metrics = Metrics(serving=lambda: state.serving, streams=streams, videos=videos, batches=batches)
+        video_losses = Losses()
+        metrics = Metrics(
+            serving=lambda: state.serving,
+            streams=streams,
+            videos=videos,
+            batches=batches,
+            video_losses=video_losses,
+        )
         state = State(
             settings=settings,
             serving=serving,
@@ -97,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
             batch_room=Turns(range(settings.workers + min(1, settings.queue))),
             metrics=metrics,
             budget=Budget(settings.max_held_bytes),
+            video_losses=video_losses,
             tracer=tracer,
         )
         for reason in state.detectors.missing:

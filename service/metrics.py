@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from .problems import problem_codes
 from .record import Record
 from .serving import Serving
+from .workers.failures import Losses
 from .workers.places import Places
 
 # Seconds. The deadline of a request is 15 s by default; only whole requests and sessions last longer.
@@ -48,7 +49,9 @@ BATCHES = Spec("fer_batches_open", "Batches that are being received or analysed"
 QUEUE = Spec("fer_queue_depth", "Images and frames that wait for a worker")
 WORKERS = Spec("fer_workers_alive", "Workers that can take a task or have one")
 WANTED = Spec("fer_workers_configured", "Workers that there should be")
-REPLACED = Spec("fer_workers_replaced_total", "Workers that ended and were replaced", ("reason",))
+REPLACED = Spec(
+    "fer_workers_replaced_total", "Workers that ended before they should, also those of single videos", ("reason",)
+)
 FAILED_STARTS = Spec("fer_worker_start_failures_total", "Workers that could not be started")
 MODEL_CHANGES = Spec(
     "fer_model_changes_total", "Model files that were put in the place of the served one", ("outcome",)
@@ -72,7 +75,9 @@ SPECS = (
 class Metrics:
     """Counts for one service, in a registry of its own; the Meter of its records."""
 
-    def __init__(self, *, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places) -> None:
+    def __init__(
+        self, *, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places, video_losses: Losses
+    ) -> None:
         """`serving` gives what is served now."""
         self._registry = CollectorRegistry()
         self._requests = self._counter(REQUESTS)
@@ -87,7 +92,7 @@ class Metrics:
             self._model_changes.labels(outcome)
         for code in problem_codes():
             self._problems.labels(code)
-        self._registry.register(_Now(serving, streams, videos, batches))
+        self._registry.register(_Now(serving, streams, videos, batches, video_losses))
         ProcessCollector(registry=self._registry)
         # Finding the child of a metric costs more than counting; routes, stages and codes are few.
         self._stage = lru_cache(maxsize=None)(lambda route, stage: self._stage_seconds.labels(route, stage))
@@ -138,8 +143,11 @@ class Metrics:
 class _Now(Collector):
     """What others count: read when it is asked for."""
 
-    def __init__(self, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places) -> None:
+    def __init__(
+        self, serving: Callable[[], Serving], streams: Places, videos: Places, batches: Places, video_losses: Losses
+    ) -> None:
         self._serving, self._streams, self._videos, self._batches = serving, streams, videos, batches
+        self._video_losses = video_losses
 
     def collect(self) -> Iterator[Metric]:
         serving = self._serving()
@@ -152,9 +160,10 @@ class _Now(Collector):
         yield _gauge(WANTED, pool.configured)
         replaced = CounterMetricFamily(REPLACED.name, REPLACED.meaning, labels=REPLACED.labels)
         for reason, count in pool.replaced_by.items():
-            replaced.add_metric([reason], count)
+            replaced.add_metric([reason], count + self._video_losses.ended_by[reason])
         yield replaced
-        yield CounterMetricFamily(FAILED_STARTS.name, FAILED_STARTS.meaning, value=pool.failed_starts)
+        failed_starts = pool.failed_starts + self._video_losses.failed_starts
+        yield CounterMetricFamily(FAILED_STARTS.name, FAILED_STARTS.meaning, value=failed_starts)
         for spec, contract in ((MODEL, serving.contract), (SHADOW_MODEL, serving.shadow)):
             model = GaugeMetricFamily(spec.name, spec.meaning, labels=spec.labels)
             if contract is not None:

@@ -18,6 +18,7 @@ from .serving import Serving
 from .settings import Settings
 from .tracing import Tracer
 from .workers.budget import Budget
+from .workers.failures import Losses
 from .workers.places import Places
 from .workers.pool import WorkerPool
 from .workers.process import Plan
@@ -41,6 +42,8 @@ class State:
     metrics: Metrics
     budget: Budget
     """The memory for the bodies of all requests."""
+    video_losses: Losses
+    """Workers of videos that ended before they should."""
     tracer: Tracer | None = None
     """None where no spans are asked for."""
     draining: asyncio.Event = field(default_factory=asyncio.Event)

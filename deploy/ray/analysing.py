@@ -22,6 +22,7 @@ from service.video.analysis import video_task
 from service.video.messages import VideoOptions
 from service.workers import solo
 from service.workers.channel import Upload
+from service.workers.failures import Losses
 
 _CHUNK_BYTES = 2**20
 
@@ -66,7 +67,8 @@ class Analysing:
 
     async def _video(self, path: Path, name: str) -> AsyncIterator[Row]:
         task = video_task(self._video_options, name, "")
-        async with aclosing(solo.answers(self._serving.video_plan, task, await _upload(path))) as answers:
+        upload = await _upload(path)
+        async with aclosing(solo.answers(self._serving.video_plan, task, upload, Losses())) as answers:
             async for header, payload in answers:
                 if "code" in header:
                     raise _BrokenOff(header["code"], json.loads(payload)["detail"])

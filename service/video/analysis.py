@@ -147,7 +147,7 @@ async def analyse(state: State, file: Upload, task: Header) -> AsyncGenerator[tu
 
     A frame is analysed only a little before its piece is taken. Raises the problems of `solo.answers`, and Draining.
     """
-    answers = solo.answers(state.video_plan, task, file)
+    answers = solo.answers(state.video_plan, task, file, state.video_losses)
     try:
         async for header, payload in answers:
             if "timing_ms" in header:

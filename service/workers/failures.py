@@ -1,7 +1,19 @@
-"""Failures: workers that end before they were of use."""
+"""Workers that end before they should."""
 
 import time
 from collections import deque
+from dataclasses import dataclass, field
+from typing import get_args
+
+from .worker import EndReason
+
+
+@dataclass
+class Losses:
+    """How many workers ended before their task was done, by reason, and how many could not be started."""
+
+    ended_by: dict[EndReason, int] = field(default_factory=lambda: dict.fromkeys(get_args(EndReason), 0))
+    failed_starts: int = 0
 
 
 class Failures:

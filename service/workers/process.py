@@ -1,4 +1,4 @@
-"""What runs in a worker process: load, give up rights, then answer one task after the other."""
+"""What runs in a worker process: give up rights, load, give up more, then answer one task after the other."""
 
 import os
 import signal
@@ -46,6 +46,7 @@ def main(connection: socket.socket, inbox: Inbox, plan: Plan) -> None:
         signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     os.nice(plan.niceness)
+    sandbox.give_up_rights()
     bound_heap()
     try:
         handler, about = plan.make(*plan.arguments)

@@ -1,9 +1,9 @@
-"""What a worker gives up once its models are loaded: new files, sockets, processes' rights, and memory without end.
+"""What a worker gives up: files, sockets, programs, power over other processes, and memory without end.
 
-Resource limits and `no_new_privs` alone, which every Linux has without another library. The strongest of them is the
-limit on open files: with it at 0 the kernel refuses every new descriptor, so that no file is opened or made, no socket,
-and no program started, as its loader has to open libraries. seccomp would add a list of system calls; the libraries
-that wrap it for Python have had no release for years.
+Resource limits, `no_new_privs` and Landlock, which need no other library. Before a worker starts any thread, it gives
+up what loading does not need, since Landlock and `no_new_privs` hold for the threads that are started afterwards. Once
+its models are loaded, its limit on open files becomes 0: the kernel then refuses every new descriptor, so that no file
+can be read either, and no socket made.
 """
 
 import ctypes
@@ -14,10 +14,25 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from . import landlock
+
 _PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 # Of the kernel's scale from -1000 to 1000: where memory runs out, a worker goes before the service.
 _OOM_SCORE = "500"
+
+
+def give_up_rights() -> None:
+    """Give up what loading models does not need. Call it in a process of one thread.
+
+    Nothing of it can be taken back. Systems other than Linux have none of it, older kernels no Landlock.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        with suppress(OSError):
+            landlock.restrict()
 
 
 def lock_down(headroom_bytes: int) -> None:
@@ -27,10 +42,7 @@ def lock_down(headroom_bytes: int) -> None:
     """
     limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0}
     if sys.platform == "linux":
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
         limits["RLIMIT_AS"] = _address_space_bytes() + headroom_bytes
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _prctl(_PR_SET_DUMPABLE, 0)
     limits["RLIMIT_NOFILE"] = 0
     for name, most in limits.items():

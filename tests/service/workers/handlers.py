@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from service.problems import InvalidOption
@@ -20,6 +21,18 @@ FORBIDDEN: dict[str, Callable[[], object]] = {
     "open a socket": lambda: socket.create_connection(("127.0.0.1", 9)),
     "start a program": lambda: subprocess.run(["/bin/true"], check=True),
     "make a pipe": os.pipe,
+}
+# Each of these needs no descriptor, but a right to a path, or over another process. The first to come to be would be
+# seen in the folder; the last comes last, as it would end the worker.
+UNRIGHTFUL: dict[str, Callable[[Path], object]] = {
+    "make a folder": lambda folder: (folder / "made").mkdir(),
+    "make a file without opening it": lambda folder: os.mknod(folder / "made"),
+    "make a link": lambda folder: (folder / "made").symlink_to("victim"),
+    "rename a file": lambda folder: (folder / "victim").rename(folder / "made"),
+    "remove a file": lambda folder: (folder / "victim").unlink(),
+    "empty a file": lambda folder: os.truncate(folder / "victim", 0),
+    "signal its parent": lambda _: os.kill(os.getppid(), 0),
+    "become a program": lambda _: os.execv("/bin/true", ["true"]),  # noqa: S606
 }
 
 
@@ -94,15 +107,20 @@ def _say_long(task: Header, body: bytes) -> tuple[Header, bytes]:
 
 
 def _try_forbidden(task: Header, body: bytes) -> tuple[Header, bytes]:
-    outcomes = {}
-    for name, act in FORBIDDEN.items():
-        try:
-            act()
-        except OSError as error:
-            outcomes[name] = error.strerror
-        else:
-            outcomes[name] = "it could"
-    return {"outcomes": outcomes}, b""
+    return {"outcomes": {name: _outcome(act) for name, act in FORBIDDEN.items()}}, b""
+
+
+def _try_unrightful(task: Header, body: bytes) -> tuple[Header, bytes]:
+    folder = Path(task["folder"])
+    return {"outcomes": {name: _outcome(partial(act, folder)) for name, act in UNRIGHTFUL.items()}}, b""
+
+
+def _outcome(act: Callable[[], object]) -> str | None:
+    try:
+        act()
+    except OSError as error:
+        return error.strerror
+    return "it could"
 
 
 _DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
@@ -117,4 +135,5 @@ _DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
     "answer long": _answer_long,
     "say long": _say_long,
     "try forbidden": _try_forbidden,
+    "try unrightful": _try_unrightful,
 }

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pytest
 from service.problems import DeadlineExceeded, InvalidOption, WorkerDied
 from service.workers import solo
 from service.workers.channel import Header, Upload
+from service.workers.failures import Losses
 from service.workers.process import Plan
+from service.workers.worker import StartRefused
 from tests.service.workers import handlers
 from tests.service.workers.test_pool import is_running, until
 
@@ -27,8 +30,10 @@ def upload_of(chunks: Iterable[bytes]) -> Upload:
     return upload
 
 
-async def all_of(task: Header, chunks: Iterable[bytes] = (b"video",), plan: Plan = PLAN) -> list[tuple[Header, bytes]]:
-    async with aclosing(solo.answers(plan, task, upload_of(chunks))) as answers:
+async def all_of(
+    task: Header, chunks: Iterable[bytes] = (b"video",), plan: Plan = PLAN, losses: Losses | None = None
+) -> list[tuple[Header, bytes]]:
+    async with aclosing(solo.answers(plan, task, upload_of(chunks), losses or Losses())) as answers:
         return [answer async for answer in answers]
 
 
@@ -47,7 +52,7 @@ def test_answers_come_in_order_and_the_last_one_ends_the_worker() -> None:
 
 def test_answers_come_while_the_task_goes_on() -> None:
     async def first_s() -> float:
-        async with aclosing(solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"]))) as answers:
+        async with aclosing(solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"]), Losses())) as answers:
             begun = time.perf_counter()
             await anext(answers)
             return time.perf_counter() - begun
@@ -64,7 +69,7 @@ def test_a_worker_runs_ahead_of_its_reader_by_little() -> None:
     async def produced_in_the_pause() -> list[bool]:
         early = []
         task = {"do": "echo", "times": times, "size": size}
-        async with aclosing(solo.answers(PLAN, task, upload_of([b"x"]))) as answers:
+        async with aclosing(solo.answers(PLAN, task, upload_of([b"x"]), Losses())) as answers:
             await anext(answers)
             await asyncio.sleep(pause_s)
             read_on = time.monotonic()
@@ -82,7 +87,7 @@ def test_a_problem_after_some_answers_ends_them() -> None:
     numbers = []
 
     async def read() -> None:
-        async for header, _ in solo.answers(PLAN, {"do": "refuse", "times": 3}, upload_of([b"x"])):
+        async for header, _ in solo.answers(PLAN, {"do": "refuse", "times": 3}, upload_of([b"x"]), Losses()):
             numbers.append(header["number"])
 
     with pytest.raises(InvalidOption):
@@ -90,12 +95,20 @@ def test_a_problem_after_some_answers_ends_them() -> None:
     assert numbers == [0, 1, 2]
 
 
-def test_its_death_and_its_deadline_are_told() -> None:
+def test_its_death_and_its_deadline_are_told_and_counted() -> None:
+    losses = Losses()
     with pytest.raises(WorkerDied):
-        asyncio.run(all_of({"do": "segfault"}))
+        asyncio.run(all_of({"do": "segfault"}, losses=losses))
+    with pytest.raises(WorkerDied):
+        asyncio.run(all_of({"do": "say long", "bytes": 2**22}, losses=losses))
     hasty = Plan(handlers.obedient, (), headroom_bytes=2**27, deadline_s=1.0)
     with pytest.raises(DeadlineExceeded):
-        asyncio.run(all_of({"do": "spin"}, plan=hasty))
+        asyncio.run(all_of({"do": "spin"}, plan=hasty, losses=losses))
+    with pytest.raises(StartRefused):
+        asyncio.run(all_of({}, plan=replace(PLAN, make=handlers.without_model), losses=losses))
+    with pytest.raises(InvalidOption):
+        asyncio.run(all_of({"do": "refuse"}, losses=losses))
+    assert losses == Losses(ended_by={"died": 1, "deadline": 1, "malformed": 1}, failed_starts=1)
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.01, 0.05, 0.1, 0.2, 0.4])
@@ -104,7 +117,7 @@ def test_a_caller_that_is_cancelled_leaves_nothing_behind(after_s: float) -> Non
 
     async def scenario() -> None:
         async def call() -> None:
-            async for _ in solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"])):
+            async for _ in solo.answers(PLAN, {"do": "spin", "times": 1}, upload_of([b"x"]), Losses()):
                 pass
 
         before, others = len(list(Path("/proc/self/fd").iterdir())), len(active_children())
