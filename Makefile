@@ -14,6 +14,10 @@ SPLIT ?= validation
 # How long `make fuzz` tries.
 MINUTES ?= 6
 
+# What `make bench` measures: a service that it starts, or the one at URL. QUICK=1 only shows that all of it runs.
+URL   ?=
+QUICK ?=
+
 # ONNX Runtime's Linux builds report usage to Microsoft unless told not to (since 1.29). Nothing leaves this machine.
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -26,6 +30,7 @@ TEST_READY     := .venv/.test
 CENTERFACE     := .venv/.centerface
 TRAINING_READY := .venv-training/.training
 DOCS_READY     := .venv-docs/.docs
+BENCH_READY    := .venv-fer/.bench
 
 # The newest Python that pyproject.toml promises. Where it is installed, the service's and the client's tests run on it
 # as well; .venv is made from the oldest.
@@ -44,7 +49,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run annotate test fuzz check format ci siege train figures export evaluate receipt web docs openapi settings lock image up clean
+.PHONY: help run annotate test fuzz check format ci siege bench train figures export evaluate receipt web docs openapi settings lock image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +89,9 @@ ci: check test ## what .ci/run runs
 # The table of a run: peak memory, what a bystander and a monitor noticed. Takes about six minutes.
 siege: $(SERVICE_READY) $(CENTERFACE) ## attack the service while a bystander uses it (URL for one that runs already)
 	$(PYTHON) -m benchmarks.siege --out runs/siege.md $(if $(URL),--url $(URL))
+
+bench: $(SERVICE_READY) $(CENTERFACE) $(BENCH_READY) ## measure the speed of everything to benchmarks/results (URL, QUICK=1)
+	@$(PYTHON) -m benchmarks.all $(if $(URL),--url "$(URL)") $(if $(QUICK),--quick)
 
 train: $(TRAINING_READY) ## data to model: figures, train (resumes), export, evaluate (DATA, VOTES, RUN, MODEL)
 	@$(TRAINING) -m training.all --data "$(DATA)" $(if $(VOTES),--votes "$(VOTES)") --run "$(RUN)" --model "$(MODEL)"
@@ -126,7 +134,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-uv site node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv site node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -134,7 +142,7 @@ clean: ## remove environments and caches; models, runs and data stay
 BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-uv/bin/pip:
+.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-uv/bin/pip:
 	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
 	@$(BASE_PYTHON) -m venv $(@D)/..
 
@@ -163,6 +171,13 @@ $(TEST_READY): requirements/test.txt $(SERVICE_READY)
 
 $(TRAINING_READY): requirements/training.txt | .venv-training/bin/pip
 	$(install)
+
+# What `make bench` measures beside the service. Where it cannot be had, that part and the plots are left out.
+$(BENCH_READY): requirements/bench.txt requirements/fer.txt | .venv-fer/bin/pip
+	@echo "installing $^ (only when they changed)"
+	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt && \
+		$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fer.txt; \
+		then touch $@; else echo "without the package fer and the plots: see above"; fi
 
 .venv-training/.test: requirements/test.txt $(TRAINING_READY)
 	$(install)
@@ -197,4 +212,5 @@ lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey -o requirements/service.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt
 	$(COMPILE) --group docs -o requirements/docs.txt
+	$(COMPILE) --group bench -o requirements/bench.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt -c requirements/test.txt --group ray -o requirements/ray.txt

@@ -22,6 +22,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 LEAST_SHARE = 0.9
@@ -42,6 +43,13 @@ class Tally:
     @property
     def per_s(self) -> float:
         return len(self.waits_s) / self.seconds
+
+    def __iadd__(self, other: "Tally") -> Self:
+        self.waits_s += other.waits_s
+        self.refused += other.refused
+        self.failed += other.failed
+        self.seconds += other.seconds
+        return self
 
 
 class Caller:
@@ -99,8 +107,9 @@ async def measure(callers: list[Caller], seconds: float, tally: Tally) -> None:
     tally.seconds += until_s - from_s
 
 
-def _get(url: str) -> dict[str, float]:
-    with urllib.request.urlopen(url) as response:  # noqa: S310
+def limits(address: str) -> dict[str, float]:
+    """What /v1/limits says."""
+    with urllib.request.urlopen(f"http://{address}/v1/limits") as response:
         answer: dict[str, float] = json.load(response)
         return answer
 
@@ -132,9 +141,8 @@ def main() -> int:
     given = parser.parse_args()
     address = urlsplit(given.url).netloc
     photos = [photo.read_bytes() for photo in given.photos]
-    limits = _get(f"{given.url.rstrip('/')}/v1/limits")
     # All callers are one client, by their address.
-    places = int(limits["client_requests"])
+    places = int(limits(address)["client_requests"])
     # Where no one is refused, both manners are the same.
     kinds = [(count, manner) for count in given.callers for manner in ("waits", "repeats")[: 1 + (count > places)]]
     tallies = {kind: Tally() for kind in kinds}

@@ -11,16 +11,15 @@ time, or grows by MOST_GROWTH or more in the second half.
 import argparse
 import http.client
 import itertools
-import os
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import Tree, free_port, wait_until_ready
+from benchmarks.processes import Tree, service
 from service import images
 
 MOST_MB = 450.0
@@ -39,12 +38,26 @@ QUERIES = (
 )
 
 
-def requests(photos: list[Path], count: int) -> Iterator[tuple[str, bytes]]:
+@dataclass(frozen=True)
+class Usage:
+    """Megabytes of the service's process and of each other, and what was answered in so many seconds before."""
+
+    name: str
+    service_mb: float
+    others_mb: tuple[float, ...]
+    answers: dict[int, int]
+    seconds: float
+
+    @property
+    def all_mb(self) -> float:
+        return self.service_mb + sum(self.others_mb)
+
+
+def requests(small: list[bytes], count: int) -> Iterator[tuple[str, bytes]]:
     """A query and a body for each request."""
-    small = [path.read_bytes() for path in photos]
     large = [_enlarged(body) for body in small]
     # So that every photo meets every query, whatever their numbers.
-    pairs = itertools.cycle(itertools.product(range(len(photos)), QUERIES))
+    pairs = itertools.cycle(itertools.product(range(len(small)), QUERIES))
     for number, (index, query) in zip(range(count), pairs, strict=False):
         yield query, (large if number % LARGE_EVERY == LARGE_EVERY - 1 else small)[index]
 
@@ -82,16 +95,27 @@ def soak(port: int, todo: Iterator[tuple[str, bytes]], callers: int) -> Counter[
     return answers
 
 
-def row(name: str, tree: Tree, answers: Counter[int], seconds: float) -> float:
-    """Print a row of the table; all memory, megabytes."""
-    sizes = tree.pss_mb()
-    own, *others = sizes.values()
-    each = ", ".join(f"{size:.0f}" for size in sorted(others, reverse=True))
-    statuses = ", ".join(f"{count} of {status}" for status, count in sorted(answers.items()))
-    rate = f"{answers.total() / seconds:.0f}" if seconds else ""
-    total = sum(sizes.values())
-    print(f"| {name} | {total:.1f} | {own:.0f} | {each} | {statuses} | {rate} |", flush=True)
-    return total
+def usage(name: str, tree: Tree, answers: Counter[int], seconds: float) -> Usage:
+    own, *others = tree.pss_mb().values()
+    return Usage(name, own, tuple(sorted(others, reverse=True)), dict(sorted(answers.items())), seconds)
+
+
+def measure(photos: list[bytes], count: int, callers: int) -> Iterator[Usage]:
+    """Of a service that is started: idle, half way through so many requests, and after them."""
+    with service() as (port, pid):
+        tree = Tree(pid)
+        yield usage("idle", tree, Counter(), 0)
+        for name in ("after the first half", "after the second half"):
+            begun = time.perf_counter()
+            answers = soak(port, requests(photos, count // 2), callers)
+            yield usage(name, tree, answers, time.perf_counter() - begun)
+
+
+def row(used: Usage) -> str:
+    each = ", ".join(f"{size:.0f}" for size in used.others_mb)
+    statuses = ", ".join(f"{count} of {status}" for status, count in used.answers.items())
+    rate = f"{sum(used.answers.values()) / used.seconds:.0f}" if used.seconds else ""
+    return f"| {used.name} | {used.all_mb:.1f} | {used.service_mb:.0f} | {each} | {statuses} | {rate} |"
 
 
 def main() -> int:
@@ -100,22 +124,12 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--callers", type=int, default=4)
     given = parser.parse_args()
-    port = free_port()
-    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
-    process = subprocess.Popen([sys.executable, "-m", "service"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        wait_until_ready(process, port)
-        tree, totals = Tree(process.pid), []
-        head = ("", "all (MB)", "service", "workers, fork server, resource tracker", "answers", "a second")
-        print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
-        totals.append(row("idle", tree, Counter(), 0))
-        for name in ("after the first half", "after the second half"):
-            begun = time.perf_counter()
-            answers = soak(port, requests(given.photos, given.requests // 2), given.callers)
-            totals.append(row(name, tree, answers, time.perf_counter() - begun))
-    finally:
-        process.terminate()
-        process.wait()
+    head = ("", "all (MB)", "service", "workers, fork server, resource tracker", "answers", "a second")
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    totals = []
+    for used in measure([photo.read_bytes() for photo in given.photos], given.requests, given.callers):
+        print(row(used), flush=True)
+        totals.append(used.all_mb)
     growth = totals[2] / totals[1] - 1
     good = max(totals) < MOST_MB and growth < MOST_GROWTH
     print(f"\ngrowth in the second half {growth:.2%}: {'within the bounds' if good else 'OVER THE BOUNDS'} "

@@ -40,6 +40,20 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
         time.sleep(0.1)
 
 
+@contextmanager
+def service(**settings: str) -> Iterator[tuple[int, int]]:
+    """A service that is ready, with these environment variables: its port and its process. Nobody reads its log."""
+    port = free_port()
+    environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **settings}
+    process = subprocess.Popen([sys.executable, "-m", "service"], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(process, port)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
 class Tree:
     """A process and all that it has started, directly or not."""
 

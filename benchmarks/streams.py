@@ -15,20 +15,27 @@ import json
 import os
 import re
 import struct
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from benchmarks.processes import Tree, free_port, wait_until_ready
+from benchmarks.processes import Tree, service
 from benchmarks.stream import FRAMES_PER_S, frames, percentiles
 
 # What is sent before the figures are counted: workers and tracks have to be there.
 WARM_UP_S = 3.0
+HEAD = (
+    "streams",
+    "results a second for each (least to most)",
+    "in all",
+    "age p50, p95, largest (ms)",
+    "delay p50, p95 (ms)",
+    "dropped, errors",
+    "cores: client, service, workers",
+)
 _TYPE = re.compile(rb'"type": ?"(result|dropped|error|session\.[a-z]+)"')
 _AGE = re.compile(rb'"age_ms": ?([0-9.]+)')
 _ID = re.compile(rb'"frame_id": ?([0-9]+)')
@@ -160,26 +167,10 @@ async def play(port: int, count: int, images: list[bytes], seconds: float, optio
     return [stream.record for stream in streams]
 
 
-@contextmanager
-def service(streams: int) -> Iterator[tuple[int, int]]:
-    """A service for so many streams: its port and its process."""
-    port = free_port()
-    # Twice as many, since one client, as all of them are here, gets three quarters at most.
-    limits = {name: str(2 * streams) for name in ("FER_MAX_STREAMS", "FER_QUEUE")}
-    settings = {"HOST": "127.0.0.1", "PORT": str(port), **limits}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service"], env={**os.environ, **settings}, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_until_ready(process, port)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def row(count: int, images: list[bytes], seconds: float, options: dict[str, str]) -> list[str]:
-    with service(count) as (port, pid):
+def measure(count: int, images: list[bytes], seconds: float, options: dict[str, str]) -> dict[str, Any]:
+    """The figures of so many streams on a service of their own; see `row`."""
+    # Twice as many places, since one client, as all of them are here, gets three quarters at most.
+    with service(FER_MAX_STREAMS=str(2 * count), FER_QUEUE=str(2 * count)) as (port, pid):
         tree, begun, mine = Tree(pid), time.perf_counter(), time.process_time()
         before = tree.cpu_s()
         records = asyncio.run(play(port, count, images, seconds, options))
@@ -187,18 +178,32 @@ def row(count: int, images: list[bytes], seconds: float, options: dict[str, str]
         client = (time.process_time() - mine) / spent
         parent, workers = ((after - at) / spent for after, at in zip(tree.cpu_s(), before, strict=True))
     rates = sorted(record.answers["result"] / seconds for record in records)
-    age = percentiles([value for record in records for value in record.age_ms])
-    delay = percentiles([value for record in records for value in record.delay_ms])
     answers = sum((record.answers for record in records), Counter[str]())
-    return [
-        str(count),
-        f"{sum(rates) / count:.1f} ({rates[0]:.1f} to {rates[-1]:.1f})",
-        f"{sum(rates):.0f}",
-        f"{age[0]:.0f}, {age[1]:.0f}, {age[2]:.0f}",
-        f"{delay[0]:.0f}, {delay[1]:.0f}",
-        f"{answers['dropped']}, {answers['error']}",
-        f"{client:.2f}, {parent:.2f}, {workers:.2f}",
-    ]
+    return {
+        "streams": count,
+        "per_s_each": sum(rates) / count,
+        "per_s_least": rates[0],
+        "per_s_most": rates[-1],
+        "per_s_all": sum(rates),
+        "age_ms": percentiles([value for record in records for value in record.age_ms]),
+        "delay_ms": percentiles([value for record in records for value in record.delay_ms]),
+        "dropped": answers["dropped"],
+        "errors": answers["error"],
+        "cores": {"client": client, "service": parent, "workers": workers},
+    }
+
+
+def row(figures: dict[str, Any]) -> str:
+    cells = (
+        f"{figures['streams']}",
+        f"{figures['per_s_each']:.1f} ({figures['per_s_least']:.1f} to {figures['per_s_most']:.1f})",
+        f"{figures['per_s_all']:.0f}",
+        ", ".join(f"{value:.0f}" for value in figures["age_ms"]),
+        ", ".join(f"{value:.0f}" for value in figures["delay_ms"][:2]),
+        f"{figures['dropped']}, {figures['errors']}",
+        ", ".join(f"{value:.2f}" for value in figures["cores"].values()),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -209,18 +214,9 @@ def main() -> None:
     parser.add_argument("--detector", choices=("haar", "centerface"), default="haar")
     given = parser.parse_args()
     images = frames(given.media)
-    head = (
-        "streams",
-        "results a second for each (least to most)",
-        "in all",
-        "age p50, p95, largest (ms)",
-        "delay p50, p95 (ms)",
-        "dropped, errors",
-        "cores: client, service, workers",
-    )
-    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}", flush=True)
     for count in given.streams:
-        print(f"| {' | '.join(row(count, images, given.seconds, {'detector': given.detector}))} |", flush=True)
+        print(row(measure(count, images, given.seconds, {"detector": given.detector})), flush=True)
 
 
 if __name__ == "__main__":
