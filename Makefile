@@ -49,7 +49,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run annotate test fuzz check format ci siege bench train figures export evaluate receipt web docs openapi settings lock image up clean
+.PHONY: help run annotate test fuzz check format ci siege bench train figures export evaluate receipt web docs openapi settings lock release image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ settings: $(SERVICE_READY) ## regenerate the table of docs/settings.md
 	@sed '/^| variable/,$$d' docs/settings.md >docs/settings.tmp
 	@$(PYTHON) -m service.settings >>docs/settings.tmp && mv docs/settings.tmp docs/settings.md
 
+release: $(TEST_READY) | $$(UV) ## everything of a release in dist/, tried out; nothing is uploaded (DRAFT=1, NOIMAGE=1)
+	$(PYTHON) -m release --uv "$(abspath $(UV))" $(if $(DRAFT),--draft) $(if $(NOIMAGE),--without-image)
+
 image: ## build the service's image
 	docker build --target service --tag fer-service .
 
@@ -134,7 +137,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv site node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.

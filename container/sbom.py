@@ -18,12 +18,17 @@ from urllib.parse import quote
 Component = dict[str, Any]
 
 
-def document(site_packages: Path, package_lock: Path, models: Path) -> dict[str, Any]:
-    """The SBOM. The same image gives the same document: it has no time and no random number."""
+def document(
+    site_packages: Path, package_lock: Path, models: Path, *, kind: str = "container", debian: bool = True
+) -> dict[str, Any]:
+    """The SBOM. The same image gives the same document: it has no time and no random number.
+
+    `kind` is what it is the SBOM of; `debian`: with the packages of the system.
+    """
     components = [
         *python_packages(site_packages),
         *npm_packages(package_lock),
-        *debian_packages(),
+        *(debian_packages() if debian else []),
         *files(models),
     ]
     return {
@@ -31,7 +36,7 @@ def document(site_packages: Path, package_lock: Path, models: Path) -> dict[str,
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": {"component": {"type": "container", "name": "fer-service"}},
+        "metadata": {"component": {"type": kind, "name": "fer-service"}},
         "components": sorted(components, key=lambda each: str(each["bom-ref"])),
     }
 

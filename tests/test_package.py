@@ -1,4 +1,7 @@
-"""`pip install .` gives the service as a library and a program. Built and installed here without any index."""
+"""`pip install .` gives the service as a library and a program, `pip install ./client` the client and `fer`.
+
+Built and installed here without any index; `make release` installs them in an environment that has nothing else.
+"""
 
 import os
 import re
@@ -29,12 +32,11 @@ def pip(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the installed wheel and nothing else; its dependencies come from this environment."""
+    """A folder that holds the installed wheels and nothing else; their dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("package")
     alone = "--no-deps", "--no-index"
-    pip("wheel", "--no-build-isolation", *alone, "--wheel-dir", folder, ROOT)
-    (wheel,) = folder.glob("*.whl")
-    pip("install", *alone, "--target", folder / "site", wheel)
+    pip("wheel", "--no-build-isolation", *alone, "--wheel-dir", folder, ROOT, ROOT / "client")
+    pip("install", *alone, "--target", folder / "site", *folder.glob("*.whl"))
     return folder / "site"
 
 
@@ -60,6 +62,15 @@ def test_the_readmes_library_example(tmp_path: Path, site: Path, environment: di
     assert server == "False"
     assert len(said) == 1
     assert "happy" in said[0]
+
+
+def test_the_clients_program_and_types(tmp_path: Path, site: Path, environment: dict[str, str]) -> None:
+    command = [str(site / "bin" / "fer"), "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert service.__version__ in done.stdout
+    where = run("import fer_client; print(fer_client.__file__)", tmp_path, environment)
+    assert Path(where.strip()).is_relative_to(site)
+    assert (site / "fer_client" / "py.typed").exists()
 
 
 def test_its_version_is_the_services(tmp_path: Path, environment: dict[str, str]) -> None:
