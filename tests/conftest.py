@@ -16,6 +16,7 @@ LONG = (
     "service/routes/test_batch.py",
     "service/test_admission.py",
     "guide/test_commands.py",
+    "guide/test_notebooks.py",
     "test_package.py",
     "service/test_attacks.py",
     "service/test_tracing.py",

@@ -121,6 +121,15 @@ def test_the_readmes_summary_is_the_shipped_models(figures: Any) -> None:
     assert f"calibration error of {100 * figures['ece']:.1f} %" in text
 
 
+def test_the_guides_figures_are_the_shipped_models(figures: Any) -> None:
+    guides = ROOT / "docs" / "guides"
+    assert f"\n{100 * figures['accuracy']:.1f} % on the test faces of FER-2013" in (guides / "questions.md").read_text()
+    sets = figures["prediction_sets"]
+    text = " ".join((guides / "figures.md").read_text().split())
+    assert f"For {100 * sets['single']:.0f} % of the test faces the prediction set has one label" in text
+    assert f"the label is right for {100 * sets['accuracy_where_single']:.0f} % of those" in text
+
+
 # --- examples ----------------------------------------------------------------------------------
 
 
