@@ -22,6 +22,7 @@ log = logging.getLogger("service.access")
 # Load balancers ask for these under names of their own, and they say nothing that a web page could use.
 _PROBES = ("/livez", "/readyz")
 _READING = ("GET", "HEAD", "OPTIONS")
+STREAM = f"{INTERFACE}stream"
 # Different refusals that are logged. More would let a stranger fill the log.
 _MOST_LOGGED = 100
 _LONGEST_SHOWN = 80
@@ -117,8 +118,10 @@ class AccessMiddleware:
         asked_as = (*connection.headers.getlist("host"), *_forwarded_host(connection))
         if any(origin.is_at(Host.parse(text)) for text in asked_as):
             return True
-        # The browser compared the two before any proxy changed `Host`.
-        same = connection.headers.get("sec-fetch-site") == "same-origin"
+        # The browser compared the two before any proxy changed `Host`. Chromium does not say so with a handshake, and
+        # the page asks by a POST to the stream's path why that was refused.
+        asks_why = connection.scope["type"] == "http" and connection.scope["path"].endswith(STREAM)
+        same = connection.headers.get("sec-fetch-site") == "same-origin" and not asks_why
         return same and self._is_known(origin.name if ":" not in origin.name else f"[{origin.name}]")
 
     def _log(self, reason: str) -> None:

@@ -88,6 +88,16 @@ def test_our_own_page_and_listed_ones_can(settings: Settings, white: bytes, head
         assert post(client, white, **headers).status_code == 200
 
 
+def test_the_page_is_told_why_its_handshake_was_refused(client: TestClient) -> None:
+    """Chromium sends no `Sec-Fetch-Site` with a handshake. The page's request, which has it, meets the same refusal."""
+    headers = {"origin": "http://127.0.0.1:8322", "host": "127.0.0.1"}
+    with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect("/v1/stream", headers=headers):
+        pass
+    answer = client.post("/v1/stream", headers={**headers, "sec-fetch-site": "same-origin"})
+    assert_problem(answer, 403, "forbidden_origin")
+    assert answer.json()["detail"] == refused.value.json()["detail"]
+
+
 def test_what_only_reads_is_answered(client: TestClient) -> None:
     headers = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
     answer = client.get("/v1/limits", headers=headers)

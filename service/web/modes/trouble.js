@@ -10,7 +10,7 @@ export function problemOf(kind, detail) {
     case "gone":
       return new Problem("The server does not answer", "The page tries again by itself; no frame is sent meanwhile.");
     case "full":
-      return new Problem("The server is full", "No place for a live session is left. The page tries again every few seconds.");
+      return new Problem("The server is full", `${detail || "No place is left."} The page tries again every few seconds.`);
     case "refused":
       return new Problem("The server refuses this stream", detail);
     case "local":

@@ -104,7 +104,7 @@ export class Stream {
     this.#socket = socket;
     socket.onmessage = (event) => this.#onMessage(JSON.parse(event.data));
     socket.onclose = (event) => {
-      if (socket === this.#socket) this.#onClose(event.code);
+      if (socket === this.#socket) this.#onClose(event.code, event.reason);
     };
   }
 
@@ -152,12 +152,12 @@ export class Stream {
 
   #giveUp() {
     const socket = this.#socket;
-    this.#onClose(LOST);
+    this.#onClose(LOST, "");
     socket?.close();
   }
 
-  /** @param {number} code */
-  async #onClose(code) {
+  /** @param {number} code @param {string} reason what the server says of it */
+  async #onClose(code, reason) {
     const created = this.#created;
     this.#socket = null;
     this.#created = false;
@@ -169,7 +169,7 @@ export class Stream {
     if (reaction.then === "stop") {
       this.#stopAsRefused(reaction.words);
     } else if (reaction.then === "wait") {
-      this.#listener.onTrouble("full", "");
+      this.#listener.onTrouble("full", reason);
       this.#retry(FULL_RETRY_MS);
     } else if (reaction.then === "key") {
       await this.#askForKey();

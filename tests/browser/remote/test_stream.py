@@ -4,6 +4,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
+from tests.browser import proxy
 from tests.browser.acts import (
     OPEN_CAMERA,
     alert,
@@ -52,6 +53,7 @@ def test_a_full_server_says_so(visit: Visit, small_server: Server) -> None:
     second = visit(url=small_server.url())
     second.get_by_role("button", name=OPEN_CAMERA).click()
     expect(alert(second)).to_contain_text("The server is full")
+    expect(alert(second)).to_contain_text("All 1 places for streams are taken; try again later.")
     first.get_by_role("button", name="Stop").click()
     until(first, lambda: wire.closed == 1, "the first one's end")
     # A press without waiting: the page's own next attempt may have come first and taken the button away.
@@ -71,6 +73,16 @@ def test_a_server_that_goes_and_comes_back(visit: Visit, small_server: Server) -
     until(page, lambda: len(wire.results()) > before, "results of the new connection")
     expect(alert(page)).to_be_hidden()
     expect(page.locator("#confidence")).to_have_text(re.compile(r"\d+.%"))
+
+
+def test_a_proxy_that_hides_the_name_is_named(visit: Visit, server: Server) -> None:
+    """The browser keeps from the page why the handshake was refused; a request that is refused alike says it."""
+    with proxy.without_port(server.url()) as url:
+        page = visit(url=url, news=True)
+        page.get_by_role("button", name=OPEN_CAMERA).click()
+        expect(alert(page)).to_contain_text("The server refuses this stream")
+        expect(alert(page)).to_contain_text("proxy_set_header Host $http_host")
+        expect(alert(page)).to_contain_text(f"The page's origin is '{url}'")
 
 
 def test_a_server_that_refuses_is_not_asked_again(visit: Visit) -> None:
