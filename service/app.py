@@ -194,6 +194,10 @@ def _add_pages(app: FastAPI) -> None:
     async def docs() -> Response:
         return FileResponse(WEB / "docs.html")
 
+    @app.get("/stream", include_in_schema=False)
+    async def stream_page() -> Response:
+        return FileResponse(WEB / "stream.html")
+
     @app.get("/docs/", include_in_schema=False)
     async def docs_with_slash() -> Response:
         # Relative: the service may live under a path of a larger site.

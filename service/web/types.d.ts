@@ -152,6 +152,8 @@ export interface Mode {
   request(): import("./output/snippets.js").Request;
   /** Reads again, in the place that the switch says. `focus`: the element that keeps the keyboard's focus. */
   restart(focus?: HTMLElement): void;
+  /** Shows again what was read, as another file could not be; false: nothing was. */
+  resume?(): boolean;
   /** Back was pressed; without this nothing is open then. */
   back?(): void;
   /** Another heatmap is wanted, or none. */

@@ -97,9 +97,13 @@ export class Page {
     this.stage.labels = this.curves.labels = this.grid.labels = labels;
   }
 
-  /** Ends the mode, and says why. @param {unknown} error @param {string} title where the error is no Problem */
-  fail(error, title) {
-    this.goIdle();
+  /**
+   * Ends the mode, and says why.
+   * @param {unknown} error @param {string} title where the error is no Problem
+   * @param {Mode | null} [before] the mode before it, which is shown again where it can be
+   */
+  fail(error, title, before) {
+    if (!before?.resume?.()) this.goIdle();
     this.notice.show(asProblem(error, title));
   }
 

@@ -2,6 +2,7 @@
 
 import { byId } from "../dom.js";
 import { openPicture, pixelsOf } from "../input/picture.js";
+import { sendable } from "../input/shrink.js";
 import { asCsv } from "../output/csv.js";
 import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
@@ -40,6 +41,7 @@ export class PictureMode {
   /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Back gets it */
   async start(focus = byId("back")) {
     const page = this.#page;
+    const before = page.mode;
     page.begin(this, "reading", "Reading the picture…");
     page.timing.clear("picture", page.local.reader !== null);
     const { signal } = this.#abort;
@@ -57,7 +59,7 @@ export class PictureMode {
       page.showRemark(remark(scene, reading), offers);
       focus.focus({ preventScroll: true });
     } catch (error) {
-      if (!signal.aborted) page.fail(error, "The picture could not be shown");
+      if (!signal.aborted) page.fail(error, "The picture could not be shown", before);
     }
   }
 
@@ -68,6 +70,15 @@ export class PictureMode {
   /** @param {HTMLElement} [focus] */
   restart(focus) {
     this.#again(this.#minFacePx).start(focus);
+  }
+
+  /** Without asking again. */
+  resume() {
+    if (this.#reading === null) return false;
+    const again = this.#again(this.#minFacePx);
+    again.#reading = this.#reading;
+    again.start();
+    return true;
   }
 
   /** @returns {import("../output/snippets.js").Request} */
@@ -86,14 +97,15 @@ export class PictureMode {
   async #read() {
     const { local: { reader: local }, service, detectors } = this.#page;
     const minFacePx = this.#minFacePx;
+    const picture = await openPicture(this.#file);
+    if (this.#reading) return [picture, this.#reading];
     if (!local) {
       const limits = await service.limits;
       // The heatmaps of all labels: the panel shows them side by side.
       const options = { explain: "gradcam", target: "all", ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
-      const answer = uploadPicture(this.#file, limits?.max_body_bytes, this.#abort.signal, options);
-      return Promise.all([openPicture(this.#file), answer]);
+      const body = await sendable(this.#file, picture, limits);
+      return [picture, await uploadPicture(body, limits?.max_body_bytes, this.#abort.signal, options)];
     }
-    const picture = await openPicture(this.#file);
     if (!picture) {
       throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that this browser does not know.");
     }

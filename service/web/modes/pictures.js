@@ -2,6 +2,7 @@
 
 import { byId } from "../dom.js";
 import { openPicture, pixelsOf } from "../input/picture.js";
+import { sendable } from "../input/shrink.js";
 import { picturesCsv } from "../output/csv.js";
 import { asJson } from "../output/json.js";
 import { asProblem, Problem } from "../remote/problem.js";
@@ -61,6 +62,11 @@ export class PicturesMode {
     PicturesMode.of(this.#page, this.#entries.map(({ file }) => file)).start(focus);
   }
 
+  resume() {
+    new PicturesMode(this.#page, this.#entries).start();
+    return true;
+  }
+
   /** @returns {import("../output/snippets.js").Request} */
   request() {
     return { kind: "pictures", files: this.#entries.map(({ file }) => file.name), options: this.#page.detectors.options };
@@ -93,11 +99,13 @@ export class PicturesMode {
   /** @param {File} file @returns {Promise<import("../types.d.ts").Reading>} */
   async #read(file) {
     const { service, detectors, local: { reader: local } } = this.#page;
+    const picture = await openPicture(file);
     if (!local) {
       const limits = await service.limits;
-      return uploadPicture(file, limits?.max_body_bytes, this.#abort.signal, detectors.options);
+      const body = await sendable(file, picture, limits);
+      picture?.close();
+      return uploadPicture(body, limits?.max_body_bytes, this.#abort.signal, detectors.options);
     }
-    const picture = await openPicture(file);
     if (!picture) throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that it does not know.");
     const { faces, ...reading } = await local.read(pixelsOf(picture));
     picture.close();

@@ -63,6 +63,7 @@ export class VideoMode {
   /** @param {HTMLElement} [focus] the element that keeps the keyboard's focus; otherwise Play gets it */
   async start(focus = byId("play")) {
     const page = this.#page;
+    const before = page.mode;
     page.begin(this, "reading", "Opening the video…");
     const { signal } = this.#abort;
     try {
@@ -88,7 +89,7 @@ export class VideoMode {
     } catch (error) {
       if (signal.aborted) return;
       if (this.#isOpen) this.#showStopped(error);
-      else page.fail(error, "The video could not be read");
+      else page.fail(error, "The video could not be read", before);
     }
   }
 

@@ -9,7 +9,7 @@ import { Problem } from "./problem.js";
 
 /**
  * The service's answer to a picture. Raises Problem.
- * @param {File} file
+ * @param {Blob} file
  * @param {number | undefined} limitBytes the service's largest body, where it is known
  * @param {AbortSignal} signal
  * @param {Options} options
@@ -36,7 +36,7 @@ export async function* uploadVideo(file, limitBytes, signal, options) {
 
 /**
  * @param {string} path with its query
- * @param {File} file
+ * @param {Blob} file
  * @param {number | undefined} limitBytes
  * @param {AbortSignal} signal
  * @returns {Promise<Response>} its body is still to be read

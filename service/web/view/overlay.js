@@ -2,6 +2,7 @@
 
 import { contextOf } from "../dom.js";
 import { percent } from "./format.js";
+import { placeLabels } from "./labels.js";
 
 const ACCENT = "#5fe3cf";
 const PLAIN = "#ffffff";
@@ -9,7 +10,6 @@ const INK = "#0b1014";
 const FAMILY = '"Inter", ui-sans-serif, system-ui, sans-serif';
 const CHOSEN_PX = 14;
 const OTHER_PX = 12;
-const GAP = 8;
 
 /**
  * @typedef {import("../types.d.ts").Scene} Scene
@@ -119,10 +119,22 @@ export class Overlay {
       for (const heatmap of heatmaps) if (heatmap) this.#draw(heatmap.canvas, place(heatmap.box), heatmap.degrees);
       context.globalAlpha = 1;
     }
-    // Short labels for the other faces, or those of a group would cover it; the chosen face is painted last.
+    this.#mark(faces, chosen, place);
+  }
+
+  /** Marks all faces, the chosen one last. Short labels for the others. @param {Scene["faces"]} faces @param {number} chosen @param {(box: Box) => Box} place */
+  #mark(faces, chosen, place) {
     const face = faces[chosen];
-    for (const other of faces) if (other !== face) this.#mark(place(other.box), other.emotion, PLAIN, OTHER_PX);
-    if (face) this.#mark(place(face.box), `${face.emotion} ${percent(face.confidence)}`, ACCENT, CHOSEN_PX);
+    const ordered = [...(face ? [face] : []), ...faces.filter((other) => other !== face)];
+    const marks = ordered.map((one) => {
+      const isChosen = one === face;
+      const text = isChosen ? `${one.emotion} ${percent(one.confidence)}` : one.emotion;
+      const letters = isChosen ? CHOSEN_PX : OTHER_PX;
+      return { box: place(one.box), text, letters, colour: isChosen ? ACCENT : PLAIN, size: this.#sizeOf(text, letters) };
+    });
+    const places = placeLabels(marks, { width: this.#canvas.clientWidth, height: this.#canvas.clientHeight });
+    marks.toReversed().forEach(({ box, colour }) => this.#corners(box, colour));
+    marks.forEach((mark, i) => places[i] && this.#label(places[i], mark.text, mark.colour, mark.letters));
   }
 
   /** Around the picture the view shows its colours, blurred and dimmed. @param {Scene["picture"]} picture */
@@ -156,10 +168,10 @@ export class Overlay {
   }
 
   /**
-   * Corners around the face, and its label above it, or below where there is no room.
-   * @param {Box} box @param {string} text @param {string} colour @param {number} size of the letters
+   * Corners around a face.
+   * @param {Box} box @param {string} colour
    */
-  #mark(box, text, colour, size) {
+  #corners(box, colour) {
     const context = this.#context;
     context.lineCap = "round";
     context.lineJoin = "round";
@@ -168,19 +180,18 @@ export class Overlay {
       context.strokeStyle = style;
       context.stroke(corners(box));
     }
-    this.#label(box, text, colour, size);
   }
 
-  /** @param {Box} box @param {string} text @param {string} colour @param {number} size */
-  #label(box, text, colour, size) {
+  /** @param {string} text @param {number} letters their size */
+  #sizeOf(text, letters) {
+    this.#context.font = `600 ${letters}px ${FAMILY}`;
+    return { width: this.#context.measureText(text).width + 1.4 * letters, height: 1.8 * letters };
+  }
+
+  /** @param {Box} place @param {string} text @param {string} colour @param {number} size of the letters */
+  #label({ x, y, width, height }, text, colour, size) {
     const context = this.#context;
     context.font = `600 ${size}px ${FAMILY}`;
-    const width = context.measureText(text).width + 1.4 * size;
-    const height = 1.8 * size;
-    const above = box.y - height - GAP;
-    const below = Math.min(box.y + box.height + GAP, this.#canvas.clientHeight - height - 4);
-    const y = above >= 4 ? above : below;
-    const x = Math.max(4, Math.min(box.x + box.width / 2 - width / 2, this.#canvas.clientWidth - width - 4));
     context.fillStyle = colour;
     context.beginPath();
     context.roundRect(x, y, width, height, height / 2);

@@ -183,6 +183,30 @@ def test_a_bad_file_is_explained_and_the_page_goes_on(visit: Visit, photo: Path)
     expect(alert(page)).to_be_hidden()
 
 
+def test_what_phones_make_is_opened_and_shrunk_here(visit: Visit, photo: Path) -> None:
+    upright = cv2.imread(str(photo))
+    assert upright is not None
+    large = cv2.resize(upright, (4500, 4500), interpolation=cv2.INTER_LINEAR)
+    page = visit()
+    page.wait_for_load_state("networkidle")
+    # 20 megapixels; and a kind that the service does not take.
+    for name, body, media_type, side in (
+        ("large.jpg", cv2.imencode(".jpg", large)[1].tobytes(), "image/jpeg", 4096),
+        ("kind.bmp", cv2.imencode(".bmp", upright)[1].tobytes(), "image/bmp", 512),
+    ):
+        with page.expect_response("**/v1/predict*") as answer:
+            choose(page, name, body, media_type)
+        assert answer.value.json()["image"] == {"width": side, "height": side}
+        expect(page.locator("#emotion")).to_have_text("happy")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "predict" in request.url else None)
+    # What nobody can open leaves the picture before where it is, and asks nobody.
+    choose(page, "IMG_1.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic")
+    expect(alert(page)).to_contain_text("Most Compatible")
+    expect(page.locator("#emotion")).to_have_text("happy")
+    assert asked == []
+
+
 def test_a_file_over_the_limit_stays_here(visit: Visit) -> None:
     page = visit()
     page.wait_for_load_state("networkidle")

@@ -1,5 +1,6 @@
 """The stream's own document, and its example in JavaScript, run by Node."""
 
+import html
 import re
 import shutil
 import subprocess
@@ -21,6 +22,14 @@ def test_it_is_served_as_yaml(client: TestClient) -> None:
     assert answer.headers["content-type"] == "application/yaml"
     assert yaml.safe_load(answer.text) == asyncapi_document()
     assert 'href="asyncapi.yaml"' in client.get("/docs").text
+
+
+def test_the_page_shows_the_guide_s_example(client: TestClient) -> None:
+    page = client.get("/stream").text
+    assert 'href="stream"' in client.get("/docs").text
+    [example] = re.findall(r"```js\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    [shown] = re.findall(r'<code id="example">(.*?)</code>', page, re.DOTALL)
+    assert html.unescape(shown) == example
 
 
 def test_the_example_runs(model_path: Path, photo: bytes, tmp_path: Path) -> None:
