@@ -76,6 +76,8 @@ def serve_slowly(port: int) -> None:
 
     Analyzer.analyse = slowed  # type: ignore[method-assign]
     os.environ.update(HOST="127.0.0.1", PORT=str(port))
+    # This process has the arguments of the benchmark, and the service takes none.
+    sys.argv[1:] = []
     sys.exit(service.main())
 
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -53,6 +54,7 @@ def test_a_missing_temporary_folder_is_one_line(
     def fail() -> None:
         raise FileNotFoundError("No usable temporary directory found")
 
+    monkeypatch.setattr(sys, "argv", ["fer-service"])
     monkeypatch.setattr(worker, "start_fork_server", fail)
     monkeypatch.setattr(request_log, "configure", lambda _: None)
     assert main() == 1
