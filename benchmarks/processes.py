@@ -41,11 +41,11 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 @contextmanager
-def service(**settings: str) -> Iterator[tuple[int, int]]:
+def service(module: str = "service", /, **settings: str) -> Iterator[tuple[int, int]]:
     """A service that is ready, with these environment variables: its port and its process. Nobody reads its log."""
     port = free_port()
     environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), **settings}
-    process = subprocess.Popen([sys.executable, "-m", "service"], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", module], env=environment, stderr=subprocess.DEVNULL)
     try:
         wait_until_ready(process, port)
         yield port, process.pid

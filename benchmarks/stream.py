@@ -13,17 +13,10 @@ the warm-up, in all (largest less smallest) or along its trend.
 import argparse
 import asyncio
 import json
-import multiprocessing
-import os
-import socket
 import struct
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,18 +26,15 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from service import __main__ as service
-from service.analysis import DEFAULT_OPTIONS, Analysis, Analyzer, Options
-from service.images import Box
+from benchmarks.processes import service
+from benchmarks.slow import ANALYSES_PER_S
 
 FRAMES_PER_S = 30
-ANALYSES_PER_S = 5
 MOST_DELAY_MS = 500.0
 # Five minutes of kept frames would be 200 MB; without a leak memory changes by a tenth of a megabyte.
 MOST_GROWTH_MB = 3.0
 # Memory grows until each thread has its cascade and its buffers.
 WARM_UP_S = 10.0
-START_S = 120.0
 REPORT_S = 10.0
 
 
@@ -57,56 +47,6 @@ class Record:
     delay_ms: list[float] = field(default_factory=list)
     rss_mb: list[tuple[float, float]] = field(default_factory=list)
     sent: int = 0
-
-
-# --- the service -------------------------------------------------------------------------------
-
-
-def serve_slowly(port: int) -> None:
-    """A service of which one session gets ANALYSES_PER_S at most: each analysis takes its whole share of a second."""
-    analyse = Analyzer.analyse
-
-    def slowed(
-        self: Analyzer, body: bytes, options: Options = DEFAULT_OPTIONS, expected: Sequence[Box] = ()
-    ) -> Analysis:
-        until = time.monotonic() + 1 / ANALYSES_PER_S
-        found = analyse(self, body, options, expected)
-        time.sleep(max(0.0, until - time.monotonic()))
-        return found
-
-    Analyzer.analyse = slowed  # type: ignore[method-assign]
-    os.environ.update(HOST="127.0.0.1", PORT=str(port))
-    # This process has the arguments of the benchmark, and the service takes none.
-    sys.argv[1:] = []
-    sys.exit(service.main())
-
-
-@contextmanager
-def slow_service() -> Iterator[tuple[str, int]]:
-    """The URL and the process id of a service, once it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    process = multiprocessing.get_context("spawn").Process(target=serve_slowly, args=(port,))
-    process.start()
-    try:
-        until = time.monotonic() + START_S
-        while not _ready(port):
-            if not process.is_alive() or time.monotonic() > until:
-                raise SystemExit("the service did not start")
-            time.sleep(0.2)
-        yield f"ws://127.0.0.1:{port}/v1/stream", process.pid or 0
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _ready(port: int) -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
-    return True
 
 
 def resident_mb(pid: int) -> float:
@@ -250,8 +190,8 @@ def main() -> int:
         if given.url:
             record = asyncio.run(run(given.url, pid=given.pid))
         else:
-            with slow_service() as (url, pid):
-                record = asyncio.run(run(url, pid=pid))
+            with service("benchmarks.slow") as (port, pid):
+                record = asyncio.run(run(f"ws://127.0.0.1:{port}/v1/stream", pid=pid))
     except (OSError, ConnectionClosed) as error:
         print(f"no stream: {error}", file=sys.stderr)
         return 1
