@@ -45,16 +45,13 @@ def test_a_few_pings_are_answered(address: str) -> None:
     assert answers == [b"one"] * 3
 
 
-@pytest.mark.parametrize(
-    "message",
-    [frame(TEXT, b"\xff\xfe"), frame(TEXT, b"ab\xc3", fin=0) + frame(0, b"\x28")],
-    ids=["whole", "in fragments"],
-)
-def test_text_that_is_not_utf8_is_closed_with_1007_and_no_traceback(model_path: Path, message: bytes) -> None:
-    with serving(model_path, FER_WORKERS="1") as (process, address):
-        with opened(address) as connection:
-            connection.sendall(message)
-            assert close_code(connection) == 1007
+def test_text_that_is_not_utf8_is_closed_with_1007_and_no_traceback(model_path: Path) -> None:
+    whole, in_fragments = frame(TEXT, b"\xff\xfe"), frame(TEXT, b"ab\xc3", fin=0) + frame(0, b"\x28")
+    with serving(model_path) as (process, address):
+        for message in (whole, in_fragments):
+            with opened(address) as connection:
+                connection.sendall(message)
+                assert close_code(connection) == 1007
         process.terminate()
         log = process.log_at_end()
     assert "Traceback" not in log
