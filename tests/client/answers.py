@@ -45,6 +45,30 @@ LIMITS = {
     "defaults": {"max_faces": 10, "fps": 5.0},
     "csv_columns": ["face", "x"],
 }
+_DETECTOR = {
+    "option": "haar",
+    "name": "haar_frontalface_default",
+    "window_px": 24,
+    "smallest_share": 0.0625,
+    "merge_overlap": 0.5,
+}
+MODEL = {
+    "name": "n",
+    "version": "1",
+    "sha256": "f",
+    "labels": ["happy"],
+    "input": {},
+    "crop_margin": 0.1,
+    "detector": _DETECTOR,
+    "detectors": [_DETECTOR],
+    "heads": [],
+    "metrics": {},
+    "calibration": {},
+    "explanation": {},
+    "training": {},
+    "licence": "MIT",
+    "created": "2026-01-01",
+}
 GREETING = {
     "type": "session.created",
     "session_id": "s",

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.client.answers import GREETING, problem, stream_result
+from tests.client.answers import GREETING, MODEL, problem, stream_result
 
 # From an application to the address at which it answers until the test ends.
 Serve = Callable[[ASGIApp], str]
@@ -79,6 +79,18 @@ class Scripted:
         self.times.append(time.monotonic())
         self.bodies.append(await request.body())
         await answer(request.scope, request.receive, send)
+
+
+class Described(Scripted):
+    """A scripted service that also says which model it has, as often as it is asked; `sha256` is that of its file."""
+
+    sha256 = MODEL["sha256"]
+
+    async def reply(self, request: Request, send: Send) -> None:
+        if request.method == "GET":
+            await JSONResponse({**MODEL, "sha256": self.sha256})(request.scope, request.receive, send)
+        else:
+            await super().reply(request, send)
 
 
 def refused(status: int, code: str, headers: dict[str, str] | None = None, **more: Any) -> Response:

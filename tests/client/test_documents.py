@@ -11,8 +11,9 @@ from fer_client import results
 from fer_client.cli.pictures import IMAGE_SUFFIXES
 from fer_client.cli.report import REFUSALS_OF_ALL
 from fer_client.close_codes import CLOSE_CODES
-from fer_client.requests import BATCH, MODEL, PREDICT, VIDEO, Address, Call
+from fer_client.requests import BATCH, PREDICT, VIDEO, Address, Call
 from fer_client.requests import LIMITS as LIMITS_PATH
+from fer_client.requests import MODEL as MODEL_PATH
 from fer_client.responses import size_error
 from fer_client.results import Limits, read
 from fer_client.stream import HEADER, PROTOCOL, StreamProtocol, session_update
@@ -22,6 +23,7 @@ from tests.client.answers import (
     DROPPED,
     GREETING,
     LIMITS,
+    MODEL,
     VIDEO_ERROR,
     VIDEO_FRAME,
     VIDEO_SUMMARY,
@@ -100,6 +102,7 @@ def test_messages_are_read_as_documented(name: str, documented: str, document: d
     ("value", "name", "document"),
     [
         (answer(), "Result", OPENAPI),
+        (MODEL, "ModelDescription", OPENAPI),
         (VIDEO_FRAME, "VideoFrame", OPENAPI),
         (VIDEO_SUMMARY, "VideoSummary", OPENAPI),
         (VIDEO_ERROR, "VideoError", OPENAPI),
@@ -157,7 +160,7 @@ def test_the_protocol_is_the_services() -> None:
     assert "FER1" in frame
 
 
-@pytest.mark.parametrize("path", [PREDICT, BATCH, VIDEO, MODEL, LIMITS_PATH])
+@pytest.mark.parametrize("path", [PREDICT, BATCH, VIDEO, MODEL_PATH, LIMITS_PATH])
 def test_addresses_exist(path: str) -> None:
     assert f"/{path}" in OPENAPI["paths"]
     assert Address("http://host").stream_url == f"ws://host{ASYNCAPI['channels']['stream']['address']}"

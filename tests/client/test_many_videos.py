@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from fer_client.cli.main import main
 from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, video_lines
-from tests.client.servers import Scripted, Serve, refused
+from tests.client.servers import Described, Serve, refused
 from tests.service.conftest import ROOT
 
 Capture = pytest.CaptureFixture[str]
@@ -42,7 +42,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_each_result_stands_beside_its_video(url: str, clips: Path, capsys: Capture) -> None:
-    assert main(["video", str(clips), "--url", url, "--fps", "2", "--format", "csv"]) == 0
+    arguments = ["video", str(clips), "--url", url, "--fps", "2", "--format", "csv"]
+    assert main(arguments) == 0
     out, err = capsys.readouterr()
     made = [clips / "a.mp4.csv", clips / "b.mp4.csv", clips / "more/c.mp4.csv"]
     assert out.splitlines() == [str(path) for path in made]
@@ -52,18 +53,57 @@ def test_each_result_stands_beside_its_video(url: str, clips: Path, capsys: Capt
     # The results are no videos; what is complete is skipped, what is older than its video is not.
     later = made[1].stat().st_mtime + 10
     os.utime(clips / "b.mp4", (later, later))
-    assert main(["video", str(clips), "--url", url, "--format", "csv"]) == 0
+    assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [str(made[1])]
     assert "2 of 3 videos had a result already (--again reads them again)" in err
-    assert main(["video", str(clips), "--url", url, "--format", "csv", "--again"]) == 0
+    assert main([*arguments, "--again"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_a_result_of_other_options_or_another_model_is_made_anew(serve: Serve, tmp_path: Path, capsys: Capture) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"a video")
+    service = Described(Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY)))
+    arguments = ["video", str(tmp_path), "--url", serve(service)]
+
+    def read(*more: str) -> int:
+        """Videos that the service reads for the command."""
+        before = len(service.asked)
+        assert main([*arguments, *more]) == 0
+        return len(service.asked) - before
+
+    assert [read(), read()] == [2, 0]
+    assert [read("--fps", "2"), read("--fps", "2"), read()] == [2, 0, 2]
+    assert "2 of 2 results were made with other options or another model: read again" in capsys.readouterr().err
+    service.sha256 = "another file's"
+    assert [read(), read()] == [2, 0]
+    # What does not say how it was made may have been made in any way, and so may one that a kill left without a word.
+    (tmp_path / ".a.mp4.ndjson.made.json").unlink()
+    (tmp_path / ".b.mp4.ndjson.made.json").write_text("{")
+    assert [read(), read()] == [2, 0]
+    record = json.loads((tmp_path / ".a.mp4.ndjson.made.json").read_text())
+    model = {"name": "n", "version": "1", "sha256": "another file's"}
+    assert record == {"options": {}, "model": model, "detector": "haar"}
+
+
+def test_a_table_is_not_continued_with_another_model(serve: Serve, tmp_path: Path) -> None:
+    videos = [tmp_path / name for name in ("a.mp4", "b.mp4")]
+    for video in videos:
+        video.write_bytes(b"a video")
+    read = Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
+    service = Described(read, refused(422, "invalid_option"), read)
+    arguments = ["video", *map(str, videos), "-o", str(tmp_path / "all.ndjson"), "--url", serve(service)]
+    assert main(arguments) == 4
+    service.sha256 = "another file's"
+    assert main(arguments) == 0
+    assert len(service.asked) == 4, "both videos are sent again"
 
 
 def test_results_in_another_folder(url: str, clips: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "results"
     assert main(["video", str(clips / "a.mp4"), str(clips / "b.mp4"), "-o", str(out), "--url", url, "--fps", "1"]) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["a.mp4.ndjson", "b.mp4.ndjson"]
+    assert sorted(path.name for path in out.glob("[!.]*")) == ["a.mp4.ndjson", "b.mp4.ndjson"]
     assert json.loads((out / "a.mp4.ndjson").read_text().splitlines()[-1])["type"] == "summary"
 
 
@@ -128,7 +168,7 @@ def test_a_video_that_breaks_off_keeps_its_rows_in_the_table(serve: Serve, tmp_p
     videos = [tmp_path / name for name in ("a.mp4", "b.mp4")]
     for video in videos:
         video.write_bytes(b"a video")
-    service = Scripted(
+    service = Described(
         Response(video_lines(VIDEO_FRAME, VIDEO_ERROR)), Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
     )
     table = tmp_path / "all.ndjson"
@@ -147,7 +187,7 @@ def test_a_refusal_of_all_keeps_what_was_read(serve: Serve, tmp_path: Path, caps
     for video in videos:
         video.write_bytes(b"a video")
     read = Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
-    service = Scripted(read, refused(422, "invalid_option"), read)
+    service = Described(read, refused(422, "invalid_option"), read)
     arguments = ["video", *map(str, videos), "-o", str(tmp_path / "all.ndjson"), "--url", serve(service)]
     assert main(arguments) == 4
     assert "the same command goes on from there" in capsys.readouterr().err
@@ -193,7 +233,7 @@ def test_kill_9_in_the_middle_costs_nothing(serve: Serve, tmp_path: Path, answer
         await asyncio.sleep(600)
 
     read = Response(video_lines(VIDEO_FRAME, VIDEO_SUMMARY))
-    service = Scripted(*[read] * (len(videos) + answered), StreamingResponse(breaking_off()), read)
+    service = Described(*[read] * (len(videos) + answered), StreamingResponse(breaking_off()), read)
     url = serve(service)
 
     def arguments(table: Path) -> list[str]:

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 LONG = "FUZZ" in os.environ
 # So many times more in one run of `make fuzz`, which runs until its time is over.
-_MORE = 20
+_MORE = 10
 
 
 def tries(short: int, steps: int = 20) -> settings:

@@ -1,5 +1,6 @@
 """Where the answer about a video goes: formats by their suffixes, whole files, files beside the videos."""
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,24 @@ def format_by_suffix(output: Path | None) -> str | None:
     """The format that a file's name asks for; None where it asks for none."""
     suffix = "" if output is None else output.suffix.lower()
     return next((form for form, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+
+
+def asked_format(arguments: argparse.Namespace) -> str:
+    """The format of `fer video`. Exits with 2 where flags contradict each other."""
+    named = None if arguments.output is None or is_folder(arguments.output) else format_by_suffix(arguments.output)
+    if arguments.format and named and arguments.format != named:
+        arguments.command.error(f"-o {arguments.output} says {named}, --format says {arguments.format}")
+    form: str = arguments.format or named or "ndjson"
+    if arguments.draw_heatmaps and form not in DRAWN_FORMATS:
+        arguments.command.error("--draw-heatmaps has no effect without --format mp4 or webm")
+    if arguments.explain and form in DRAWN_FORMATS:
+        arguments.command.error("with mp4 and webm heatmaps are drawn: --draw-heatmaps instead of --explain")
+    return form
+
+
+def is_folder(output: Path) -> bool:
+    """Whether -o names a folder, which need not be there yet."""
+    return output.is_dir() or (not output.suffix and not output.exists())
 
 
 def service_format(form: str) -> VideoFormat:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,13 +12,15 @@ from fer_client.cli import text
 from fer_client.cli.arguments import Commands, add_command, add_options, chosen, connection
 from fer_client.cli.files import in_folder, no_video
 from fer_client.cli.heatmaps import HeatmapFolder
+from fer_client.cli.made import Making, forget
 from fer_client.cli.outputs import (
     DRAWN_FORMATS,
     FORMATS,
     TABLES,
+    asked_format,
     beside,
-    format_by_suffix,
     is_complete,
+    is_folder,
     service_format,
     write_whole,
 )
@@ -35,8 +37,8 @@ from fer_client.video_lines import LineSplitter, check_text_line, read_video_lin
 DESCRIPTION = """\
 Prints the faces of videos, frame by frame. One video is printed, or written to the file of -o. Of several videos, or a
 folder (all videos in it and below), each result is written beside its video (clip.mp4.ndjson, clip.faces.mp4), or into
-the folder of -o; or all go into one table, where -o names a file. What is complete is skipped: after a stop, the same
-command goes on where it was.
+the folder of -o; or all go into one table, where -o names a file. What is complete is skipped, unless it was made with
+other options or another model: after a stop, the same command goes on where it was.
 """
 
 
@@ -57,34 +59,18 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    form = _format(arguments)
+    form = asked_format(arguments)
     paths, code = _videos(arguments.files)
     with Client(**connection(arguments)) as client:
         job = _Job(arguments, client, form, paths)
         with job.progress:
             if len(arguments.files) == 1 and not arguments.files[0].is_dir():
                 return job.one(arguments.files[0])
-            if arguments.output is None or _is_folder(arguments.output):
+            if arguments.output is None or is_folder(arguments.output):
                 return max(code, job.beside())
             if form not in TABLES:
                 arguments.command.error(f"{form} has no room for several videos; let -o name a folder")
             return max(code, job.table())
-
-
-def _format(arguments: argparse.Namespace) -> str:
-    named = None if arguments.output is None or _is_folder(arguments.output) else format_by_suffix(arguments.output)
-    if arguments.format and named and arguments.format != named:
-        arguments.command.error(f"-o {arguments.output} says {named}, --format says {arguments.format}")
-    form: str = arguments.format or named or "ndjson"
-    if arguments.draw_heatmaps and form not in DRAWN_FORMATS:
-        arguments.command.error("--draw-heatmaps has no effect without --format mp4 or webm")
-    if arguments.explain and form in DRAWN_FORMATS:
-        arguments.command.error("with mp4 and webm heatmaps are drawn: --draw-heatmaps instead of --explain")
-    return form
-
-
-def _is_folder(output: Path) -> bool:
-    return output.is_dir() or (not output.suffix and not output.exists())
 
 
 def _videos(given: list[Path]) -> tuple[list[Path], int]:
@@ -111,7 +97,7 @@ class _Job:
     def one(self, path: Path) -> int:
         """To stdout, or to the file of -o as it comes."""
         output: Path | None = self._arguments.output
-        if output is not None and _is_folder(output) and output.is_dir():
+        if output is not None and is_folder(output) and output.is_dir():
             return self.beside()
         if output is None and (self._form == "parquet" or (self._form in DRAWN_FORMATS and sys.stdout.isatty())):
             self._arguments.command.error(f"{self._form} needs a file: -o {path.stem}.faces.{self._form}")
@@ -140,28 +126,33 @@ class _Job:
         folder: Path | None = self._arguments.output
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        code, skipped = GOOD, 0
+        code, skipped, others = GOOD, 0, 0
         for path in self._paths:
             result = beside(path, folder, self._form)
             if not self._arguments.again and is_complete(result, path):
-                skipped += 1
-                self._begin(path)
-                self.progress.end()
-                continue
-            failed = self._attempt(path, partial(self._write, result, path))
+                if self._making.is_of(result):
+                    skipped += 1
+                    self._begin(path)
+                    self.progress.end()
+                    continue
+                others += 1
+            failed = self._attempt(path, partial(self._write_beside, result, path))
             if failed not in (GOOD, SOME_FAILED):
                 return failed
             code = max(code, failed)
             if failed == GOOD:
                 print_line(text.printable(str(result)))
+        if others:
+            print_error(
+                f"{others} of {len(self._paths)} results were made with other options or another model: read again"
+            )
         if skipped:
             print_error(f"{skipped} of {len(self._paths)} videos had a result already (--again reads them again)")
         return code
 
     def table(self) -> int:
         """One table of all."""
-        service = self._arguments.url
-        asked = {"service": service, "format": service_format(self._form), "options": self._options}
+        asked = {"format": service_format(self._form), **self._making.record}
         parts = TableParts(self._arguments.output, self._form, asked)
         code = GOOD
         for path in self._paths:
@@ -172,6 +163,17 @@ class _Job:
             code = max(code, failed)
         parts.finish(self._paths, lambda: service_table(self._client.model(), self._client.limits()))
         return code
+
+    @cached_property
+    def _making(self) -> Making:
+        """Raises FerError."""
+        return Making(self._options, self._client.model())
+
+    def _write_beside(self, result: Path, path: Path) -> None:
+        making = self._making
+        forget(result)
+        self._write(result, path)
+        making.write(result)
 
     def _write(self, result: Path, path: Path) -> None:
         write_whole(result, self._pieces(path), self._form)
