@@ -11,7 +11,7 @@ from typing import Self
 from starlette.requests import ClientDisconnect
 
 from .. import clients, schemas
-from ..problems import BodyTooLarge, Overloaded, Problem, report
+from ..problems import BodyTooLarge, Problem, report
 from ..state import State
 from ..workers.budget import Reservation
 from ..workers.channel import Header
@@ -20,8 +20,6 @@ from .messages import error_entry, result_entry
 
 # Entries that are ready and not sent, bytes: a client may send all its files before it reads its answers.
 MOST_BYTES = 8 * 2**20
-# Seconds between two tries where single requests have filled the queue of the workers.
-_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -134,20 +132,13 @@ class Batch:
     async def _answer(self, image: bytes, arrived: float) -> tuple[Answer, schemas.ModelName]:
         """A worker's answer, and which model it has.
 
-        Raises Overloaded where single requests have filled the queue until the deadline.
+        The image waits with single requests, also where they have filled the queue: the batch was accepted.
         """
-        while True:
-            waited_s = time.perf_counter() - arrived
-            # Another model may be served by the time of the answer.
-            serving = self._state.serving
-            try:
-                answer = await serving.pool.run(self._job.task, image)
-            except Overloaded:
-                if waited_s >= self._state.settings.deadline_s:
-                    raise
-                await asyncio.sleep(_PAUSE_S)
-                continue
-            return replace(answer, queue_ms=answer.queue_ms + waited_s * 1000), serving.model_name
+        waited_s = time.perf_counter() - arrived
+        # Another model may be served by the time of the answer.
+        serving = self._state.serving
+        answer = await serving.pool.run(self._job.task, image, serving.pool.keep_place(beyond=True))
+        return replace(answer, queue_ms=answer.queue_ms + waited_s * 1000), serving.model_name
 
     def _count_waiting(self, size: int) -> None:
         self._waiting_bytes += size

@@ -38,11 +38,14 @@ T = TypeVar("T")
 class KeptPlace:
     """A place in the queue for a task whose body is arriving: until it runs, is left, or has been kept for _KEPT_S.
 
-    Raises Overloaded where there is none for this client.
+    Raises Overloaded where there is none for this client, unless it is `beyond` the queue.
     """
 
-    def __init__(self, shares: Shares, client: str) -> None:
-        shares.take(client)
+    def __init__(self, shares: Shares, client: str, *, beyond: bool = False) -> None:
+        if beyond:
+            shares.add(client)
+        else:
+            shares.take(client)
         self._shares, self._client = shares, client
         self._is_kept = True
         self._end = asyncio.get_running_loop().call_later(_KEPT_S, self.leave)
@@ -154,9 +157,12 @@ class WorkerPool:
     def replaced(self) -> int:
         return sum(self.replaced_by.values())
 
-    def keep_place(self) -> KeptPlace:
-        """A place for `run`, before the task's body is read. Raises Overloaded as `run` does."""
-        return KeptPlace(self._shares, clients.current())
+    def keep_place(self, *, beyond: bool = False) -> KeptPlace:
+        """A place for `run`, before the task's body is read. Raises Overloaded as `run` does.
+
+        `beyond`: also where the queue is full, for tasks that were accepted before and whose number is limited.
+        """
+        return KeptPlace(self._shares, clients.current(), beyond=beyond)
 
     async def run(self, task: Header, body: bytes, place: KeptPlace | None = None) -> Answer:
         """A task done by the next worker that is free for its client (see `Turns`), in its kept `place` if it has one.

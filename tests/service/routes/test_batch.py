@@ -226,19 +226,27 @@ def test_a_fault_of_the_service_is_an_entrys_own_and_tells_nothing(
     assert response.headers["x-request-id"] in caplog.text
 
 
-def test_a_queue_that_single_requests_fill_is_waited_for_until_the_deadline(
+def test_a_batch_that_was_accepted_has_its_turn_though_single_requests_fill_the_queue(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service does for a batch what it asks of a client that is refused: it tries again."""
-    trouble(monkeypatch, seconds=0.6)
-    for deadline_s, codes in ((15.0, {None}), (1.0, {None, "overloaded", "deadline_exceeded"})):
-        few = settings.model_copy(update={"workers": 1, "queue": 0, "deadline_s": deadline_s})
-        with TestClient(create_app(few)) as client:
-            hog = threading.Thread(target=client.post, args=(SINGLE,), kwargs={"content": white})
+    """It does not try again and again for a place that another takes each time."""
+    trouble(monkeypatch, seconds=0.1)
+    done = threading.Event()
+    few = settings.model_copy(update={"workers": 1, "queue": 1, "deadline_s": 5.0})
+    with TestClient(create_app(few)) as client:
+
+        def fill() -> None:
+            while not done.is_set():
+                client.post(SINGLE, content=white)
+
+        hogs = [threading.Thread(target=fill) for _ in range(4)]
+        for hog in hogs:
             hog.start()
-            found = ask(client, [white] * 3)
+        found = ask(client, [white] * 4)
+        done.set()
+        for hog in hogs:
             hog.join()
-        assert {entry.get("error", {}).get("code") for entry in found} <= codes
+    assert [set(entry) for entry in found] == [{"index", "result"}] * 4
 
 
 def test_a_form_without_a_limit_of_its_own_needs_no_content_length(client: TestClient, white: bytes) -> None:
