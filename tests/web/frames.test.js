@@ -69,3 +69,15 @@ test("faces are told apart by track, and by place where there is none", () => {
   const local = read(frame(0, 0, face("happy", 0, null)), frame(1, 0.2, face("angry", 500, null), face("happy", 20, null)));
   assert.deepEqual(places(local, 0.1), [10]);
 });
+
+test("what was read ahead is known where the reading has not come to, and nothing between", () => {
+  const frames = read(frame(0, 0, face("happy", 0)), frame(1, 0.2, face("happy", 20)));
+  frames.addAhead(frame(0, 5, face("angry", 100)));
+  frames.addAhead(frame(1, 5.2, face("angry", 120)));
+  frames.addAhead(frame(0, 9, face("angry", 200)));
+  assert.deepEqual(places(frames, 0.1, 1, 4.9, 5, 5.1, 5.3, 5.5, 9.1, 9.5), [10, null, null, 100, 110, 120, null, 200, null]);
+  assert.equal(frames.facesAt(5)?.[0]?.track_id, null);
+  assert.deepEqual(frames.moments.length, 2);
+  frames.add(frame(2, 5.1, face("happy", 0)));
+  assert.deepEqual(frames.ahead.map(({ time_s: timeS }) => timeS), [5.2, 9]);
+});

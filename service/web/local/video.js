@@ -17,14 +17,15 @@ import { Problem } from "../remote/problem.js";
  * @param {import("./reader.js").LocalReader} reader
  * @param {number} fps frames to read per second
  * @param {AbortSignal} signal
- * @param {number} [minFacePx] in pixels of the video
+ * @param {{minFacePx?: number, fromS?: number, toS?: number}} [part] `minFacePx`: in pixels of the video; `fromS`, `toS`: by
+ *   default the whole video
  * @returns {AsyncGenerator<{value: VideoLine, text: string}>}
  */
-export async function* readVideo(source, reader, fps, signal, minFacePx) {
+export async function* readVideo(source, reader, fps, signal, { minFacePx, fromS = 0, toS = Infinity } = {}) {
   const { video, zeroS } = await open(source);
   const durationS = (await endOf(video)) - zeroS;
   let index = 0;
-  for (let timeS = 0; timeS < durationS && !signal.aborted; timeS = index / fps) {
+  for (let timeS = fromS; timeS < Math.min(durationS, toS) && !signal.aborted; timeS = fromS + index / fps) {
     await seek(video, zeroS + timeS);
     const pixels = pixelsOf(video, LONGEST_SIDE_PX);
     const scale = sizeOf(video).width / pixels.width;

@@ -19,6 +19,8 @@ export class VideoFrames {
   /** @type {import("../contract.d.ts").VideoSummary | null} */
   summary = null;
   #intervalS;
+  /** @type {Moment[]} read before the reading came there; in order of time */
+  #ahead = [];
 
   /** @param {number} fps frames that are read per second of the video */
   constructor(fps) {
@@ -31,12 +33,24 @@ export class VideoFrames {
     else if (line.type === "summary") this.summary = line;
   }
 
+  /** A frame beyond those that follow each other. Its tracks are not those of the others. @param {Moment} moment */
+  addAhead(moment) {
+    const faces = moment.faces.map((face) => ({ ...face, track_id: null }));
+    this.#ahead = [...this.#ahead.filter(({ time_s: timeS }) => timeS !== moment.time_s), { ...moment, faces }];
+    this.#ahead.sort((a, b) => a.time_s - b.time_s);
+  }
+
+  /** What was read ahead of the reading. */
+  get ahead() {
+    return this.#ahead.filter(({ time_s: timeS }) => timeS > this.readS);
+  }
+
   /** Seconds from the start that have been read. */
   get readS() {
     return this.summary?.duration_s ?? this.moments.at(-1)?.time_s ?? 0;
   }
 
-  /** The parts of a video of so many seconds that have not been read, as [from, to]. @param {number} durationS @returns {[number, number][]} */
+  /** The parts of a video of so many seconds that the reading has not come to, as [from, to]. @param {number} durationS @returns {[number, number][]} */
   unread(durationS) {
     if (this.summary) return [];
     const readS = this.moments.length > 0 ? this.readS + this.#intervalS : 0;
@@ -49,28 +63,36 @@ export class VideoFrames {
 
   /** The faces at a time, between the frames around it; null where the video has not been read. @param {number} timeS */
   facesAt(timeS) {
-    const index = this.#indexBefore(timeS);
-    const moment = this.moments[index];
-    if (!moment) return null;
-    const next = this.moments[index + 1];
+    return this.#facesIn(this.moments, timeS) ?? this.#facesIn(this.ahead, timeS);
+  }
+
+  /** @param {Moment[]} moments @param {number} timeS */
+  #facesIn(moments, timeS) {
+    const index = indexBefore(moments, timeS);
+    const moment = moments[index];
+    if (!moment || (moments !== this.moments && timeS < moment.time_s - SLACK_S)) return null;
+    const next = moments[index + 1];
+    const isShownOn = timeS < moment.time_s + this.#intervalS + SLACK_S;
     // A video that was read to its end shows its last frame until then; otherwise nothing is known of what follows.
-    if (!next) return this.summary || timeS < moment.time_s + this.#intervalS + SLACK_S ? moment.faces : null;
+    if (!next) return (this.summary && moments === this.moments) || isShownOn ? moment.faces : null;
+    // Between two places that were read ahead, nothing is known either.
+    if (moments !== this.moments && next.time_s - moment.time_s > STILL * this.#intervalS && !isShownOn) return null;
     const gapS = next.time_s - moment.time_s;
     if (gapS === 0 || gapS > STILL * this.#intervalS) return moment.faces;
     const share = Math.min(1, Math.max(0, (timeS - moment.time_s) / gapS));
     return moment.faces.map((face) => between(face, sameFace(face, next.faces), share));
   }
+}
 
-  /** The index of the last frame at or before a time; 0 for a time before the first frame. @param {number} timeS */
-  #indexBefore(timeS) {
-    let [low, high] = [0, this.moments.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.moments[middle]?.time_s ?? Infinity) <= timeS + SLACK_S) low = middle + 1;
-      else high = middle;
-    }
-    return Math.max(0, low - 1);
+/** The index of the last frame at or before a time; 0 for a time before the first frame. @param {Moment[]} moments @param {number} timeS */
+function indexBefore(moments, timeS) {
+  let [low, high] = [0, moments.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((moments[middle]?.time_s ?? Infinity) <= timeS + SLACK_S) low = middle + 1;
+    else high = middle;
   }
+  return Math.max(0, low - 1);
 }
 
 /** The same face in another frame: by its track, or by its place. @param {PageFace} face @param {PageFace[]} others */

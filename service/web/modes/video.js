@@ -4,18 +4,17 @@ import { byId } from "../dom.js";
 import { sizeOf } from "../input/picture.js";
 import { Stills } from "../input/stills.js";
 import { readVideo } from "../local/video.js";
-import { asWebVtt } from "../output/webvtt.js";
 import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
 import { clock, tenths } from "../view/format.js";
+import { Ahead } from "./ahead.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
-import { csvFile, viewChoices } from "./picture.js";
+import { videoChoices } from "./video-files.js";
 import { caption, extent, outcome } from "./video-words.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
- * @typedef {import("../types.d.ts").SaveChoice} SaveChoice
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
 
@@ -34,6 +33,8 @@ export class VideoMode {
   #texts = [];
   /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
   #error = null;
+  /** @type {Ahead | null} */
+  #ahead = null;
   /** @type {Stills | null} */
   #stills = null;
   /** @type {Set<number>} the tracks whose picture is taken, or on its way */
@@ -73,7 +74,9 @@ export class VideoMode {
       this.#stills = new Stills(source);
       page.curves.begin({ title: "Over time", onPlace: (timeS) => this.#player.goTo(timeS) });
       this.#frames = new VideoFrames(limits.defaults.fps);
-      for await (const { value, text } of this.#lines(source, limits)) {
+      // The service may have no second place for this page.
+      if (page.local.reader || limits.client_videos > 1) this.#ahead = this.#readerAhead(source, limits);
+      for await (const { value, text } of this.#lines(source, limits, signal)) {
         if (signal.aborted) return;
         this.#texts.push(text);
         if (value.type === "error") {
@@ -95,6 +98,7 @@ export class VideoMode {
 
   stop() {
     this.#abort.abort();
+    this.#ahead?.stop();
     this.#player.close();
   }
 
@@ -110,6 +114,7 @@ export class VideoMode {
     const known = this.#frames.facesAt(timeS);
     const faces = known ?? [];
     const unread = known ? undefined : this.#unreadPart();
+    if (unread && !this.#isStopped) this.#ahead?.want(timeS);
     player.remark = unread?.title ?? "";
     const image = player.isShown ? player.size : extent(this.#frames.moments);
     const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread, absent: ABSENT });
@@ -125,25 +130,37 @@ export class VideoMode {
     return { kind: "video", files: [this.#file.name], options: { ...detectors.options, ...(this.#minFacePx && { min_face_px: this.#minFacePx }) } };
   }
 
-  /** @returns {SaveChoice[]} */
+  /** @returns {import("../types.d.ts").SaveChoice[]} */
   choices() {
-    const { moments, summary, intervalS } = this.#frames;
-    const lastText = summary || this.#error ? this.#texts.at(-1) : undefined;
-    return [
-      ...viewChoices(this.#page),
-      ["The video's readings (NDJSON)", "video.ndjson", () => textFile(this.#texts.map((text) => `${text}\n`).join(""), "application/x-ndjson")],
-      ["The video's readings (CSV)", "video.csv", () => csvFile(moments, this.#page, this.#error)],
-      ["The video's captions (WebVTT)", "video.vtt", () => textFile(asWebVtt(moments, intervalS, lastText), "text/vtt")],
-    ];
+    return videoChoices(this.#page, this.#frames, this.#texts, this.#error);
+  }
+
+  /**
+   * @param {string} source @param {import("../contract.d.ts").Limits} limits @param {AbortSignal} signal
+   * @param {{fromS?: number, toS?: number}} [part] by default the whole video
+   */
+  #lines(source, limits, signal, part) {
+    const local = this.#page.local.reader;
+    const minFacePx = this.#minFacePx;
+    if (local) return readVideo(source, local, limits.defaults.fps, signal, { minFacePx, ...part });
+    const times = part && { from_s: part.fromS, to_s: part.toS };
+    const options = { ...this.#page.detectors.options, ...(minFacePx && { min_face_px: minFacePx }), ...times };
+    return uploadVideo(this.#file, limits.max_video_bytes, signal, options);
   }
 
   /** @param {string} source @param {import("../contract.d.ts").Limits} limits */
-  #lines(source, limits) {
-    const local = this.#page.local.reader;
-    const minFacePx = this.#minFacePx;
-    if (local) return readVideo(source, local, limits.defaults.fps, this.#abort.signal, minFacePx);
-    const options = { ...this.#page.detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
-    return uploadVideo(this.#file, limits.max_video_bytes, this.#abort.signal, options);
+  #readerAhead(source, limits) {
+    const read = (/** @type {number} */ fromS, /** @type {number} */ toS, /** @type {AbortSignal} */ signal) =>
+      this.#lines(source, limits, signal, { fromS, toS });
+    return new Ahead(read, this.#frames, () => {
+      this.#paintStrip();
+      this.show(this.#player.timeS);
+    });
+  }
+
+  #paintStrip() {
+    const { stage } = this.#page;
+    this.#player.paint(this.#frames, (faces) => stage.pick(faces), stage.labels);
   }
 
   /** @param {VideoLine} line @param {HTMLElement} focus */
@@ -155,7 +172,7 @@ export class VideoMode {
     // A video may last longer than its file says.
     if (!player.isLengthKnown || frames.readS > player.durationS) player.durationS = frames.readS;
     page.showAnswer(line);
-    player.paint(frames, (faces) => page.stage.pick(faces), page.stage.labels);
+    this.#paintStrip();
     this.#drawCurves();
     if (line.type === "frame") this.#picture(line);
     this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;
@@ -231,6 +248,3 @@ export class VideoMode {
       : { title: "Still reading", detail: `Reading: ${this.#reached}` };
   }
 }
-
-/** @param {string} content @param {string} type */
-const textFile = (content, type) => new Blob([content], { type });

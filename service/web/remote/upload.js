@@ -5,7 +5,8 @@ import { fetchWithKey } from "./key.js";
 import { jsonLines } from "./ndjson.js";
 import { Problem } from "./problem.js";
 
-/** @typedef {{detector?: string, min_face_px?: number, explain?: string, target?: string}} Options of both paths; those left out are the service's defaults */
+/** @typedef {{detector?: string, min_face_px?: number, explain?: string, target?: string,
+ *   from_s?: number, to_s?: number}} Options of both paths; those left out are the service's defaults */
 
 /**
  * The service's answer to a picture. Raises Problem.

@@ -131,15 +131,16 @@ export class Player {
    * @param {string[]} labels
    */
   paint(frames, pick, labels) {
-    const { moments, intervalS } = frames;
+    const { moments, ahead, intervalS } = frames;
     const context = fittedContext(this.#strip);
     const { clientWidth: width, clientHeight: height } = this.#strip;
     context.clearRect(0, 0, width, height);
     /** @param {number} timeS */
     const x = (timeS) => (width * timeS) / (this.#durationS || 1);
     for (const [fromS, toS] of frames.unread(this.#durationS)) hatch(context, x(fromS), x(toS), height);
-    for (const { time_s: timeS, faces } of moments) {
+    for (const { time_s: timeS, faces } of [...moments, ...ahead]) {
       const face = pick(faces);
+      context.clearRect(x(timeS), 0, x(intervalS), height);
       context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";
       // One pixel wider, so that no gap is visible between two frames.
       context.fillRect(x(timeS), 0, Math.min(x(intervalS) + 1, width - x(timeS)), height);

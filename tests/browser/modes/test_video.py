@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -19,9 +19,10 @@ from tests.browser.acts import (
     in_javascript,
     until,
 )
-from tests.browser.chromium import Visit
+from tests.browser.chromium import ROOT, Visit
 from tests.browser.videos import (
     ALL_WORDS,
+    FPS,
     LABELS,
     SLOW_SERVER,
     STRIP_MIX,
@@ -147,6 +148,39 @@ def test_what_is_not_read_yet_is_never_no_face(visit: Visit, video: Path) -> Non
     page.evaluate("cut()")
     expect(page.locator("#emotion")).to_have_text("Not read")
     expect(page.locator("#caption")).to_have_text("Not read: the reading stopped at 0:01 of 0:02")
+
+
+# A service that gives this page two places, and answers at once to a part of the video.
+AHEAD = """
+const slow = window.fetch;
+window.fetch = async (url, options) => {
+    if (String(url).includes("from_s")) {
+        window.askedAhead = String(url);
+        return new Response(window.partOfIt);
+    }
+    const answer = await slow(url, options);
+    return String(url).endsWith("v1/limits") ? Response.json({...(await answer.json()), client_videos: 2}) : answer;
+};
+"""
+
+
+def test_the_reading_goes_where_one_seeks_to(visit: Visit) -> None:
+    page = visit(SLOW_SERVER + AHEAD)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, ROOT / "service" / "web" / "samples" / "portrait.mp4")
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    page.evaluate("text => say(text)", lines(frame(0)))
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    part = lines(*({**frame(9), "index": index, "time_s": 7.9 + index / FPS} for index in range(3)), SUMMARY)
+    page.evaluate("text => { window.partOfIt = text; }", part)
+    seek(page, 8)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.locator("#video-state")).to_have_text("Reading: 0:00 of 0:10, 1 frames")
+    from_s = float(parse_qs(urlsplit(page.evaluate("askedAhead")).query)["from_s"][0])
+    assert from_s == pytest.approx(8, abs=0.1)
+    # Beyond what was read there, and before it, nothing is claimed.
+    seek(page, 5)
+    expect(page.locator("#emotion")).to_have_text("Still reading")
 
 
 def test_what_came_before_an_error_is_kept(visit: Visit, video: Path) -> None:
