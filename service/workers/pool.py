@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast, get_args
 
 from .. import clients, record
@@ -38,27 +40,24 @@ T = TypeVar("T")
 class KeptPlace:
     """A place in the queue for a task whose body is arriving: until it runs, is left, or has been kept for _KEPT_S.
 
-    Raises Overloaded where there is none for this client, unless it is `beyond` the queue.
+    Raises Overloaded where there is none for this client.
     """
 
-    def __init__(self, shares: Shares, client: str, *, beyond: bool = False) -> None:
-        if beyond:
-            shares.add(client)
-        else:
-            shares.take(client)
+    def __init__(self, shares: Shares, client: str) -> None:
+        shares.take(client)
         self._shares, self._client = shares, client
         self._is_kept = True
         self._end = asyncio.get_running_loop().call_later(_KEPT_S, self.leave)
 
-    def pass_on(self, shares: Shares) -> bool:
-        """True where the place is still kept and one of `shares`; it is then the caller's from now on.
+    def pass_on(self, *pool: Shares) -> Shares | None:
+        """Of which of the pool's `Shares` the place is, where it is still kept; it is then the caller's from now on.
 
         While the body arrived, the workers may have been replaced, and their queue with them.
         """
-        if shares is not self._shares:
+        if self._shares not in pool:
             self.leave()
-            return False
-        return self._end_keeping()
+            return None
+        return self._shares if self._end_keeping() else None
 
     def leave(self) -> None:
         if self._end_keeping():
@@ -109,6 +108,8 @@ class WorkerPool:
             full="All workers are busy and the queue is full; try again shortly.",
             retry_after_s=1,
         )
+        # Their number is limited by those who have them.
+        self._beyond = Shares(sys.maxsize, of="", full="", retry_after_s=1)
         self._turns: Turns[Worker] = Turns()
         self._running: set[Worker] = set()
         self._chores: set[asyncio.Task[Any]] = set()
@@ -162,7 +163,7 @@ class WorkerPool:
 
         `beyond`: also where the queue is full, for tasks that were accepted before and whose number is limited.
         """
-        return KeptPlace(self._shares, clients.current(), beyond=beyond)
+        return KeptPlace(self._beyond if beyond else self._shares, clients.current())
 
     async def run(self, task: Header, body: bytes, place: KeptPlace | None = None) -> Answer:
         """A task done by the next worker that is free for its client (see `Turns`), in its kept `place` if it has one.
@@ -182,8 +183,10 @@ class WorkerPool:
         worker answers with.
         """
         client = clients.current()
-        if place is None or not place.pass_on(self._shares):
-            self._shares.take(client)
+        shares = None if place is None else place.pass_on(self._shares, self._beyond)
+        if shares is None:
+            shares = self._shares
+            shares.take(client)
         asked = time.perf_counter()
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
         self.waiting += 1
@@ -191,32 +194,33 @@ class WorkerPool:
             async with asyncio.timeout_at(until):
                 worker = await self._next_idle(client)
         except BaseException as error:
-            self._shares.give_back(client)
+            shares.give_back(client)
             if isinstance(error, TimeoutError):
                 raise too_late(self._plan) from error
             raise
         finally:
             self.waiting -= 1
-        threads = self.configured if self._shares.taken == 1 else 1
+        threads = self.configured if self._shares.taken + self._beyond.taken == 1 else 1
+        free = partial(self._free, client, worker, shares)
         chosen = None
         try:
             chosen = choose()
         finally:
             if chosen is None:
-                self._free(client, worker)
+                free()
         if chosen is None:
             return None
         asked = max(asked, chosen.since)
         queue_ms = (time.perf_counter() - asked) * 1000
         # In a task of its own: if the client leaves, the worker still finishes, and is free again.
-        talk = self._chore(self._talk(worker, client, chosen.task | {"threads": threads}, chosen.body, until))
+        talk = self._chore(self._talk(worker, chosen.task | {"threads": threads}, chosen.body, until, free))
         answer = Answer(*await asyncio.shield(talk), queue_ms)
         record.add_image(answer.header, queue=queue_ms, total=(time.perf_counter() - asked) * 1000)
         return answer
 
     async def retire(self) -> None:
         """As `close`, once all tasks that were given to it are done, which their deadline sees to."""
-        while self._shares.taken and not self._closing:
+        while self._shares.taken + self._beyond.taken and not self._closing:
             await asyncio.sleep(_LOOK_S)
         await self.close()
 
@@ -233,16 +237,18 @@ class WorkerPool:
             self._turns.done(client)
         return worker
 
-    async def _talk(self, worker: Worker, client: str, task: Header, body: bytes, until: float) -> tuple[Header, bytes]:
-        """A task and its answer; afterwards the worker, or another in its place, is free."""
+    async def _talk(
+        self, worker: Worker, task: Header, body: bytes, until: float, free: Callable[[], None]
+    ) -> tuple[Header, bytes]:
+        """A task and its answer; afterwards the worker, or another in its place, is `free`."""
         try:
             return await worker.ask(task, body, until)
         finally:
-            self._free(client, worker)
+            free()
 
-    def _free(self, client: str, worker: Worker) -> None:
-        """The client needs the worker no longer."""
-        self._shares.give_back(client)
+    def _free(self, client: str, worker: Worker, shares: Shares) -> None:
+        """The client needs the worker no longer, nor its place in `shares`."""
+        shares.give_back(client)
         self._turns.done(client)
         if worker.is_running:
             self._turns.add(worker)

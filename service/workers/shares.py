@@ -45,10 +45,6 @@ class Shares:
             )
         self._taken[client] += 1
 
-    def add(self, client: str) -> None:
-        """One more for this client, also where none is left: for those whose number is limited elsewhere."""
-        self._taken[client] += 1
-
     def give_back(self, client: str) -> None:
         self._taken[client] -= 1
         if self._taken[client] == 0:
