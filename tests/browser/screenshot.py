@@ -21,7 +21,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.browser import chromium
 from tests.browser.chromium import ROOT, Server
 
-SIZE_WH = (1200, 705)  # large enough for everything but the footer, below 400 kB
+SIZE_WH = (1200, 726)  # large enough for view, expression and curves, below 400 kB
 SETTLED_MS = 4000
 
 
