@@ -49,7 +49,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run annotate test fuzz check format ci siege bench train figures export evaluate receipt web docs openapi settings lock release image up clean
+.PHONY: help run annotate test fuzz check format ci siege audit bench train figures export evaluate receipt web docs openapi settings lock release image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ format: $(TEST_READY) ## format, and fix what ruff can fix
 	$(PYTHON) -m ruff check --fix
 
 ci: check test ## what .ci/run runs
+
+audit: | .venv-audit/bin/pip-audit ## look the locks' packages up among known vulnerabilities (PyPI)
+	@.venv-audit/bin/python release/audit.py $| requirements/service.txt requirements/training.txt requirements/test.txt
 
 # The table of a run: peak memory, what a bystander and a monitor noticed. Takes about six minutes.
 siege: $(SERVICE_READY) $(CENTERFACE) ## attack the service while a bystander uses it (URL for one that runs already)
@@ -137,7 +140,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv .venv-audit site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -145,7 +148,7 @@ clean: ## remove environments and caches; models, runs and data stay
 BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-uv/bin/pip:
+.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-uv/bin/pip .venv-audit/bin/pip:
 	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
 	@$(BASE_PYTHON) -m venv $(@D)/..
 
@@ -209,6 +212,9 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .venv-uv/bin/uv: | .venv-uv/bin/pip
 	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv
+
+.venv-audit/bin/pip-audit: | .venv-audit/bin/pip
+	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
 
 lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml --group training -o requirements/training.txt

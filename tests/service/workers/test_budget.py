@@ -8,6 +8,7 @@ import pytest
 
 from service.problems import BodyTooLarge, Overloaded
 from service.workers import budget as module
+from service.workers import heap
 from service.workers.budget import SLOW_BYTES_PER_S, Budget
 
 
@@ -83,3 +84,19 @@ def test_a_body_in_chunks_is_reserved_as_it_arrives(monkeypatch: pytest.MonkeyPa
                 body.received(1)
 
     run(work, monkeypatch)
+
+
+def test_the_heap_is_given_back_after_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    trimmed: list[None] = []
+
+    async def work() -> None:
+        budget = Budget(10**9)
+        for size in (module._TRIMMED_BYTES - 1, 1, 1):
+            with budget.reserve("a") as body:
+                body.hold(size)
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(module, "_TRIMMED_AFTER_S", 0.0)
+    monkeypatch.setattr(heap, "give_back", lambda: trimmed.append(None))
+    asyncio.run(work())
+    assert len(trimmed) == 1
