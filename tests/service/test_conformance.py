@@ -49,7 +49,7 @@ def test_the_service_keeps_every_rule(model_path: Path, settings: Settings, capl
         most = conformance(address, "--without", "never reads")
         slow, tight = map(ended, begun)
         unread.send_signal(signal.SIGTERM)
-        unread_log = unread.communicate(timeout=30)[1]
+        unread_log = unread.log_at_end()
     for done in (most, slow, tight):
         assert done.returncode == 0, done.stdout + done.stderr
     wide = (most.stdout + slow.stdout).splitlines()
