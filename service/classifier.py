@@ -170,10 +170,10 @@ def _answers(reading: Reading) -> tuple[dict[str, list[float]], dict[str, list[f
     )
 
 
-def read_model(path: Path) -> bytes:
+def read_model(path: Path, remedy: str = "train a model with `make train` or set FER_MODEL") -> bytes:
     """The bytes of a model file. Raises ModelError where there is none."""
     if not path.is_file():
-        raise ModelError(f"{path} does not exist; train a model with `make train` or set FER_MODEL.")
+        raise ModelError(f"{path} does not exist; {remedy}.")
     return path.read_bytes()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 from .classifier import ModelError, read_model
 from .detectors.available import Searches
@@ -24,11 +25,33 @@ _LOOK_S = 2.0
 Stamp = tuple[int, ...]
 
 
-async def start_serving(settings: Settings) -> Serving:
-    """Workers with the file of the settings, warmed up. Raises ModelError, StartRefused."""
+class Files(NamedTuple):
+    """The model files as they were read; `shadow` is that of the model that reads along."""
+
+    model: bytes
+    shadow: bytes | None
+
+    @property
+    def sha256(self) -> list[str | None]:
+        return [None if file is None else hashlib.sha256(file).hexdigest() for file in self]
+
+
+def read_files(settings: Settings, shadow_before: bytes | None = None) -> Files:
+    """The files of the settings. A shadow model whose file is missing stays what it was before. Raises ModelError."""
+    model, path = read_model(settings.model), settings.shadow_model
+    if path is None:
+        return Files(model, None)
+    if shadow_before is not None and not path.is_file():
+        return Files(model, shadow_before)
+    return Files(model, read_model(path, "FER_SHADOW_MODEL names a model file that reads along"))
+
+
+async def start_serving(settings: Settings, files: Files | None = None) -> Serving:
+    """Workers with the files, or those of the settings, warmed up. Raises ModelError, StartRefused."""
     # Read once: a worker that is started later must not meet another file under the same name.
-    model = await asyncio.to_thread(read_model, settings.model)
-    shadow = None if settings.shadow_model is None else await asyncio.to_thread(read_model, settings.shadow_model)
+    if files is None:
+        files = await asyncio.to_thread(read_files, settings)
+    model, shadow = files
     pool = WorkerPool(
         plan_images(settings, model, shadow),
         workers=settings.workers,
@@ -43,6 +66,7 @@ async def start_serving(settings: Settings) -> Serving:
         pool=pool,
         video_plan=plan_videos(settings, model),
         shadow=contract_of(pool.about["shadow"]) if "shadow" in pool.about else None,
+        shadow_file=shadow,
     )
 
 
@@ -56,6 +80,7 @@ class Reloading:
     def __init__(self, state: State, keys: Keys) -> None:
         self._state, self._keys = state, keys
         self._path, self._shadow_path = state.settings.model, state.settings.shadow_model
+        self._shadow_stamp: Stamp | None = None
         self._stamp = self._seen = self._stamp_now()
 
     async def run(self) -> None:
@@ -85,12 +110,14 @@ class Reloading:
     async def _load_model(self) -> None:
         # A file that is refused is not tried again before it changes.
         self._stamp = self._seen = self._stamp_now()
-        old = self._state.serving
+        old, settings = self._state.serving, self._state.settings
         try:
-            if await asyncio.to_thread(self._digests) == [old.contract.sha256, old.shadow and old.shadow.sha256]:
+            files = await asyncio.to_thread(read_files, settings, old.shadow_file)
+            model, shadow = files.sha256
+            if (model, shadow) == (old.contract.sha256, old.shadow and old.shadow.sha256):
                 log.info("%s is the file that is served already", self._path)
                 return
-            new = await start_serving(self._state.settings)
+            new = await start_serving(settings, files)
         except (ModelError, StartRefused, OSError) as error:
             self._refuse(error)
             return
@@ -99,19 +126,22 @@ class Reloading:
             self._refuse("it has other labels, which clients have been told; restart the service to serve it")
             return
         self._state.serving = new
-        self._state.metrics.count_model("served")
-        log.info("the model was replaced: %s %s is served now", self._path, new.contract.version)
+        if new.contract.sha256 != old.contract.sha256:
+            self._state.metrics.count_model("served")
+            log.info("the model was replaced: %s %s is served now", self._path, new.contract.version)
+        if new.shadow is not None and old.shadow != new.shadow:
+            log.info("the shadow model was replaced: %s %s reads along now", self._shadow_path, new.shadow.version)
         self._state.retire(old.pool)
 
-    def _stamp_now(self) -> Stamp | None:
-        """What changes with either file; None while one of them is missing."""
-        stamps = [stamp_of(path) for path in (self._path, self._shadow_path) if path is not None]
-        return None if None in stamps else tuple(number for stamp in stamps for number in stamp or ())
+    def _stamp_now(self) -> tuple[Stamp, Stamp | None] | None:
+        """What changes with either file; None while the model file is missing.
 
-    def _digests(self) -> list[str | None]:
-        """The SHA-256 of the model file, and that of the shadow model's."""
-        paths = (self._path, self._shadow_path)
-        return [None if path is None else hashlib.sha256(read_model(path)).hexdigest() for path in paths]
+        A shadow model's file that is missing has not changed: a new model is served without waiting for it.
+        """
+        if self._shadow_path is not None:
+            self._shadow_stamp = stamp_of(self._shadow_path) or self._shadow_stamp
+        model = stamp_of(self._path)
+        return None if model is None else (model, self._shadow_stamp)
 
     def _refuse(self, reason: object) -> None:
         self._state.metrics.count_model("refused")

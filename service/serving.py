@@ -24,6 +24,8 @@ class Serving:
     """What the worker of a video is made of."""
     shadow: Contract | None = None
     """Of the model that reads along."""
+    shadow_file: bytes | None = None
+    """Its ONNX file as it was read."""
 
     @property
     def model_name(self) -> ModelName:

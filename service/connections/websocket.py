@@ -201,6 +201,9 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         if self._linger is not None:
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # A handshake that the application refuses is complete; uvicorn's own logs an error for each.
+            self.handshake_complete = True
         if message["type"] == "websocket.close" and not self.transport.is_closing():
             # uvicorn's own would go on to collect frames of a client that does not stop.
             self._begin_lingering()

@@ -1,5 +1,6 @@
 """A shadow model reads along: its labels are counted, and answered to nobody."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from fastapi.testclient import TestClient
 
 import service.loading
 from service.analysis import Options
+from service.classifier import ModelError
 from service.settings import Settings
 from service.tasks import image_task, load_images
 from service.workers.channel import Body
@@ -67,6 +69,40 @@ def test_another_file_reads_along_as_soon_as_it_is_there(client: TestClient, pat
     until(lambda: version() == "3.1.0", "the new shadow model")
     assert client.post(WHOLE, content=white).status_code == 200
     assert value(counted(client), "fer_shadow_faces_total", label="bright", shadow_label="bright") == 1
+
+
+def test_a_new_shadow_model_alone_is_named_as_such(
+    client: TestClient, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service")
+    put(path, brightness_network({**METADATA, "version": "3.1.0"}))
+    until(lambda: "replaced" in caplog.text, "the new shadow model")
+    (line,) = (record.getMessage() for record in caplog.records if "replaced" in record.getMessage())
+    assert line == f"the shadow model was replaced: {path} 3.1.0 reads along now"
+    assert value(counted(client), "fer_model_changes_total", outcome="served") == 0
+
+
+def test_a_new_model_is_served_while_the_file_of_the_shadow_model_is_missing(
+    settings: Settings, path: Path, tmp_path: Path, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.loading, "_LOOK_S", 0.1)
+    served = tmp_path / "served.onnx"
+    served.write_bytes(brightness_network())
+    with limited(settings, model=served, shadow_model=path) as client:
+        path.unlink()
+        put(served, brightness_network({**METADATA, "version": "2.0.0"}))
+        until(lambda: client.get("/v1/model").json()["version"] == "2.0.0", "the new model")
+        assert client.post(WHOLE, content=white).status_code == 200
+        assert value(counted(client), "fer_shadow_faces_total", label="bright", shadow_label="dark") == 1
+
+
+def test_a_missing_one_is_named_by_its_setting(settings: Settings, path: Path) -> None:
+    path.unlink()
+    with (
+        pytest.raises(ModelError, match=r"shadow\.onnx does not exist; FER_SHADOW_MODEL names"),
+        limited(settings, shadow_model=path),
+    ):
+        pass
 
 
 def test_labels_that_the_models_do_not_have_are_not_counted(client: TestClient) -> None:

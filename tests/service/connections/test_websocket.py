@@ -57,6 +57,16 @@ def test_text_that_is_not_utf8_is_closed_with_1007_and_no_traceback(model_path: 
     assert "Traceback" not in log
 
 
+def test_a_handshake_that_the_application_refuses_is_no_error_in_the_log(model_path: Path) -> None:
+    with serving(model_path) as (process, address):
+        with connect(address) as connection:
+            connection.sendall(head("GET /v1/stream HTTP/1.1", *HANDSHAKE, "Origin: https://elsewhere.example"))
+            assert read_answer(connection)[0] == 403
+        process.terminate()
+        log = process.log_at_end()
+    assert "ERROR" not in log, log
+
+
 def test_a_frame_that_is_too_large_is_closed_while_it_is_sent(address: str) -> None:
     with opened(address) as connection:
         size = 2**23
