@@ -14,14 +14,14 @@ from fastapi.responses import FileResponse
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from . import __version__, card
 from .access import AccessMiddleware, listens_to_itself
 from .admission import Admission
-from .detectors import haar
+from .detectors import centerface_file, haar
 from .keys import Keys
 from .loading import Reloading, start_serving
 from .metrics import Metrics
@@ -225,6 +225,24 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/cascade.xml", include_in_schema=False)
     async def cascade() -> Response:
         return FileResponse(haar.FILE)
+
+    @app.get("/centerface.onnx", include_in_schema=False)
+    def centerface(request: Request) -> Response:
+        """The network as the service runs it; 404 where its file is missing here."""
+        try:
+            served = centerface_file.served()
+        except centerface_file.DetectorFileError:
+            return Response(status_code=404)
+        # The licence asks that its notice goes with the file.
+        headers = {"ETag": f'"{served.sha256}"', "Link": '<centerface.txt>; rel="license"'}
+        if headers["ETag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(served.content, media_type=operations.MODEL_TYPE, headers=headers)
+
+    @app.get("/centerface.txt", include_in_schema=False)
+    async def centerface_licence() -> Response:
+        licence = centerface_file.licence()
+        return PlainTextResponse(licence) if licence else Response(status_code=404)
 
     app.mount("/static", StaticFiles(directory=WEB), name="static")
     app.mount("/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="swagger")

@@ -54,6 +54,10 @@ class DetectorDescription(Outgoing):
         None, description="of boxes that overlap by more (intersection over union) the surest is kept"
     )
     upright_degrees: float | None = Field(None, description="faces tilted by so much are turned upright for the model")
+    square_side: float | None = Field(
+        None,
+        description="side of the square that is cropped, over the root of the box's area; null: the box is cropped",
+    )
     sha256: str | None = Field(None, description="of its file")
     smallest_share: float = Field(description="the smallest face searched for by default, of the image's longer side")
     merge_overlap: float = Field(

@@ -65,6 +65,7 @@ class CenterFaceDetector:
             "nms_overlap": NMS_OVERLAP,
             "merge_overlap": MERGE_OVERLAP,
             "upright_degrees": UPRIGHT_DEGREES,
+            "square_side": SQUARE_SIDE,
             "sha256": centerface_file.SHA256,
         }
 

@@ -6,9 +6,10 @@ the few fields of ONNX's format that this takes: the package onnx would do the s
 """
 
 import hashlib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -41,6 +42,28 @@ _REPEATED = {"initializer", "input", "output", "dims", "dim"}
 
 class DetectorFileError(Exception):
     """The detector's file is missing or is another one; the message says which, and what to do."""
+
+
+class Served(NamedTuple):
+    """The adapted file for those who run it elsewhere, and its SHA-256 in hexadecimal digits."""
+
+    content: bytes
+    sha256: str
+
+
+@cache
+def served() -> Served:
+    """Raises DetectorFileError where the file is missing or not the one expected."""
+    content = adapted(read_file())
+    return Served(content, hashlib.sha256(content).hexdigest())
+
+
+def licence() -> str | None:
+    """The text of the package's licence; None where the package is not installed."""
+    try:
+        return metadata.distribution(PACKAGE).read_text("LICENSE")
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def read_file() -> bytes:

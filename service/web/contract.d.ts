@@ -28,6 +28,7 @@ export interface DetectorDescription {
   threshold: number | null;
   nms_overlap: number | null;
   upright_degrees: number | null;
+  square_side: number | null;
   sha256: string | null;
   smallest_share: number;
   merge_overlap: number;

@@ -1,6 +1,6 @@
 /** Shapes that several modules of the page share, beside those of the service (contract.d.ts). */
 
-import type { Box, Detection, Explanation, Face, ImageSize, Quality, VideoError, VideoSummary } from "./contract.d.ts";
+import type { Box, Explanation, Face, HeadDescription, ImageSize, Quality, VideoError, VideoSummary } from "./contract.d.ts";
 
 /** Grey pixels, row by row. */
 export interface Grey {
@@ -15,17 +15,28 @@ export interface Size {
   height: number;
 }
 
+/** The answers of a model, by the members of a face that hold them. */
+export type Head = HeadDescription["option"];
+
+/** A heatmap of one label; `peak` is its highest value before it was stretched to the full range of grey. */
+export interface LabelMap {
+  map: Grey;
+  peak: number;
+}
+
+/** The heatmaps of a face, by label; `box` is the square of the image that they cover, turned clockwise by `degrees`. */
+export interface FaceMaps {
+  box: Box;
+  degrees: number;
+  emotions: Record<string, LabelMap>;
+  votes?: Record<string, LabelMap>;
+}
+
 /** A face, read by the service or by this browser, which gives no quality and its heatmaps as pixels. */
-export interface PageFace extends Omit<Face, "detection" | "quality" | "explanations"> {
-  detection: Pick<Detection, "detector" | "weight">;
+export interface PageFace extends Omit<Face, "quality" | "explanations"> {
   quality?: Quality;
   explanations?: Explanation[];
-  /** By label. */
-  heatmaps?: Record<string, Grey>;
-  /** The highest value of each label's heatmap before it was stretched. */
-  heatmap_peaks?: Record<string, number>;
-  /** The square of the image that the heatmaps cover. */
-  heatmap_box?: Box;
+  heatmaps?: FaceMaps;
 }
 
 /** The faces of one picture or camera frame. */

@@ -10,7 +10,7 @@ export function face(label, x, trackId = 1) {
   const emotions = Object.fromEntries(LABELS.map((name) => [name, name === label ? 0.8 : 0.1]));
   return {
     box: { x, y: 60, width: 80, height: 80 },
-    detection: { detector: "haar_frontalface_default", weight: 4 },
+    detection: { detector: "haar_frontalface_default", weight: 4, confidence: null, landmarks: null },
     emotion: label,
     confidence: 0.8,
     uncertain: false,

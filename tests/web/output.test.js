@@ -80,7 +80,7 @@ test("while a video is still being read, its captions end with the last cue", ()
 });
 
 test("JSON leaves out heatmaps as pixels, and the short form cuts long data off", () => {
-  const reading = { faces: [{ heatmaps: { happy: 1 }, heatmap_box: {}, explanations: [{ data: "x".repeat(50) }] }] };
+  const reading = { faces: [{ heatmaps: { emotions: {} }, explanations: [{ data: "x".repeat(50) }] }] };
   assert.deepEqual(JSON.parse(asJson(reading)), { faces: [{ explanations: [{ data: "x".repeat(50) }] }] });
   assert.equal(JSON.parse(asShortJson(reading)).faces[0].explanations[0].data, `${"x".repeat(16)}… (50 characters)`);
 });

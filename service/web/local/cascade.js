@@ -1,7 +1,8 @@
 /** Face detection in the browser: the service's Haar cascade, computed as OpenCV computes it (Viola and Jones 2001). */
 
 import { CORNERS, RECTANGLES } from "./cascade-file.js";
-import { resize, roundHalfEven } from "./pixels.js";
+import { largestFirst, merged, smallestPx } from "./detection.js";
+import { resize, resizeExactly, roundHalfEven } from "./pixels.js";
 
 // OpenCV's constants: windows of one face differ by at most this share of their size; from this factor on every place
 // of the window is tried, below it every second.
@@ -15,40 +16,33 @@ const LEAST_CONTRAST = 10; // grey levels: a flatter window is skipped
  * @typedef {{box: Box, weight: number}} Detection `weight`: of the cascade's last stage
  * @typedef {import("../contract.d.ts").DetectorDescription & {step: number, neighbours: number}} Haar how the service's
  *   Haar cascade searches
- * @typedef {Haar & {maxFaces: number, minFacePx?: number, leastShare?: number}} Search with the options of one image;
- *   no face smaller than `leastShare` of its longer side is searched for
  * @typedef {import("./cascade-file.js").Cascade} Cascade
  */
 
+/** @param {import("../contract.d.ts").DetectorDescription} described @returns {Haar} */
+export function figuresOf({ step, neighbours, ...described }) {
+  if (step === null || neighbours === null) throw new Error("the service does not say how its Haar cascade searches");
+  return { ...described, step, neighbours };
+}
+
 /**
  * Faces, largest first, at most `maxFaces`, each at least `minFacePx` wide, as the service's detector finds them.
- * @param {Grey} grey @param {Cascade} cascade @param {Search} search
+ * @param {Grey} grey @param {Cascade} cascade @param {Haar} search @param {import("./detection.js").Limits} limits
  * @returns {Detection[]}
  */
-export function detect(grey, cascade, search) {
-  const { maxFaces } = search;
+export function detect(grey, cascade, search, limits) {
   const { width, height } = grey;
-  const smallest = smallestPx(grey, cascade, search);
+  const smallest = smallestPx(grey, search, limits);
   const scale = cascade.window / smallest;
   const size = { width: roundHalfEven(width * scale), height: roundHalfEven(height * scale) };
   if (Math.min(size.width, size.height) < cascade.window) return [];
   const windows = passingWindows(resize(grey, size), cascade, search.step);
   const groups = grouped(windows, search.neighbours).map(({ box, weight }) => ({
-    box: scaled(box, 1 / scale, width, height),
+    // A window of the largest size may reach past the edge by a pixel.
+    box: scaled(scaled(box, 1, size.width, size.height), 1 / scale, width, height),
     weight,
   }));
-  const faces = merged(groups, search.merge_overlap);
-  faces.sort((a, b) => area(b.box) - area(a.box) || a.box.x - b.box.x || a.box.y - b.box.y);
-  return faces.slice(0, maxFaces);
-}
-
-/**
- * The width of the smallest face that is searched for, as the service limits it.
- * @param {import("../types.d.ts").Size} image @param {Cascade} cascade @param {Search} search
- */
-export function smallestPx({ width, height }, cascade, { minFacePx, leastShare = 0, smallest_share: share }) {
-  const longer = Math.max(width, height);
-  return Math.max(minFacePx ?? longer * share, cascade.window, longer * leastShare);
+  return largestFirst(merged(groups, search.merge_overlap)).slice(0, limits.maxFaces);
 }
 
 /** @param {Box} box @param {number} factor @param {number} width of the image @param {number} height */
@@ -66,11 +60,15 @@ function passingWindows(grey, cascade, sizeStep) {
   /** @type {Detection[]} */
   const found = [];
   for (let factor = 1; ; factor *= sizeStep) {
-    const side = roundHalfEven(cascade.window * factor);
+    const scale = Math.fround(factor);
+    /** @param {number} value */
+    const enlarged = (value) => roundHalfEven(Math.fround(value * scale));
+    const side = enlarged(cascade.window);
     if (side > grey.width || side > grey.height) return found;
-    const layer = resize(grey, { width: roundHalfEven(grey.width / factor), height: roundHalfEven(grey.height / factor) }, "linear");
-    for (const { x, y, weight } of scan(layer, cascade, factor >= EVERY_PLACE_FROM ? 1 : 2)) {
-      found.push({ box: { x: roundHalfEven(x * factor), y: roundHalfEven(y * factor), width: side, height: side }, weight });
+    const [width, height] = [grey.width, grey.height].map((length) => roundHalfEven(Math.fround(length / scale)));
+    const layer = resizeExactly(grey, { width, height });
+    for (const { x, y, weight } of scan(layer, cascade, scale >= EVERY_PLACE_FROM ? 1 : 2)) {
+      found.push({ box: { x: enlarged(x), y: enlarged(y), width: side, height: side }, weight });
     }
   }
 }
@@ -172,8 +170,9 @@ function integrals({ data, width, height }) {
 function grouped(found, neighbours) {
   const groups = groupsOf(found).filter((members) => members.length > neighbours);
   const faces = groups.map((members) => {
+    const share = Math.fround(1 / members.length);
     /** @param {(box: Box) => number} of */
-    const mean = (of) => roundHalfEven(members.reduce((sum, { box }) => sum + of(box), 0) / members.length);
+    const mean = (of) => roundHalfEven(Math.fround(members.reduce((sum, { box }) => sum + of(box), 0) * share));
     const side = mean(({ width }) => width);
     return {
       box: { x: mean(({ x }) => x), y: mean(({ y }) => y), width: side, height: side },
@@ -183,29 +182,6 @@ function grouped(found, neighbours) {
   });
   return faces.filter((face) => !faces.some((other) => other.count > face.count && isInside(face.box, other.box)));
 }
-
-/**
- * One detection for each face, the one with the highest weight: others that overlap it by so much are left out.
- * @param {Detection[]} found @param {number} overlap
- */
-export function merged(found, overlap) {
-  /** @type {Detection[]} */
-  const kept = [];
-  for (const face of found.toSorted((a, b) => b.weight - a.weight || area(b.box) - area(a.box))) {
-    if (kept.every((other) => shared(face.box, other.box) < overlap)) kept.push(face);
-  }
-  return kept;
-}
-
-/** Intersection over the smaller box. @param {Box} a @param {Box} b */
-function shared(a, b) {
-  const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
-  const down = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
-  return (Math.max(across, 0) * Math.max(down, 0)) / Math.min(area(a), area(b));
-}
-
-/** @param {Box} box */
-const area = ({ width, height }) => width * height;
 
 /** @param {Box} inner @param {Box} outer */
 function isInside(inner, outer) {

@@ -10,6 +10,8 @@
 const [RED, GREEN, BLUE] = [9798, 19235, 3735];
 // resize's weight of the right or lower neighbour, as a whole number over 2 ** 11.
 const FULL = 2048;
+// INTER_LINEAR_EXACT's, over 2 ** 8.
+const EXACT = 256;
 // INTER_AREA leaves out a pixel that is covered by less than this.
 const NEGLIGIBLE = 1e-3;
 
@@ -23,11 +25,12 @@ export function greyOf({ data, width, height }) {
 }
 
 /**
- * A face as the network takes it: the square around its box, resized to `size`.
- * @param {Grey} grey @param {Box} box @param {Size} size @param {number} margin see `squareOf`
+ * A face as the network takes it: the square around its box, turned clockwise by `degrees`, resized to `size`.
+ * @param {Grey} grey @param {Box} box @param {Size} size @param {number} margin see `squareOf` @param {number} [degrees]
  */
-export function crop(grey, box, size, margin) {
-  return resize(cut(grey, box, margin), size);
+export function crop(grey, box, size, margin, degrees = 0) {
+  const square = squareOf(box, margin);
+  return resize(degrees === 0 ? cut(grey, square) : cutTurned(grey, square, degrees), size);
 }
 
 /**
@@ -39,18 +42,45 @@ export function squareOf(box, margin) {
   return { x: roundHalfEven(box.x + (box.width - side) / 2), y: roundHalfEven(box.y + (box.height - side) / 2), width: side, height: side };
 }
 
-/**
- * The square at its own size; past the image's edge, the edge pixels are repeated.
- * @param {Grey} grey @param {Box} box @param {number} margin @returns {Grey}
- */
-function cut(grey, box, margin) {
-  const { x: left, y: top, width: side } = squareOf(box, margin);
+/** A square at its own size; past the image's edge, the edge pixels are repeated. @param {Grey} grey @param {Box} square @returns {Grey} */
+function cut(grey, { x: left, y: top, width: side }) {
   const data = new Uint8Array(side * side);
   for (let y = 0; y < side; y += 1) {
     const row = clamp(top + y, grey.height) * grey.width;
     for (let x = 0; x < side; x += 1) data[y * side + x] = grey.data[row + clamp(left + x, grey.width)];
   }
   return { data, width: side, height: side };
+}
+
+/**
+ * The same, turned about its centre: each pixel is interpolated from the four around its place (warpAffine).
+ * @param {Grey} grey @param {Box} square @param {number} degrees clockwise @returns {Grey}
+ */
+function cutTurned(grey, { x: left, y: top, width: side }, degrees) {
+  const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  const half = (side - 1) / 2; // pixels are points here: the first one's centre is at 0
+  const [x, y] = [left + half * (1 - cos + sin), top + half * (1 - sin - cos)];
+  const data = new Uint8Array(side * side);
+  for (let row = 0; row < side; row += 1) {
+    for (let column = 0; column < side; column += 1) {
+      const place = [place32(x - sin * row, cos * column), place32(y + cos * row, sin * column)];
+      data[row * side + column] = pixelAt(grey, place[0], place[1]) + 0.5;
+    }
+  }
+  return { data, width: side, height: side };
+}
+
+/** The sum of two parts of a place as warpAffine computes it: there are 32 places between two pixels. @param {number} a @param {number} b */
+const place32 = (a, b) => Math.floor((roundHalfEven(1024 * a) + roundHalfEven(1024 * b)) / 32 + 0.5) / 32;
+
+/** Between the pixels' centres interpolated. @param {Grey} grey @param {number} x @param {number} y */
+function pixelAt({ data, width, height }, x, y) {
+  const [column, row] = [Math.floor(x), Math.floor(y)];
+  const [left, right] = [clamp(column, width), clamp(column + 1, width)];
+  const [top, bottom] = [clamp(row, height) * width, clamp(row + 1, height) * width];
+  const high = data[top + left] + (x - column) * (data[top + right] - data[top + left]);
+  const low = data[bottom + left] + (x - column) * (data[bottom + right] - data[bottom + left]);
+  return high + (y - row) * (low - high);
 }
 
 /**
@@ -136,16 +166,37 @@ function interpolated(grey, width, height) {
 }
 
 /**
- * For each new place: the old places before and after it, and the weight of the latter (0 to FULL).
- * @param {number} from old length @param {number} to new length @returns {[number, number, number][]}
+ * The same with coarser weights, but rounded once, at the end (INTER_LINEAR_EXACT).
+ * @param {Grey} grey @param {Size} size @returns {Grey}
  */
-function neighbours(from, to) {
+export function resizeExactly(grey, { width, height }) {
+  const columns = neighbours(grey.width, width, EXACT, (place) => place);
+  const rows = neighbours(grey.height, height, EXACT, (place) => place);
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    const [top, bottom, lower] = rows[y];
+    const [high, low] = [top * grey.width, bottom * grey.width];
+    for (let x = 0; x < width; x += 1) {
+      const [left, right, righter] = columns[x];
+      const above = grey.data[high + left] * (EXACT - righter) + grey.data[high + right] * righter;
+      const below = grey.data[low + left] * (EXACT - righter) + grey.data[low + right] * righter;
+      data[y * width + x] = (above * (EXACT - lower) + below * lower + EXACT ** 2 / 2) / EXACT ** 2;
+    }
+  }
+  return { data, width, height };
+}
+
+/**
+ * For each new place: the old places before and after it, and the weight of the latter (0 to `full`).
+ * @param {number} from old length @param {number} to new length @param {number} [full]
+ * @param {(place: number) => number} [precision] of the place
+ * @returns {[number, number, number][]}
+ */
+function neighbours(from, to, full = FULL, precision = Math.fround) {
   return Array.from({ length: to }, (_, at) => {
-    const place = Math.fround(((at + 0.5) * from) / to - 0.5);
+    const place = precision(((at + 0.5) * from) / to - 0.5);
     const before = Math.floor(place);
-    if (before < 0) return [0, 0, 0];
-    if (before >= from - 1) return [from - 1, from - 1, 0];
-    return [before, before + 1, roundHalfEven((place - before) * FULL)];
+    return [clamp(before, from), clamp(before + 1, from), roundHalfEven((place - before) * full)];
   });
 }
 

@@ -1,15 +1,11 @@
 /** "Run it in this browser": the same model on this machine, so that no pixel leaves it. */
 
-import { LONGEST_SIDE_PX } from "../input/camera.js";
-import { pixelsOf } from "../input/picture.js";
 import { address } from "../remote/address.js";
 import { keyHeaders } from "../remote/key.js";
 import { Problem } from "../remote/problem.js";
 
 /**
  * @typedef {import("../types.d.ts").Reading} Reading
- * @typedef {import("../types.d.ts").CameraFrame} CameraFrame
- * @typedef {import("../types.d.ts").StreamListener} StreamListener
  * @typedef {import("../contract.d.ts").ModelDescription} ModelDescription
  * @typedef {import("./worker.js").Options} Options
  * @typedef {import("./worker.js").Task} Task
@@ -36,7 +32,7 @@ export class LocalReader {
     this.#setup = {
       runtime: address(runtime).href,
       model: address("v1/model/file").href,
-      cascade: address("cascade.xml").href,
+      files: { haar: address("cascade.xml").href, centerface: address("centerface.onnx").href },
       description,
       maxFaces: defaults.max_faces,
       leastShare,
@@ -86,71 +82,5 @@ export class LocalReader {
       this.#tasks.set(this.#id, { resolve, reject });
       this.#worker?.postMessage({ id: this.#id, ...task }, transfer);
     });
-  }
-}
-
-/** Frames of a live session, read by a LocalReader; used like a Stream. */
-export class LocalStream {
-  #listener;
-  #reader;
-  #minFacePx;
-  #frameId = 0;
-  #busy = true;
-  #ended = false;
-
-  /** @param {StreamListener} listener @param {LocalReader} reader @param {number} minFacePx */
-  constructor(listener, reader, minFacePx) {
-    this.#listener = listener;
-    this.#reader = reader;
-    this.#minFacePx = minFacePx;
-    this.#open();
-  }
-
-  get hasCredit() {
-    return !this.#busy && !this.#ended;
-  }
-
-  /** @param {CameraFrame} frame */
-  async send(frame) {
-    this.#busy = true;
-    this.#frameId += 1;
-    const frameId = this.#frameId;
-    try {
-      const reading = await this.#reader.read(pixelsOf(frame.bitmap, LONGEST_SIDE_PX), { minFacePx: this.#minFacePx });
-      if (this.#ended) frame.bitmap.close();
-      else this.#listener.onResult({ ...reading, frame_id: frameId }, frame);
-    } catch (error) {
-      frame.bitmap.close();
-      this.#tellTrouble(error);
-    } finally {
-      this.#busy = false;
-    }
-  }
-
-  /** Every answer holds the heatmaps of all labels. @param {{min_face_px?: number}} options */
-  update({ min_face_px: minFacePx = this.#minFacePx }) {
-    this.#minFacePx = minFacePx;
-  }
-
-  wake() {}
-
-  end() {
-    this.#ended = true;
-  }
-
-  async #open() {
-    try {
-      await this.#reader.open();
-      if (this.#ended) return;
-      this.#listener.onSession({ labels: this.#reader.description.labels });
-      this.#busy = false;
-    } catch (error) {
-      this.#tellTrouble(error);
-    }
-  }
-
-  /** @param {unknown} error */
-  #tellTrouble(error) {
-    if (!this.#ended) this.#listener.onTrouble("local", error instanceof Problem ? error.detail : String(error));
   }
 }

@@ -1,10 +1,11 @@
 /** A video read in this browser: the lines that the service would send. */
 
 import { create } from "../dom.js";
-import { LONGEST_SIDE_PX } from "../input/camera.js";
-import { pixelsOf, sizeOf } from "../input/picture.js";
+import { pixelsOf } from "../input/picture.js";
 import { endOf, loadedZero, seek } from "../input/clock.js";
 import { Problem } from "../remote/problem.js";
+import { Timeline } from "./timeline.js";
+import { Tracker } from "./tracker.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
@@ -17,24 +18,23 @@ import { Problem } from "../remote/problem.js";
  * @param {import("./reader.js").LocalReader} reader
  * @param {number} fps frames to read per second
  * @param {AbortSignal} signal
- * @param {{minFacePx?: number, fromS?: number, toS?: number}} [part] `minFacePx`: in pixels of the video; `fromS`, `toS`: by
- *   default the whole video
+ * @param {import("./worker.js").Options & {fromS?: number, toS?: number}} [options] `fromS`, `toS`: by default the whole video
  * @returns {AsyncGenerator<{value: VideoLine, text: string}>}
  */
-export async function* readVideo(source, reader, fps, signal, { minFacePx, fromS = 0, toS = Infinity } = {}) {
+export async function* readVideo(source, reader, fps, signal, { fromS = 0, toS = Infinity, ...options } = {}) {
   const { video, zeroS } = await open(source);
   const durationS = (await endOf(video)) - zeroS;
+  const [tracker, timeline] = [new Tracker(), new Timeline()];
   let index = 0;
   for (let timeS = fromS; timeS < Math.min(durationS, toS) && !signal.aborted; timeS = fromS + index / fps) {
     await seek(video, zeroS + timeS);
-    const pixels = pixelsOf(video, LONGEST_SIDE_PX);
-    const scale = sizeOf(video).width / pixels.width;
-    const { faces, searched_from_px: searchedPx } = await reader.read(pixels, { minFacePx: minFacePx && minFacePx / scale });
-    const searched = searchedPx ? Math.ceil(searchedPx * scale) : null;
-    yield line({ type: "frame", index, time_s: timeS, faces: faces.map((face) => enlarged(face, scale)), searched_from_px: searched });
+    const { faces: found, searched_from_px: searchedPx = null } = await reader.read(pixelsOf(video), options);
+    const faces = tracker.follow(found, timeS).map(plain);
+    timeline.add(faces, timeS);
+    yield line({ type: "frame", index, time_s: timeS, faces, searched_from_px: searchedPx });
     index += 1;
   }
-  yield line({ type: "summary", duration_s: durationS, frames_read: index, frames_analysed: index, tracks: [] });
+  yield line({ type: "summary", duration_s: durationS, frames_read: index, frames_analysed: index, tracks: timeline.tracks });
 }
 
 /** @param {VideoLine} value */
@@ -50,14 +50,5 @@ async function open(source) {
   return { video, zeroS };
 }
 
-/** In pixels of the video; without heatmaps, which fit this one frame only. @param {PageFace} face @param {number} scale @returns {PageFace} */
-function enlarged({ heatmaps: _, heatmap_peaks: __, ...face }, scale) {
-  const { x, y, width, height } = face.box;
-  const box = { x: scaled(x), y: scaled(y), width: scaled(width), height: scaled(height) };
-  return { ...face, box, explanations: [] };
-
-  /** @param {number} value */
-  function scaled(value) {
-    return Math.round(value * scale);
-  }
-}
+/** Without heatmaps, which fit this one frame only. @param {PageFace} face @returns {PageFace} */
+const plain = ({ heatmaps: _, ...face }) => ({ ...face, explanations: [] });

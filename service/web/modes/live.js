@@ -2,7 +2,7 @@
 
 import { byId } from "../dom.js";
 import { openCamera } from "../input/camera.js";
-import { LocalStream } from "../local/reader.js";
+import { LocalStream } from "../local/stream.js";
 import { asJson } from "../output/json.js";
 import { Problem } from "../remote/problem.js";
 import { Stream } from "../remote/stream.js";
@@ -195,10 +195,9 @@ export class LiveMode {
   }
 
   #openReader() {
-    const local = this.#page.local.reader;
-    if (local) return new LocalStream(this, local, this.#minFacePx);
-    const { stage, detectors } = this.#page;
-    return new Stream(this, { ...stage.explanation, ...detectors.options, min_face_px: this.#minFacePx });
+    const { local: { reader }, stage, detectors } = this.#page;
+    const options = { ...detectors.options, min_face_px: this.#minFacePx };
+    return reader ? new LocalStream(this, reader, options) : new Stream(this, { ...stage.explanation, ...options });
   }
 
   /** @param {import("../input/camera.js").Camera} camera @param {import("../types.d.ts").FrameReader} reader */
@@ -215,7 +214,7 @@ export class LiveMode {
   /** @param {FrameReading} reading @param {number} chosen */
   #remember({ faces }, chosen) {
     // 30 seconds of heatmaps would be megabytes.
-    const plain = faces.map(({ explanations: _, heatmaps: __, heatmap_box: ___, heatmap_peaks: ____, ...face }) => face);
+    const plain = faces.map(({ explanations: _, heatmaps: __, ...face }) => face);
     const nowMs = performance.now();
     this.#recent.add({ atMs: nowMs, faces: plain, chosen });
     this.#page.curves.show(this.#recent.before(nowMs), AXIS);

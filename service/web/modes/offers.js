@@ -11,15 +11,14 @@ import { titleOf } from "../view/detectors.js";
  * @param {(minFacePx: number) => void} onSmaller
  * @returns {Promise<Offer[]>}
  */
-export async function offersFor({ service, detectors, local }, image, searchedPx, onSmaller) {
+export async function offersFor({ service, detectors }, image, searchedPx, onSmaller) {
   const limits = await service.limits;
-  // In the browser there is one detector.
-  const detector = local.reader ? detectors.haar : detectors.chosen;
+  const detector = detectors.chosen;
   if (!searchedPx || !limits || !detector) return [];
   const leastPx = Math.max(detector.window_px, Math.max(image.width, image.height) * limits.smallest_face_share);
   const smallerPx = Math.max(Math.floor(searchedPx / 2), Math.ceil(leastPx));
   /** @type {Offer[]} */
-  const others = local.reader ? [] : detectors.others.map(({ option }) => [`Try ${titleOf(option)}`, () => detectors.choose(option)]);
+  const others = detectors.others.map(({ option }) => [`Try ${titleOf(option)}`, () => detectors.choose(option)]);
   return smallerPx < searchedPx ? [["Look for smaller faces", () => onSmaller(smallerPx)], ...others] : others;
 }
 

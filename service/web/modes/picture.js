@@ -109,7 +109,7 @@ export class PictureMode {
     if (!picture) {
       throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that this browser does not know.");
     }
-    return [picture, await local.read(pixelsOf(picture), { minFacePx })];
+    return [picture, await local.read(pixelsOf(picture), { ...detectors.options, minFacePx })];
   }
 
   /** @param {Reading} reading */

@@ -107,10 +107,10 @@ export class PicturesMode {
       return uploadPicture(body, limits?.max_body_bytes, this.#abort.signal, detectors.options);
     }
     if (!picture) throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that it does not know.");
-    const { faces, ...reading } = await local.read(pixelsOf(picture));
+    const { faces, ...reading } = await local.read(pixelsOf(picture), detectors.options);
     picture.close();
     // The heatmaps of many pictures would be much memory.
-    return { ...reading, faces: faces.map(({ heatmaps: _, heatmap_peaks: __, heatmap_box: ___, ...face }) => face) };
+    return { ...reading, faces: faces.map(({ heatmaps: _, ...face }) => face) };
   }
 
   /** Shows one by itself, with its heatmaps; Back leads back here. @param {number} index */

@@ -142,7 +142,7 @@ export class VideoMode {
   #lines(source, limits, signal, part) {
     const local = this.#page.local.reader;
     const minFacePx = this.#minFacePx;
-    if (local) return readVideo(source, local, limits.defaults.fps, signal, { minFacePx, ...part });
+    if (local) return readVideo(source, local, limits.defaults.fps, signal, { ...this.#page.detectors.options, minFacePx, ...part });
     const times = part && { from_s: part.fromS, to_s: part.toS };
     const options = { ...this.#page.detectors.options, ...(minFacePx && { min_face_px: minFacePx }), ...times };
     return uploadVideo(this.#file, limits.max_video_bytes, signal, options);

@@ -1,7 +1,7 @@
 /** Readings as JSON. */
 
 /** Leaves out heatmaps as pixels, which no answer of the service holds. @param {string} key @param {any} value */
-const withoutPixels = (key, value) => (["heatmaps", "heatmap_box", "heatmap_peaks"].includes(key) ? undefined : value);
+const withoutPixels = (key, value) => (key === "heatmaps" ? undefined : value);
 
 /** @param {unknown} value */
 export const asJson = (value) => JSON.stringify(value, withoutPixels, 2);

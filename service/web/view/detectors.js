@@ -1,6 +1,6 @@
 /** The choice between the service's face detectors: what each is good at. It is kept for this visit only. */
 
-import { byId } from "../dom.js";
+import { byId, create } from "../dom.js";
 
 /** @typedef {import("../contract.d.ts").DetectorDescription} DetectorDescription */
 
@@ -9,6 +9,8 @@ const WORDS = {
   haar: { title: "Haar", strength: "upright frontal faces" },
   centerface: { title: "CenterFace", strength: "also tilted and small faces, faster" },
 };
+
+const MISSING = "its file is not on this server";
 
 export class Detectors {
   #select = byId("detector", HTMLSelectElement);
@@ -26,23 +28,21 @@ export class Detectors {
     return this.#select;
   }
 
-  /** Shows the choice, where there is one. @param {import("../contract.d.ts").ModelDescription} model */
+  /** Shows the choice; a detector that the service does not have cannot be chosen. @param {import("../contract.d.ts").ModelDescription} model */
   offer({ detector, detectors }) {
     this.#all = detectors;
-    const options = detectors.map(({ option }) => new Option(`${titleOf(option)}: ${WORDS[option].strength}`, option));
+    const options = Object.entries(WORDS).map(([option, { title, strength }]) => {
+      const isThere = detectors.some((each) => each.option === option);
+      return create("option", { value: option, textContent: `${title}: ${isThere ? strength : MISSING}`, disabled: !isThere });
+    });
     this.#select.replaceChildren(...options);
     this.#select.value = detector.option;
-    byId("detector-choice").hidden = detectors.length < 2;
+    byId("detector-choice").hidden = false;
   }
 
   /** The one that is asked for; undefined where the service has not described any. */
   get chosen() {
     return this.#all.find(({ option }) => option === this.#select.value);
-  }
-
-  /** The one that this browser can run as well. */
-  get haar() {
-    return this.#all.find(({ option }) => option === "haar");
   }
 
   get others() {

@@ -49,15 +49,17 @@ export async function heatmapOf(face, target) {
   const peaks = peaksOf(face);
   const share = (peaks[label] ?? 1) / (Math.max(...Object.values(peaks)) || 1);
   const scale = Object.keys(peaks).length > 1 ? share : 1;
-  const local = face.heatmaps?.[label];
-  if (local && face.heatmap_box) return { canvas: coloured(local, scale), box: face.heatmap_box, degrees: 0 };
+  const local = face.heatmaps?.emotions[label];
+  if (local && face.heatmaps) return { canvas: coloured(local.map, scale), box: face.heatmaps.box, degrees: face.heatmaps.degrees };
   const explanation = face.explanations?.find((one) => one.target === label);
   return explanation ? { canvas: coloured(await decode(explanation), scale), box: explanation.box, degrees: explanation.degrees } : null;
 }
 
 /** The highest value of each label's map, for those labels that have one. @param {import("../types.d.ts").PageFace} face @returns {Record<string, number>} */
-export const peaksOf = ({ heatmap_peaks: peaks, explanations = [] }) =>
-  peaks ?? Object.fromEntries(explanations.map(({ target, peak }) => [target, peak]));
+export const peaksOf = ({ heatmaps, explanations = [] }) =>
+  heatmaps
+    ? Object.fromEntries(Object.entries(heatmaps.emotions).map(([label, { peak }]) => [label, peak]))
+    : Object.fromEntries(explanations.map(({ target, peak }) => [target, peak]));
 
 /** The service's grey PNG as pixels. @param {import("../contract.d.ts").Explanation} explanation @returns {Promise<Grey>} */
 async function decode({ data, media_type: type }) {

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.acts import (
     LOCAL,
+    alert,
     by_file,
     described,
     expect,
@@ -135,18 +136,35 @@ def test_a_live_session_goes_on_with_the_chosen_detector(visit: Visit) -> None:
 
 
 @pytest.mark.usefixtures("both")
-def test_there_is_no_choice_in_the_browser_itself(visit: Visit) -> None:
+def test_the_browser_itself_reads_with_the_chosen_detector(visit: Visit, photo: Path) -> None:
     if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
         pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
-    page = visit()
+    page = visit(news=True)
     expect(choice(page)).to_be_visible()
     page.get_by_role("switch", name=LOCAL).click()
-    expect(page.locator("#detector")).to_be_hidden()
-    page.get_by_role("switch", name=LOCAL).click()
-    expect(choice(page)).to_be_visible()
+    page.route("**/centerface.onnx", lambda route: route.fulfill(status=503, body=""))
+    by_file(page, photo)
+    page.locator("#details > summary").click()
+    expect(page.locator("#raw-text")).to_contain_text('"haar_frontalface_default"')
+    # Without its file CenterFace cannot serve; Haar goes on.
+    choice(page).select_option("centerface")
+    expect(alert(page)).to_contain_text("This browser could not run the model")
+    expect(alert(page)).to_contain_text("centerface.onnx")
+    choice(page).select_option("haar")
+    expect(alert(page)).to_be_hidden()
+    page.unroute("**/centerface.onnx")
+    choice(page).select_option("centerface")
+    expect(page.locator("#raw-text")).to_contain_text('"detector": "centerface"')
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.get_by_role("button", name="Back").click()
+    wire = go_live(page)
+    until(page, lambda: '"detector": "centerface"' in (page.locator("#raw-text").text_content() or ""), "a live face")
+    choice(page).select_option("haar")
+    until(page, lambda: '"haar_front' in (page.locator("#raw-text").text_content() or ""), "a face found by Haar")
+    assert (wire.frames, wire.commands) == ([], [])
 
 
-def test_one_detector_is_no_choice(visit: Visit, server: Server, small_face: Path) -> None:
+def test_a_detector_that_the_server_lacks_cannot_be_chosen(visit: Visit, server: Server, small_face: Path) -> None:
     page = visit()
     model = described(server)
     page.route("**/v1/model", lambda route: route.fulfill(json={**model, "detectors": [model["detector"]]}))
@@ -154,7 +172,10 @@ def test_one_detector_is_no_choice(visit: Visit, server: Server, small_face: Pat
     by_file(page, small_face)
     expect(page.get_by_role("button", name=SMALLER)).to_be_visible()
     assert offers(page) == [SMALLER]
-    expect(page.locator("#detector")).to_be_hidden()
+    expect(choice(page)).to_have_value("haar")
+    missing = choice(page).locator("option", has_text="CenterFace")
+    expect(missing).to_have_text("CenterFace: its file is not on this server")
+    assert missing.is_disabled()
 
 
 @pytest.mark.usefixtures("both")

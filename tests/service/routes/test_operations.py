@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 import service.app
 from service.app import create_app
+from service.detectors import centerface_file
 from service.detectors.haar import FILE
 from service.settings import Settings
 from tests.service.answers import assert_problem
@@ -117,6 +118,25 @@ def test_a_runtime_that_is_fetched_while_the_service_runs_can_be_used_at_once(
 
 def test_the_cascade_is_the_detectors(client: TestClient) -> None:
     assert client.get("/cascade.xml").content == FILE.read_bytes()
+
+
+def test_the_browser_gets_centerface_as_the_service_runs_it(client: TestClient) -> None:
+    if "centerface" not in {each["option"] for each in client.get("/v1/model").json()["detectors"]}:
+        pytest.skip("needs the file of the detector CenterFace (make test installs it)")
+    answer = client.get("/centerface.onnx")
+    assert answer.content == centerface_file.adapted(centerface_file.read_file())
+    again = client.get("/centerface.onnx", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    # The licence asks that its notice goes with the file.
+    assert answer.headers["link"] == '<centerface.txt>; rel="license"'
+    assert client.get("/centerface.txt").text.startswith("MIT License")
+
+
+def test_without_its_file_there_is_no_centerface(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(centerface_file, "PACKAGE", "no-such-package")
+    centerface_file.served.cache_clear()
+    assert client.get("/centerface.onnx").status_code == 404
+    assert client.get("/centerface.txt").status_code == 404
 
 
 def test_limits_are_the_settings(client: TestClient, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { merged } from "../../service/web/local/cascade.js";
+import { merged } from "../../service/web/local/detection.js";
 
 /** @param {number} x @param {number} side @param {number} weight */
 const found = (x, side, weight) => ({ box: { x, y: 0, width: side, height: side }, weight });

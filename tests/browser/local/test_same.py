@@ -1,0 +1,110 @@
+"""Run it in this browser: both detectors and the tracker give what the service gives, for photos and videos."""
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service import images
+from tests.browser.acts import LOCAL, by_file, described, expect, saved
+from tests.browser.chromium import ROOT, Server, Visit
+from tests.browser.local.reading import png, predicted, read_here
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MEDIA = ROOT.parent / "shared" / "media"
+# Of the same pixels all boxes are equal, and of these faces every share; of a video's frames, whose colours every decoder
+# makes a little different, a box may differ by two pixels and a share by so much.
+SAME, ALIKE, ALIKE_PX = 2e-3, 0.08, 2
+DETECTORS = ("haar", "centerface")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needed(server: Server) -> None:
+    if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
+        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
+    if len(described(server)["detectors"]) < 2:
+        pytest.skip("needs the file of the detector CenterFace (make test installs it)")
+    if not MEDIA.exists():
+        pytest.skip("needs the photos of ../shared/media, which are not part of the project")
+
+
+@pytest.fixture(scope="module")
+def two_faces(ffmpeg: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A second of two faces, which move to the left together."""
+    path = tmp_path_factory.mktemp("video") / "two.mp4"
+    source = ["-loop", "1", "-framerate", "25", "-t", "1", "-i", str(MEDIA / "photos" / "voc_two_laughing.jpg")]
+    pan = ["-vf", "crop=iw-60:ih-20:t*50:0,scale=trunc(iw/2)*2:trunc(ih/2)*2", "-pix_fmt", "yuv420p", "-crf", "12"]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *source, *pan, str(path)], check=True)
+    yield path
+
+
+def same_faces(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], *, box_px: int, share: float) -> None:
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["box"] == pytest.approx(other["box"], abs=box_px)
+        assert one["emotions"] == pytest.approx(other["emotions"], abs=share)
+        assert one["track_id"] == other["track_id"]
+        assert one["detection"]["detector"] == other["detection"]["detector"]
+
+
+def test_the_same_faces_and_probabilities_in_photos(visit: Visit, server: Server) -> None:
+    page = visit()
+    found = 0
+    for name in ("voc_group_7_seated", "voc_three_outdoor", "voc_two_laughing"):
+        photo = MEDIA / "photos" / f"{name}.jpg"
+        body = png(images.decode(photo.read_bytes(), max_pixels=10**8).grey)
+        for detector in DETECTORS:
+            there = predicted(server, body, f"detector={detector}&explain=gradcam")
+            here = read_here(page, body, {"detector": detector})
+            same_faces(here["faces"], there["faces"], box_px=0, share=SAME)
+            assert here["searched_from_px"] == there["searched_from_px"]
+            for one, other in zip(here["faces"], there["faces"], strict=True):
+                assert one["prediction_set"] == other["prediction_set"]
+                [explanation] = other["explanations"]
+                assert one["heatmaps"]["box"] == explanation["box"]
+                assert one["heatmaps"]["degrees"] == pytest.approx(explanation["degrees"], abs=0.05)
+                for key in ("weight", "confidence"):
+                    assert one["detection"][key] == pytest.approx(other["detection"][key], abs=1e-3)
+                if detector == "centerface":
+                    nose, theirs = one["detection"]["landmarks"]["nose"], other["detection"]["landmarks"]["nose"]
+                    assert nose == pytest.approx(theirs, abs=0.05)
+            found += len(here["faces"])
+    assert found > 18, "the photos have faces"
+
+
+def lines_there(server: Server, video: Path, detector: str) -> list[dict[str, Any]]:
+    url = f"{server.url()}/v1/predict/video?detector={detector}"
+    request = urllib.request.Request(url, video.read_bytes())  # noqa: S310 (our own address)
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        return [json.loads(line) for line in answer]
+
+
+def lines_here(page: "Page", video: Path, detector: str) -> list[dict[str, Any]]:
+    page.get_by_label("Detector").select_option(detector)
+    by_file(page, video)
+    expect(page.locator("#video-state")).to_contain_text("read;")
+    return [json.loads(line) for line in saved(page, "NDJSON")[1].decode().splitlines()]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_the_same_faces_and_tracks_in_a_video(visit: Visit, server: Server, two_faces: Path, detector: str) -> None:
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("switch", name=LOCAL).click()
+    *theirs, there = lines_there(server, two_faces, detector)
+    *ours, here = lines_here(page, two_faces, detector)
+    assert [line["time_s"] for line in ours] == pytest.approx([line["time_s"] for line in theirs], abs=1e-3)
+    for one, other in zip(ours, theirs, strict=True):
+        same_faces(one["faces"], other["faces"], box_px=ALIKE_PX, share=ALIKE)
+        assert one["searched_from_px"] == other["searched_from_px"]
+    assert [track["track_id"] for track in here["tracks"]] == [track["track_id"] for track in there["tracks"]] == [1, 2]
+    for one, other in zip(here["tracks"], there["tracks"], strict=True):
+        assert one["mean"] == pytest.approx(other["mean"], abs=ALIKE)
+        assert (one["dominant"], one["from_s"]) == (other["dominant"], other["from_s"])
+    expect(page.locator("#caption")).to_contain_text("face 2: ")
