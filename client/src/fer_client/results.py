@@ -250,8 +250,8 @@ class DetectorDescription:
     image's longer side. Boxes that overlap by `merge_overlap` of the smaller one are one face. Haar's windows are each
     `step` times as wide as the one before, and at least `neighbours` of them agree on a face. CenterFace's faces have a
     confidence of at least `threshold`, of boxes whose intersection over union is more than `nms_overlap` the surest is
-    kept, faces tilted by `upright_degrees` are turned upright for the model, and the square that is cropped has a side of
-    `square_side` times the root of the box's area.
+    kept, faces tilted by `upright_degrees` are turned upright for the model, and the side of the square that is cropped
+    is `square_side` times the root of the box's area.
     """
 
     name: str
