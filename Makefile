@@ -49,7 +49,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run annotate test fuzz check format ci siege audit bench train figures export evaluate receipt web docs openapi settings lock release image up clean
+.PHONY: help run annotate test fuzz check format ci siege audit bench train figures export evaluate receipt web docs openapi settings capacity lock release image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ openapi: $(SERVICE_READY) ## regenerate openapi/openapi.json and openapi/asyncap
 settings: $(SERVICE_READY) ## regenerate the table of docs/settings.md
 	@sed '/^| variable/,$$d' docs/settings.md >docs/settings.tmp
 	@$(PYTHON) -m service.settings >>docs/settings.tmp && mv docs/settings.tmp docs/settings.md
+
+capacity: $(TEST_READY) ## regenerate deploy/CAPACITY.md from the results of make bench
+	@$(PYTHON) -m deploy.capacity >deploy/CAPACITY.tmp && mv deploy/CAPACITY.tmp deploy/CAPACITY.md
 
 release: $(TEST_READY) | $$(UV) ## everything of a release in dist/, tried out; nothing is uploaded (DRAFT=1, NOIMAGE=1)
 	$(PYTHON) -m release --uv "$(abspath $(UV))" $(if $(DRAFT),--draft) $(if $(NOIMAGE),--without-image)
