@@ -10,10 +10,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # ONNX Runtime's Linux builds report usage to their maker unless told otherwise before they are loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from training.commands import average, evaluate, export, figures, folds, framing, quantise, receipt, train
+from training.commands import average, evaluate, export, figures, folds, framing, quantise, receipt, train, votes
 from training.data.dataset import DataError
 
-COMMANDS = (figures, train, folds, average, export, evaluate, receipt, quantise, framing)
+COMMANDS = (figures, train, folds, votes, average, export, evaluate, receipt, quantise, framing)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["figures", "train", "average", "export", "evaluate", "receipt", "quantise", "framing"]
+    "command", ["figures", "train", "votes", "average", "export", "evaluate", "receipt", "quantise", "framing"]
 )
 def test_help_explains(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -91,6 +91,8 @@ def training_record(folder: Path, *, best: bool = False) -> dict:
         "started_from": metadata["started_from"],
         "exported_epoch": metadata["epoch"],
         "averaged_with": metadata.get("averaged_with", []),
+        # How the votes head was fitted, where it was not trained with the network (`votes_head`).
+        "votes_fit": metadata.get("votes_fit"),
         "history": rename_old_keys(json.loads((folder / HISTORY).read_text())),
     }
 

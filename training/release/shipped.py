@@ -57,6 +57,23 @@ def read(path: Path, faces: np.ndarray) -> tuple[keras.Model, tuple[str, ...]]:
     return models[0], labels
 
 
+def as_run(path: Path, faces: np.ndarray) -> tuple[keras.Model, dict, list[dict]]:
+    """The network of an exported file as it is served, with the metadata and the history of its run.
+
+    `faces` and exceptions are those of `read`. The metadata is that of kept weights (`checkpoints.load_kept`).
+    """
+    model, labels = read(path, faces)
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    record = json.loads(metadata["training"])
+    recipe = Recipe.from_json(json.dumps(record["recipe"]))
+    served = network.build(recipe.shape(len(labels)), oriented=True)
+    served.set_weights(model.get_weights())
+    kept = {name: record.get(name) for name in ("soft", "votes", "started_from", "averaged_with")}
+    run = {"recipe": json.dumps(record["recipe"]), "labels": labels, "epoch": record["exported_epoch"]}
+    run |= {"data_sha256": metadata["data_sha256"], **kept, "averaged_with": kept["averaged_with"] or []}
+    return served, run, record["history"]
+
+
 def _fill(layer: layers.Layer, weights: dict[str, np.ndarray]) -> None:
     """Set the weights of a layer; a batch norm only adds its bias for now."""
     if isinstance(layer, layers.Conv2D):

@@ -43,6 +43,15 @@ def test_a_votes_head_is_told_and_when_to_use_it(figures: dict) -> None:
     assert "The temperature of `votes` (1.25)" in text
 
 
+def test_a_votes_head_that_was_fitted_afterwards_is_told(figures: dict) -> None:
+    figures["training"]["votes_fit"] = {"views": 3}
+    text = " ".join(card.render(figures).split())
+    assert "fitted afterwards, and changed nothing else: a multinomial logistic regression on the features of 3" in text
+    # A file from before says nothing of it.
+    del figures["training"]["votes_fit"]
+    assert "fitted afterwards" not in card.render(figures)
+
+
 def test_both_answers_are_compared_where_they_were_measured(figures: dict) -> None:
     metrics = {"split": "validation", "cross_entropy": 0.7123, "agreement": 0.8349}
     figures["model"]["votes"] = {"source": "FER+ votes", "temperature": 1.25, "metrics": metrics}
