@@ -60,6 +60,8 @@ class Batch:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Its exception has a traceback, and that the frames of who awaited it, with all that the client had sent.
+        del self._reading
 
     @property
     def waits_for_client(self) -> bool:

@@ -16,6 +16,7 @@ from tests.service.processes import listening
 from tests.service.sockets import connect, exchange, post
 from tests.service.websockets import BINARY, TEXT, close_code, frame, opened, read_frame
 
+LINES = "Accept: application/x-ndjson"
 KINDS = (HttpConnection, WebSocketConnection, FileForm, _Form)
 
 
@@ -48,6 +49,12 @@ def test_nothing_is_left_of_connections_that_have_ended(settings: Settings, whit
         for path in ("/v1/predict", "/v1/predict/batch", "/v1/predict/video"):
             with connect(address) as leaves:
                 leaves.sendall(post(path, multipart, body=files)[:-20])
+        with connect(address) as leaves:
+            leaves.sendall(post("/v1/predict/batch", multipart, LINES, body=form([white, white]))[:-20])
+            # The service has sent an entry, and waits for the next.
+            answer = b""
+            while b'"index":0' not in answer:
+                answer += leaves.recv(2**16)
         with opened(address) as stream:
             read_frame(stream)
             stream.sendall(frame(BINARY, white) + frame(BINARY, white)[:-1])
