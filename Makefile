@@ -143,7 +143,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-uv .venv-audit site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-ray .venv-uv .venv-audit site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -151,7 +151,7 @@ clean: ## remove environments and caches; models, runs and data stay
 BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-uv/bin/pip .venv-audit/bin/pip:
+.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-ray/bin/pip .venv-uv/bin/pip .venv-audit/bin/pip:
 	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
 	@$(BASE_PYTHON) -m venv $(@D)/..
 

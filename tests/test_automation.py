@@ -24,6 +24,19 @@ def test_make_test_runs_on_the_newest_python() -> None:
     assert f"\nNEWEST := {NEWEST}\n" in (ROOT / "Makefile").read_text()
 
 
+TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_a_new_checkout_has_a_rule_for_all_that_a_target_needs(tmp_path: Path) -> None:
+    """Where one is missing, nobody notices who has the environment already."""
+    for name in ("Makefile", "pyproject.toml", "package-lock.json", "requirements"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    command = ["make", "--dry-run", "--keep-going", *TARGETS]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "bench" in TARGETS
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_locks_are_resolved_for_the_oldest_python() -> None:
     assert f"--universal --python-version {OLDEST} " in (ROOT / "Makefile").read_text()
 
