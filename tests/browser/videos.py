@@ -29,6 +29,7 @@ window.fetch = async (url, options) => {
     window.say = (text) => void writer.write(bytes.encode(text)).catch(() => {});
     window.finish = () => void writer.close().catch(() => {});
     window.cut = () => void writer.abort("the network went away");
+    options.signal.addEventListener("abort", () => void writer.abort(options.signal.reason));
     return new Response(readable, {headers: {"Content-Type": "application/x-ndjson"}});
 };
 """

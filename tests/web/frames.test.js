@@ -70,14 +70,48 @@ test("faces are told apart by track, and by place where there is none", () => {
   assert.deepEqual(places(local, 0.1), [10]);
 });
 
-test("what was read ahead is known where the reading has not come to, and nothing between", () => {
+test("a part that is read out of turn is known, and nothing between", () => {
   const frames = read(frame(0, 0, face("happy", 0)), frame(1, 0.2, face("happy", 20)));
-  frames.addAhead(frame(0, 5, face("angry", 100)));
-  frames.addAhead(frame(1, 5.2, face("angry", 120)));
-  frames.addAhead(frame(0, 9, face("angry", 200)));
-  assert.deepEqual(places(frames, 0.1, 1, 4.9, 5, 5.1, 5.3, 5.5, 9.1, 9.5), [10, null, null, 100, 110, 120, null, 200, null]);
-  assert.equal(frames.facesAt(5)?.[0]?.track_id, null);
-  assert.deepEqual(frames.moments.length, 2);
-  frames.add(frame(2, 5.1, face("happy", 0)));
-  assert.deepEqual(frames.ahead.map(({ time_s: timeS }) => timeS), [5.2, 9]);
+  assert.deepEqual(frames.unreadFrom(5.1), { fromS: 5 }, "on the grid of a reading from the start");
+  frames.begin({ fromS: 5 });
+  for (const line of [frame(0, 5, face("angry", 100)), frame(1, 5.2, face("angry", 120))]) frames.add(line);
+  assert.deepEqual(places(frames, 0.1, 1, 4.9, 5, 5.1, 5.3, 5.5), [10, null, null, 100, 110, 120, null]);
+  const rounded = (/** @type {[number, number][]} */ gaps) => gaps.map((gap) => gap.map((timeS) => Number(timeS.toFixed(3))));
+  assert.deepEqual(rounded(frames.unread(10)), [[0.4, 5], [5.4, 10]]);
+  assert.deepEqual([frames.isRead(5.3), frames.isRead(0.5), frames.summary], [true, false, null]);
+  assert.equal(frames.readS.toFixed(3), "0.600", "how long the last frame lasts is not known");
+});
+
+/** Two faces that move apart, in ten frames. @param {number} from @param {number} to */
+const apart = (from, to) =>
+  Array.from({ length: to - from }, (_, i) => {
+    const [index, x] = [i, 20 * (from + i)];
+    return frame(index, (from + i) / FPS, face("happy", x, 1), face("angry", 1000 - x, 2));
+  });
+
+test("parts become what one reading from the start gives: frames, numbers of faces, summary", () => {
+  const whole = new VideoFrames(FPS);
+  for (const line of apart(0, 10)) whole.add(line);
+  const parts = new VideoFrames(FPS);
+  for (const line of apart(0, 3)) parts.add(line);
+  parts.begin({ fromS: 1.4 });
+  // Another reading counts from the beginning again.
+  for (const { faces, ...line } of apart(7, 10)) parts.add({ ...line, faces: faces.map((one) => ({ ...one, track_id: 3 - (one.track_id ?? 0) })) });
+  assert.deepEqual(parts.moments.at(-1)?.faces.map(({ track_id: track }) => track), [1, 2], "known again at once");
+  parts.add(summary(2));
+  const half = parts.summary;
+  assert.equal(half, null);
+  const gap = parts.unreadFrom(0);
+  assert.deepEqual([gap?.fromS.toFixed(3), gap?.toS], ["0.600", 1.4]);
+  assert.ok(gap);
+  parts.begin(gap);
+  for (const line of apart(3, 7)) parts.add(line);
+  parts.add(summary(2));
+  assert.deepEqual(parts.moments, whole.moments.map((moment, index) => ({ ...moment, index })));
+  assert.deepEqual(parts.summary?.tracks.map(({ track_id: track, from_s: fromS, to_s: toS, dominant }) => [track, fromS, toS, dominant]), [
+    [1, 0, 1.8, "happy"],
+    [2, 0, 1.8, "angry"],
+  ]);
+  assert.deepEqual([parts.summary?.frames_analysed, parts.readS, parts.unread(2)], [10, 2, []]);
+  assert.equal(parts.texts.length, 11);
 });

@@ -26,9 +26,10 @@ const COASTING_S = 1;
  */
 
 export class Tracker {
+  /** The highest number of a track. */
+  begun = 0;
   /** @type {Track[]} */
   #tracks = [];
-  #begun = 0;
   #latestS = -Infinity;
 
   /**
@@ -71,8 +72,8 @@ export class Tracker {
 
   /** @param {Place} place @param {number} nowS @returns {Track} */
   #begin(place, nowS) {
-    this.#begun += 1;
-    const track = { number: this.#begun, place, velocity: { x: 0, y: 0 }, begunS: nowS, seenS: nowS, sightings: 1, misses: 0 };
+    this.begun += 1;
+    const track = { number: this.begun, place, velocity: { x: 0, y: 0 }, begunS: nowS, seenS: nowS, sightings: 1, misses: 0 };
     this.#tracks.push(track);
     return track;
   }

@@ -1,88 +1,176 @@
-/** The frames of a video that have been read so far: its faces at any time. */
+/** The frames of a video that have been read so far, in whatever order: its faces at any time. */
 
+import { Timeline } from "../local/timeline.js";
+import { Tracker } from "../local/tracker.js";
 import { highest } from "../view/format.js";
+import { Spans } from "./spans.js";
 
 /**
  * @typedef {import("../types.d.ts").PageFace} PageFace
  * @typedef {import("../types.d.ts").Moment} Moment
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  * @typedef {import("../contract.d.ts").Box} Box
+ * @typedef {import("../contract.d.ts").VideoSummary} VideoSummary
+ * @typedef {Omit<VideoSummary, "frames_read"> & Partial<VideoSummary>} Summary `frames_read`: not known where parts of the
+ *   video were left before their end
+ * @typedef {{fromS: number, toS?: number}} Part `toS`: by default the video's end
  */
 
 // Where frames lie further apart than this many intervals, the video shows a still picture between them.
 const STILL = 1.5;
 const SLACK_S = 1e-6;
+const CLOCK_S = 5e-4; // as finely as the service compares times
 
 export class VideoFrames {
   /** @type {Moment[]} in order of time */
   moments = [];
-  /** @type {import("../contract.d.ts").VideoSummary | null} */
+  /** @type {Summary | null} of the whole video, once all of it is read */
   summary = null;
-  #intervalS;
-  /** @type {Moment[]} read before the reading came there; in order of time */
-  #ahead = [];
+  #fps;
+  #spans = new Spans();
+  /** @type {Part} the one that is being read */
+  #part = { fromS: 0 };
+  #reachedS = 0;
+  /** Whether it was read in several parts: faces have other numbers in each. */
+  #isJoined = false;
+  #tracker = new Tracker();
+  /** @type {Moment[]} */
+  #numbered = [];
+  #isRenumbered = false;
+  /** @type {string[]} the lines as they were sent */
+  #texts = [];
 
   /** @param {number} fps frames that are read per second of the video */
   constructor(fps) {
-    this.#intervalS = 1 / fps;
+    this.#fps = fps;
   }
 
-  /** @param {VideoLine} line */
-  add(line) {
-    if (line.type === "frame") this.moments.push(line);
-    else if (line.type === "summary") this.summary = line;
+  /** Another part follows. @param {Part} part */
+  begin(part) {
+    this.#part = part;
+    this.#reachedS = part.fromS;
+    if (this.moments.length === 0) return;
+    this.#isJoined = true;
+    this.#renumber();
+    // Goes on where the frames before the part end; new faces get numbers that no other has.
+    const all = this.#tracker;
+    this.#tracker = new Tracker();
+    for (const { faces, time_s: timeS } of this.moments) if (timeS < part.fromS) this.#tracker.follow(faces, timeS);
+    this.#tracker.begun = all.begun;
   }
 
-  /** A frame beyond those that follow each other. Its tracks are not those of the others. @param {Moment} moment */
-  addAhead(moment) {
-    const faces = moment.faces.map((face) => ({ ...face, track_id: null }));
-    this.#ahead = [...this.#ahead.filter(({ time_s: timeS }) => timeS !== moment.time_s), { ...moment, faces }];
-    this.#ahead.sort((a, b) => a.time_s - b.time_s);
+  /** @param {VideoLine} line @param {string} [text] as it was sent */
+  add(line, text = JSON.stringify(line)) {
+    this.#texts.push(text);
+    if (line.type === "frame") this.#insert(line);
+    else if (line.type === "summary") this.#end(line);
   }
 
-  /** What was read ahead of the reading. */
-  get ahead() {
-    return this.#ahead.filter(({ time_s: timeS }) => timeS > this.readS);
+  /** The moments whose faces got their numbers since the last call: all, where old ones have other numbers now. */
+  takeNumbered() {
+    const taken = { moments: this.#isRenumbered ? this.moments : this.#numbered, isRenumbered: this.#isRenumbered };
+    this.#numbered = [];
+    this.#isRenumbered = false;
+    return taken;
   }
 
-  /** Seconds from the start that have been read. */
+  /** The lines as the service would have sent them, read in one go. */
+  get texts() {
+    if (!this.#isJoined) return this.#texts;
+    const moments = this.moments.map((moment) => JSON.stringify(moment));
+    return [...moments, ...(this.summary ? [JSON.stringify(this.summary)] : this.#texts.slice(-1).filter(isError))];
+  }
+
+  /** How far the part that is being read has come. */
+  get reachedS() {
+    return this.#reachedS;
+  }
+
+  /** How many seconds have been read. */
   get readS() {
-    return this.summary?.duration_s ?? this.moments.at(-1)?.time_s ?? 0;
+    return this.summary?.duration_s ?? this.#spans.lengthS(this.lastS);
   }
 
-  /** The parts of a video of so many seconds that the reading has not come to, as [from, to]. @param {number} durationS @returns {[number, number][]} */
+  /** The end of what was read, as far as it is known. */
+  get lastS() {
+    return this.#spans.durationS ?? this.moments.at(-1)?.time_s ?? 0;
+  }
+
+  /** The parts of a video of so many seconds that have not been read, as [from, to]. @param {number} durationS @returns {[number, number][]} */
   unread(durationS) {
-    if (this.summary) return [];
-    const readS = this.moments.length > 0 ? this.readS + this.#intervalS : 0;
-    return readS < durationS ? [[readS, durationS]] : [];
+    return this.summary ? [] : this.#spans.gaps(durationS);
+  }
+
+  /** The first part at a time or after it that has not been read; null where all is. @param {number} timeS @returns {Part | null} */
+  unreadFrom(timeS) {
+    // On the grid of a reading from the start, so that it gives the same frames.
+    return this.summary ? null : this.#spans.gapFrom(Math.floor((timeS + CLOCK_S) * this.#fps) / this.#fps);
+  }
+
+  /** @param {number} timeS */
+  isRead(timeS) {
+    return this.#spans.at(timeS) !== null;
   }
 
   get intervalS() {
-    return this.#intervalS;
+    return 1 / this.#fps;
   }
 
   /** The faces at a time, between the frames around it; null where the video has not been read. @param {number} timeS */
   facesAt(timeS) {
-    return this.#facesIn(this.moments, timeS) ?? this.#facesIn(this.ahead, timeS);
-  }
-
-  /** @param {Moment[]} moments @param {number} timeS */
-  #facesIn(moments, timeS) {
-    const index = indexBefore(moments, timeS);
-    const moment = moments[index];
-    if (!moment || (moments !== this.moments && timeS < moment.time_s - SLACK_S)) return null;
-    const next = moments[index + 1];
-    const isShownOn = timeS < moment.time_s + this.#intervalS + SLACK_S;
+    const span = this.#spans.at(timeS);
+    const index = indexBefore(this.moments, timeS);
+    const moment = this.moments[index];
+    if (!span || !moment || moment.time_s + SLACK_S < span.fromS) return null;
+    if (timeS + SLACK_S < moment.time_s && span.fromS > 0) return null;
+    const next = this.moments[index + 1];
+    const isShownOn = timeS < moment.time_s + this.intervalS + SLACK_S;
     // A video that was read to its end shows its last frame until then; otherwise nothing is known of what follows.
-    if (!next) return (this.summary && moments === this.moments) || isShownOn ? moment.faces : null;
-    // Between two places that were read ahead, nothing is known either.
-    if (moments !== this.moments && next.time_s - moment.time_s > STILL * this.#intervalS && !isShownOn) return null;
+    if (!next || next.time_s >= span.toS) return span.toS === Infinity || isShownOn ? moment.faces : null;
     const gapS = next.time_s - moment.time_s;
-    if (gapS === 0 || gapS > STILL * this.#intervalS) return moment.faces;
+    if (gapS === 0 || gapS > STILL * this.intervalS) return moment.faces;
     const share = Math.min(1, Math.max(0, (timeS - moment.time_s) / gapS));
     return moment.faces.map((face) => between(face, sameFace(face, next.faces), share));
   }
+
+  /** @param {{type: "frame"} & Moment} line */
+  #insert(line) {
+    const { time_s: timeS } = line;
+    const moment = this.#isJoined ? { ...line, faces: this.#tracker.follow(line.faces, timeS) } : line;
+    this.moments.splice(this.moments.findLastIndex((other) => other.time_s < timeS) + 1, 0, moment);
+    this.#numbered.push(moment);
+    this.#reachedS = Math.max(this.#reachedS, (Math.floor((timeS + CLOCK_S) * this.#fps) + 1) / this.#fps);
+    this.#spans.add(this.#part.fromS, this.#reachedS);
+  }
+
+  /** The part is read. @param {VideoSummary} line */
+  #end(line) {
+    const { fromS, toS = Infinity } = this.#part;
+    this.#spans.add(fromS, toS);
+    if (toS === Infinity) this.#spans.durationS = line.duration_s;
+    if (this.#spans.gapFrom(0) !== null) return;
+    this.summary = this.#isJoined ? this.#joined(line) : line;
+  }
+
+  /** The summary of all parts. @param {VideoSummary} last @returns {Summary} */
+  #joined({ type, duration_s: lengthS }) {
+    this.#renumber();
+    const timeline = new Timeline();
+    for (const { faces, time_s: timeS } of this.moments) timeline.add(faces, timeS);
+    const durationS = Math.max(lengthS, this.#spans.durationS ?? 0);
+    return { type, duration_s: durationS, frames_analysed: this.moments.length, tracks: timeline.tracks };
+  }
+
+  /** Numbers frames and faces as one reading from the start would. */
+  #renumber() {
+    this.#tracker = new Tracker();
+    this.#isRenumbered = true;
+    this.moments = this.moments.map((moment, index) => ({ ...moment, index, faces: this.#tracker.follow(moment.faces, moment.time_s) }));
+  }
 }
+
+/** @param {string} text of a line */
+const isError = (text) => JSON.parse(text).type === "error";
 
 /** The index of the last frame at or before a time; 0 for a time before the first frame. @param {Moment[]} moments @param {number} timeS */
 function indexBefore(moments, timeS) {

@@ -6,11 +6,10 @@ import { csvFile, viewChoices } from "./picture.js";
 /**
  * @param {import("./page.js").Page} page
  * @param {import("./frames.js").VideoFrames} frames
- * @param {string[]} texts the lines as they were sent
  * @param {import("../contract.d.ts").VideoError | null} error the line that ended the reading early
  * @returns {import("../types.d.ts").SaveChoice[]}
  */
-export function videoChoices(page, { moments, summary, intervalS }, texts, error) {
+export function videoChoices(page, { moments, summary, intervalS, texts }, error) {
   const lastText = summary || error ? texts.at(-1) : undefined;
   return [
     ...viewChoices(page),

@@ -2,7 +2,7 @@
 
 import { clock } from "../view/format.js";
 
-/** @param {import("../contract.d.ts").VideoSummary} summary */
+/** @param {import("./frames.js").Summary} summary */
 export function outcome({ duration_s: durationS, frames_analysed: frames, tracks }) {
   const faces = tracks.map((track) => `face ${track.track_id} mostly ${track.dominant} (${clock(track.from_s)} to ${clock(track.to_s)})`);
   return [`${frames} frames of ${clock(durationS)} read`, ...faces].join("; ");

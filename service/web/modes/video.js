@@ -7,9 +7,9 @@ import { readVideo } from "../local/video.js";
 import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
 import { clock, tenths } from "../view/format.js";
-import { Ahead } from "./ahead.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
+import { Parts } from "./parts.js";
 import { videoChoices } from "./video-files.js";
 import { caption, extent, outcome } from "./video-words.js";
 
@@ -18,6 +18,7 @@ import { caption, extent, outcome } from "./video-words.js";
  * @typedef {import("../types.d.ts").VideoLine} VideoLine
  */
 
+const JUMP_S = 1; // so far no frame is from the one before it, unless a person has gone there
 const GAP = 2.5; // intervals; a face that is missed in one frame leaves no gap in its curve
 const ABSENT = { title: "No face", detail: "No face was found at this time of the video." };
 
@@ -29,17 +30,17 @@ export class VideoMode {
   #minFacePx;
   #abort = new AbortController();
   #frames = new VideoFrames(NaN); // until the service has said its rate
-  /** @type {string[]} the lines as they were sent */
-  #texts = [];
   /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
   #error = null;
-  /** @type {Ahead | null} */
-  #ahead = null;
+  /** @type {Parts | null} */
+  #parts = null;
   /** @type {Stills | null} */
   #stills = null;
   /** @type {Set<number>} the tracks whose picture is taken, or on its way */
   #pictured = new Set();
   #isStopped = false;
+  #isUnread = false; // what is shown
+  #shownS = 0;
   #isOpen = false;
   #state = byId("video-state");
   #caption = byId("caption");
@@ -74,21 +75,9 @@ export class VideoMode {
       this.#stills = new Stills(source);
       page.curves.begin({ title: "Over time", onPlace: (timeS) => this.#player.goTo(timeS) });
       this.#frames = new VideoFrames(limits.defaults.fps);
-      // The service may have no second place for this page.
-      if (page.local.reader || limits.client_videos > 1) this.#ahead = this.#readerAhead(source, limits);
-      for await (const { value, text } of this.#lines(source, limits, signal)) {
-        if (signal.aborted) return;
-        this.#texts.push(text);
-        if (value.type === "error") {
-          this.#error = value;
-          throw new Problem(value.title, value.detail);
-        }
-        this.#add(value, focus);
-      }
-      if (this.#frames.summary === null) {
-        throw new Problem("The video's end is missing", "The server stopped before it had read all of it.");
-      }
-      await this.#offerMore();
+      this.#parts = new Parts((part, partSignal) => this.#lines(source, limits, partSignal, part), this.#frames);
+      await this.#parts.run(signal, (line) => this.#add(line, focus));
+      if (!signal.aborted) await this.#offerMore();
     } catch (error) {
       if (signal.aborted) return;
       if (this.#isOpen) this.#showStopped(error);
@@ -98,7 +87,6 @@ export class VideoMode {
 
   stop() {
     this.#abort.abort();
-    this.#ahead?.stop();
     this.#player.close();
   }
 
@@ -114,7 +102,11 @@ export class VideoMode {
     const known = this.#frames.facesAt(timeS);
     const faces = known ?? [];
     const unread = known ? undefined : this.#unreadPart();
-    if (unread && !this.#isStopped) this.#ahead?.want(timeS);
+    // A video that plays on is not followed: the reading would begin again and again.
+    const isSought = !player.isPlaying || Math.abs(timeS - this.#shownS) > JUMP_S;
+    if (unread && isSought && !this.#isStopped) this.#parts?.want(timeS);
+    this.#isUnread = unread !== undefined;
+    this.#shownS = timeS;
     player.remark = unread?.title ?? "";
     const image = player.isShown ? player.size : extent(this.#frames.moments);
     const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread, absent: ABSENT });
@@ -132,30 +124,20 @@ export class VideoMode {
 
   /** @returns {import("../types.d.ts").SaveChoice[]} */
   choices() {
-    return videoChoices(this.#page, this.#frames, this.#texts, this.#error);
+    return videoChoices(this.#page, this.#frames, this.#error);
   }
 
   /**
    * @param {string} source @param {import("../contract.d.ts").Limits} limits @param {AbortSignal} signal
-   * @param {{fromS?: number, toS?: number}} [part] by default the whole video
+   * @param {import("./frames.js").Part} part
    */
-  #lines(source, limits, signal, part) {
-    const local = this.#page.local.reader;
+  #lines(source, limits, signal, { fromS, toS }) {
+    const { local: { reader: local }, detectors } = this.#page;
     const minFacePx = this.#minFacePx;
-    if (local) return readVideo(source, local, limits.defaults.fps, signal, { ...this.#page.detectors.options, minFacePx, ...part });
-    const times = part && { from_s: part.fromS, to_s: part.toS };
-    const options = { ...this.#page.detectors.options, ...(minFacePx && { min_face_px: minFacePx }), ...times };
+    if (local) return readVideo(source, local, limits.defaults.fps, signal, { ...detectors.options, minFacePx, fromS, toS });
+    const times = { ...(fromS > 0 && { from_s: fromS }), ...(toS !== undefined && { to_s: toS }) };
+    const options = { ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }), ...times };
     return uploadVideo(this.#file, limits.max_video_bytes, signal, options);
-  }
-
-  /** @param {string} source @param {import("../contract.d.ts").Limits} limits */
-  #readerAhead(source, limits) {
-    const read = (/** @type {number} */ fromS, /** @type {number} */ toS, /** @type {AbortSignal} */ signal) =>
-      this.#lines(source, limits, signal, { fromS, toS });
-    return new Ahead(read, this.#frames, () => {
-      this.#paintStrip();
-      this.show(this.#player.timeS);
-    });
   }
 
   #paintStrip() {
@@ -166,19 +148,21 @@ export class VideoMode {
   /** @param {VideoLine} line @param {HTMLElement} focus */
   #add(line, focus) {
     const [page, player, frames] = [this.#page, this.#player, this.#frames];
-    const newestS = frames.moments.at(-1)?.time_s ?? 0;
-    frames.add(line);
+    if (line.type === "error") {
+      this.#error = line;
+      return;
+    }
     if (!this.#isOpen) this.#open(focus);
     // A video may last longer than its file says.
-    if (!player.isLengthKnown || frames.readS > player.durationS) player.durationS = frames.readS;
-    page.showAnswer(line);
+    if (!player.isLengthKnown || frames.lastS > player.durationS) player.durationS = frames.lastS;
+    page.showAnswer(line.type === "summary" && frames.summary ? frames.summary : line);
     this.#paintStrip();
     this.#drawCurves();
-    if (line.type === "frame") this.#picture(line);
+    this.#pictureAll(frames.takeNumbered());
     this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;
     // What is shown may have waited for this line.
     if (frames.summary) this.show(player.timeS).then(() => page.announce(this.#state.textContent ?? ""));
-    else if (player.timeS >= newestS) this.show(player.timeS);
+    else if (this.#isUnread || (line.type === "frame" && Math.abs(player.timeS - line.time_s) < frames.intervalS)) this.show(player.timeS);
   }
 
   #drawCurves() {
@@ -186,6 +170,15 @@ export class VideoMode {
     const toS = this.#player.durationS;
     const axis = { fromS: 0, toS, gapS: GAP * intervalS, lastS: intervalS, unread: this.#frames.unread(toS), inWords: tenths };
     this.#page.curves.show(moments, axis);
+  }
+
+  /** @param {{moments: import("../types.d.ts").Moment[], isRenumbered: boolean}} numbered */
+  #pictureAll({ moments, isRenumbered }) {
+    if (isRenumbered) {
+      this.#pictured.clear();
+      this.#page.curves.forgetPictures();
+    }
+    for (const moment of moments) this.#picture(moment);
   }
 
   /** Takes the pictures of faces that were not in view before. @param {import("../types.d.ts").Moment} moment */

@@ -3,9 +3,11 @@ export class Problem extends Error {
   /**
    * @param {string} title one short sentence
    * @param {string} detail what helps
+   * @param {number} [status] of the answer of the service that says so
    */
-  constructor(title, detail) {
+  constructor(title, detail, status) {
     super(`${title}. ${detail}`);
+    this.status = status;
     this.title = title;
     this.detail = detail;
   }

@@ -58,7 +58,7 @@ async function upload(path, file, limitBytes, signal) {
   }
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
-  throw new Problem(problem.title ?? `The server answered ${response.status}`, problem.detail ?? "Try again later.");
+  throw new Problem(problem.title ?? `The server answered ${response.status}`, problem.detail ?? "Try again later.", response.status);
 }
 
 /** @param {string} path @param {Record<string, string | number>} options */

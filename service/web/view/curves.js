@@ -91,6 +91,12 @@ export class Curves {
     this.#schedule();
   }
 
+  /** The faces have other numbers now. */
+  forgetPictures() {
+    for (const canvas of this.#thumbnails.values()) canvas.remove();
+    this.#thumbnails.clear();
+  }
+
   /** Whether a face has no picture yet. @param {number | null} track */
   lacks(track) {
     return track !== null && !this.#thumbnails.has(track);

@@ -131,14 +131,14 @@ export class Player {
    * @param {string[]} labels
    */
   paint(frames, pick, labels) {
-    const { moments, ahead, intervalS } = frames;
+    const { moments, intervalS } = frames;
     const context = fittedContext(this.#strip);
     const { clientWidth: width, clientHeight: height } = this.#strip;
     context.clearRect(0, 0, width, height);
     /** @param {number} timeS */
     const x = (timeS) => (width * timeS) / (this.#durationS || 1);
     for (const [fromS, toS] of frames.unread(this.#durationS)) hatch(context, x(fromS), x(toS), height);
-    for (const { time_s: timeS, faces } of [...moments, ...ahead]) {
+    for (const { time_s: timeS, faces } of moments) {
       const face = pick(faces);
       context.clearRect(x(timeS), 0, x(intervalS), height);
       context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";

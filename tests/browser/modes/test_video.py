@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +19,12 @@ from tests.browser.acts import (
     choose,
     expect,
     in_javascript,
+    saved,
     until,
 )
-from tests.browser.chromium import ROOT, Visit
+from tests.browser.chromium import ROOT, Server, Visit
 from tests.browser.videos import (
     ALL_WORDS,
-    FPS,
     LABELS,
     SLOW_SERVER,
     STRIP_MIX,
@@ -36,6 +38,9 @@ from tests.browser.videos import (
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+
+SAMPLE = ROOT / "service" / "web" / "samples" / "portrait.mp4"
 
 
 def test_a_video_plays_with_its_labels(visit: Visit, video: Path) -> None:
@@ -150,37 +155,67 @@ def test_what_is_not_read_yet_is_never_no_face(visit: Visit, video: Path) -> Non
     expect(page.locator("#caption")).to_have_text("Not read: the reading stopped at 0:01 of 0:02")
 
 
-# A service that gives this page two places, and answers at once to a part of the video.
-AHEAD = """
-const slow = window.fetch;
+def test_the_reading_goes_where_one_seeks_to(visit: Visit) -> None:
+    page = visit(SLOW_SERVER)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, SAMPLE)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    page.evaluate("text => say(text)", lines(frame(0)))
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    page.evaluate("delete window.asked")
+    seek(page, 8)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "a request from there on")
+    from_s = float(parse_qs(urlsplit(page.evaluate("asked.url")).query)["from_s"][0])
+    assert from_s == pytest.approx(8, abs=0.3)
+    page.evaluate("text => say(text)", lines({**frame(9), "time_s": from_s}))
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.locator("#video-state")).to_have_text("Reading: 0:00 of 0:10, 2 frames")
+    # Before it, nothing is claimed, and what was read first is still there.
+    seek(page, 5)
+    expect(page.locator("#emotion")).to_have_text("Still reading")
+    seek(page, 0)
+    expect(page.locator("#emotion")).to_have_text("neutral")
+
+
+# Of the first answer of the service only the first piece comes, until the page leaves it.
+HELD = """
+const ask = window.fetch;
+let held = false;
 window.fetch = async (url, options) => {
-    if (String(url).includes("from_s")) {
-        window.askedAhead = String(url);
-        return new Response(window.partOfIt);
-    }
-    const answer = await slow(url, options);
-    return String(url).endsWith("v1/limits") ? Response.json({...(await answer.json()), client_videos: 2}) : answer;
+    const answer = await ask(url, options);
+    if (held || !String(url).includes("v1/predict/video")) return answer;
+    held = true;
+    const left = new Promise((resolve) => options.signal.addEventListener("abort", resolve));
+    let pieces = 0;
+    const transform = async (piece, out) => ((pieces += 1) === 1 ? out.enqueue(piece) : left);
+    return new Response(answer.body.pipeThrough(new TransformStream({transform})), answer);
 };
 """
 
 
-def test_the_reading_goes_where_one_seeks_to(visit: Visit) -> None:
-    page = visit(SLOW_SERVER + AHEAD)
+@pytest.mark.usefixtures("ffmpeg")
+def test_a_sought_reading_ends_as_one_from_the_start(visit: Visit, server: Server, tmp_path: Path) -> None:
+    """By the service as it is by default, where this page has one place for a video."""
+    with urllib.request.urlopen(f"{server.url()}/v1/limits", timeout=10) as limits:  # noqa: S310 (our own address)
+        assert json.load(limits)["client_videos"] == 1
+    short = tmp_path / "short.mp4"
+    cut = ["-i", str(SAMPLE), "-t", "4", "-c", "copy", str(short)]
+    subprocess.run(["ffmpeg", "-v", "error", *cut], check=True)
+    page = visit(HELD, news=True)  # a refusal, where the first part's place is not free at once
     page.emulate_media(reduced_motion="reduce")
-    by_file(page, ROOT / "service" / "web" / "samples" / "portrait.mp4")
-    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
-    page.evaluate("text => say(text)", lines(frame(0)))
-    expect(page.locator("#emotion")).to_have_text("neutral")
-    part = lines(*({**frame(9), "index": index, "time_s": 7.9 + index / FPS} for index in range(3)), SUMMARY)
-    page.evaluate("text => { window.partOfIt = text; }", part)
-    seek(page, 8)
-    expect(page.locator("#emotion")).to_have_text("happy")
-    expect(page.locator("#video-state")).to_have_text("Reading: 0:00 of 0:10, 1 frames")
-    from_s = float(parse_qs(urlsplit(page.evaluate("askedAhead")).query)["from_s"][0])
-    assert from_s == pytest.approx(8, abs=0.1)
-    # Beyond what was read there, and before it, nothing is claimed.
-    seek(page, 5)
-    expect(page.locator("#emotion")).to_have_text("Still reading")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "predict/video" in request.url else None)
+    by_file(page, short)
+    expect(page.locator("#video-state")).to_contain_text("Reading")
+    seek(page, 3)
+    expect(page.locator("#video-state")).to_contain_text("frames of 0:04 read; face 1 mostly happy")
+    assert "from_s=3" in asked[1], "the reading went there"
+    ours = [json.loads(line) for line in saved(page, "NDJSON")[1].decode().splitlines()]
+    url = f"{server.url()}/v1/predict/video?detector=haar"
+    with urllib.request.urlopen(url, short.read_bytes(), timeout=60) as answer:  # noqa: S310
+        theirs = [json.loads(line) for line in answer]
+    assert ours[:-1] == theirs[:-1]
+    assert ours[-1]["tracks"][0]["mean"] == pytest.approx(theirs[-1]["tracks"][0]["mean"])
 
 
 def test_what_came_before_an_error_is_kept(visit: Visit, video: Path) -> None:
