@@ -110,8 +110,8 @@ class State:
             raise InvalidOption(f"max_faces is {asked}; at most {limit} faces are analysed.", limit=limit)
 
 
-def get_state(connection: HTTPConnection) -> State:
-    """The same for HTTP and WebSocket."""
+async def get_state(connection: HTTPConnection) -> State:
+    """The same for HTTP and WebSocket. Not a plain function: FastAPI would call it in a thread, for each request."""
     state: State = connection.state.service
     return state
 

@@ -43,6 +43,18 @@ def test_the_whole_answer(client: TestClient, white: bytes) -> None:
     assert answer["timing_ms"]["total"] >= answer["timing_ms"]["decode"] > 0
 
 
+def test_nothing_of_a_request_is_handed_to_a_thread(
+    client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastAPI does that with plain functions, and the way there and back takes longer than what they do."""
+
+    async def refuse(call: object, *_: object, **__: object) -> None:
+        raise AssertionError(f"{call} is called in a thread")
+
+    monkeypatch.setattr("anyio.to_thread.run_sync", refuse)
+    assert client.post(URL, content=white, params={"crop": "whole"}).status_code == 200
+
+
 def test_the_three_forms_give_the_same_answer(client: TestClient, photo: bytes) -> None:
     text = base64.b64encode(photo).decode()
     options = {"explain": "gradcam", "target": "all"}
