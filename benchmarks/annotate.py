@@ -1,13 +1,17 @@
 """`python -m deploy.ray.annotate` beside bare worker processes, and killed three times beside undisturbed.
 
-    python -m benchmarks.annotate PHOTO… [--pictures 5000]
+    python -m benchmarks.annotate PHOTO… [--pictures 5000] [--folder FOLDER [--part pictures|speed|kills]]
 
-So many pictures are made: the photos with noise of a seed, so that no two are equal. Bare processes are as many as
-cores, each with an Analyzer and nothing else, and read every picture once. `annotate` does the same, then again into
-another table while it and all its processes are killed (SIGKILL) after a quarter, a half and three quarters, and
-started again. Ray's start is measured apart: a job of one picture. The status is 1 where annotate reaches less than
-LEAST_SHARE of the bare processes' pictures a second without its start, or where the tables differ. Needs
-`make .venv-ray/.ray`.
+So many pictures are made: the photos with noise of a seed, so that no two are equal. Three parts:
+
+- `pictures`: they are made, in FOLDER, which is kept where it is named.
+- `speed`: bare processes, as many as cores, each with an Analyzer and nothing else, read every picture once; then
+  `annotate` does. Ray's start is measured apart: a job of one picture.
+- `kills`: annotate does the same into another table. After a quarter its driver is killed (SIGKILL) and started again,
+  after a half one of the Ray workers, after three quarters the node (the raylet), and the job is started again.
+
+The status is 1 where annotate reaches less than LEAST_SHARE of the bare processes' pictures a second without its start,
+or where the tables differ. Needs `make .venv-ray/.ray`.
 """
 
 import argparse
@@ -25,12 +29,16 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 
+from benchmarks.processes import Tree
 from service import load_analyzer
 from service.settings import available_cpus
 
 RAY = Path(__file__).parents[1] / ".venv-ray" / "bin" / "python"
 LEAST_SHARE = 0.85
 NOISE = 6.0
+PARTS = ["pictures", "speed", "kills"]
+# By what their command lines hold.
+KILLED = ("driver", "MapWorker", "raylet/raylet")
 
 
 def make_pictures(photos: list[Path], count: int, folder: Path) -> list[Path]:
@@ -92,49 +100,87 @@ def annotate_seconds(folder: Path, out: Path) -> float:
     return time.perf_counter() - began
 
 
-def killed_and_continued(folder: Path, out: Path, parts: int) -> list[int]:
-    """The parts that were done at each kill; afterwards the table is complete."""
+def kill(job: "subprocess.Popen[bytes]", what: str) -> None:
+    """The driver itself, or one of the processes that it has started, by what its command line holds."""
+    if what == "driver":
+        job.kill()
+        return
+    for pid in Tree(job.pid).pids()[1:]:
+        if what in Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"):
+            os.kill(pid, signal.SIGKILL)
+            return
+    raise SystemExit(f"the job has no {what}")
+
+
+def wait_for(parts: int, out: Path, job: "subprocess.Popen[bytes]") -> int:
+    """Until so many parts are done; how many are."""
+    while (done := len(list(out.with_name(f"{out.name}.parts").glob("*.parquet")))) < parts:
+        if job.poll() is not None:
+            raise SystemExit("annotate ended before it was killed")
+        time.sleep(0.05)
+    return done
+
+
+def killed_and_continued(folder: Path, out: Path, parts: int) -> list[str]:
+    """What was killed, and the parts that were done then; afterwards the table is complete."""
     kills = []
-    for share in (0.25, 0.5, 0.75):
-        job = begin(folder, out)
-        while (done := len(list(out.with_name(f"{out.name}.parts").glob("*.parquet")))) < share * parts:
-            if job.poll() is not None:
-                raise SystemExit("annotate ended before it was killed")
-            time.sleep(0.05)
-        os.killpg(job.pid, signal.SIGKILL)
-        job.wait()
-        kills.append(done)
-    annotate_seconds(folder, out)
+    job = begin(folder, out)
+    for share, what in zip((0.25, 0.5, 0.75), KILLED, strict=True):
+        done = wait_for(int(share * parts), out, job)
+        kill(job, what)
+        kills.append(f"{what} after {done}")
+        # Of a worker, Ray starts another one.
+        if what != "MapWorker":
+            job.wait()
+            job = begin(folder, out)
+    if job.wait():
+        raise SystemExit("annotate failed")
     return kills
+
+
+def speed(paths: list[Path], folder: Path) -> bool:
+    """Print both; True where annotate is fast enough."""
+    (folder / "one").mkdir(exist_ok=True)
+    shutil.copy(paths[0], folder / "one")
+    start_s = annotate_seconds(folder / "one", folder / "one.parquet")
+    bare_s = bare_seconds(paths)
+    whole_s = annotate_seconds(folder / "in", folder / "whole.parquet")
+    share = bare_s / (whole_s - start_s)
+    print(f"{len(paths)} pictures: bare processes {bare_s:.1f} s, annotate {whole_s:.1f} s, its start {start_s:.1f} s")
+    print(f"{share:.2f} of the bare processes' speed, {bare_s / whole_s:.2f} with the start")
+    return share >= LEAST_SHARE
+
+
+def kills(paths: list[Path], folder: Path) -> bool:
+    """Print what was killed; True where the table is that of `speed`."""
+    parts = -(-len(paths) // 100)
+    killed = killed_and_continued(folder / "in", folder / "killed.parquet", parts)
+    equal = pq.read_table(folder / "killed.parquet").equals(pq.read_table(folder / "whole.parquet"))
+    print(f"killed: {', '.join(killed)} of {parts} parts; the table is {'equal' if equal else 'NOT equal'}")
+    return bool(equal)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--pictures", type=int, default=5000)
+    parser.add_argument("--folder", type=Path, help="is kept, so that the parts can be called one after the other")
+    parser.add_argument("--part", choices=PARTS, help="default: all")
     options = parser.parse_args()
     if not RAY.exists():
         raise SystemExit("Ray is not installed: make .venv-ray/.ray")
-    folder = Path(tempfile.mkdtemp())
+    wanted = [options.part] if options.part else PARTS
+    folder = (options.folder or Path(tempfile.mkdtemp())).resolve()
     try:
-        (folder / "in").mkdir()
-        (folder / "one").mkdir()
-        paths = make_pictures(options.photos, options.pictures, folder / "in")
-        shutil.copy(paths[0], folder / "one")
-        start_s = annotate_seconds(folder / "one", folder / "one.parquet")
-        bare_s = bare_seconds(paths)
-        whole_s = annotate_seconds(folder / "in", folder / "whole.parquet")
-        share = bare_s / (whole_s - start_s)
-        print(
-            f"{len(paths)} pictures: bare processes {bare_s:.1f} s, annotate {whole_s:.1f} s, its start {start_s:.1f} s"
-        )
-        print(f"{share:.2f} of the bare processes' speed, {bare_s / whole_s:.2f} with the start")
-        kills = killed_and_continued(folder / "in", folder / "killed.parquet", -(-len(paths) // 100))
-        equal = pq.read_table(folder / "killed.parquet").equals(pq.read_table(folder / "whole.parquet"))
-        print(f"killed after {', '.join(map(str, kills))} parts: the table is {'equal' if equal else 'NOT equal'}")
+        if "pictures" in wanted:
+            (folder / "in").mkdir(parents=True)
+            make_pictures(options.photos, options.pictures, folder / "in")
+        paths = sorted((folder / "in").glob("*.jpg"))
+        good = [part(paths, folder) for name, part in (("speed", speed), ("kills", kills)) if name in wanted]
     finally:
-        shutil.rmtree(folder)
-    return 0 if share >= LEAST_SHARE and equal else 1
+        if options.folder is None:
+            shutil.rmtree(folder)
+    return 0 if all(good) else 1
 
 
 if __name__ == "__main__":
