@@ -1,6 +1,6 @@
 """Two replicas behind a real HAProxy with TLS: what the second one adds, and what is lost when replicas die.
 
-    python -m benchmarks.replicas PHOTO… [--seconds 10] [--minutes 2] [--streams 2]
+    PYTHONPATH=client/src python -m benchmarks.replicas PHOTO… [--seconds 10] [--minutes 2] [--streams 2]
 
 HAProxy reads deploy/compose/haproxy/haproxy.cfg, with a certificate that is made for the run (needs haproxy and
 openssl). Each replica is a service with one worker, held to one core; the callers and HAProxy have the same two cores,
