@@ -8,7 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def with_votes(model: Path, to: Path) -> Path:
-    """A copy whose votes are two thirds of the probabilities, and one third of those in the reversed order."""
+    """A copy whose votes are two thirds of the probabilities, and one third of those in the reversed order.
+
+    The heatmap of each label's votes is that of the label before it.
+    """
     file = onnx.load(model)
     graph = file.graph
     if "votes" not in {output.name for output in graph.output}:
@@ -23,7 +26,8 @@ def with_votes(model: Path, to: Path) -> Path:
         mixing = (2 * np.eye(classes, dtype=np.float32) + np.eye(classes, dtype=np.float32)[::-1]) / 3
         graph.initializer.append(numpy_helper.from_array(mixing, "votes_mixing"))
         graph.node.append(helper.make_node("MatMul", ["probabilities", "votes_mixing"], ["votes"]))
-        graph.node.append(helper.make_node("Identity", ["heatmaps"], ["votes_heatmaps"]))
+        graph.initializer.append(numpy_helper.from_array(np.roll(np.arange(classes), 1), "next"))
+        graph.node.append(helper.make_node("Gather", ["heatmaps", "next"], ["votes_heatmaps"], axis=1))
         graph.output.append(helper.make_tensor_value_info("votes", TensorProto.FLOAT, ["n", classes]))
         graph.output.append(helper.make_tensor_value_info("votes_heatmaps", TensorProto.FLOAT, shapes["heatmaps"]))
     onnx.checker.check_model(file)

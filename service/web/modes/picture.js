@@ -5,8 +5,9 @@ import { openPicture, pixelsOf } from "../input/picture.js";
 import { sendable } from "../input/shrink.js";
 import { asCsv } from "../output/csv.js";
 import { asJson } from "../output/json.js";
-import { Problem } from "../remote/problem.js";
+import { asProblem, Problem } from "../remote/problem.js";
 import { uploadPicture } from "../remote/upload.js";
+import { peaksOf } from "../view/heatmap.js";
 import { notFound, offersFor } from "./offers.js";
 
 /**
@@ -81,6 +82,24 @@ export class PictureMode {
     return true;
   }
 
+  /** The service sends the heatmaps of one answer at a time. */
+  async onHeatmap() {
+    const { stage, local } = this.#page;
+    const [reading, head] = [this.#reading, stage.head];
+    if (!reading || local.reader || reading.faces.every((face) => Object.keys(peaksOf(face, head)).length > 0)) return;
+    try {
+      const picture = await openPicture(this.#file);
+      const more = await this.#send(picture, head);
+      picture?.close();
+      if (this.#abort.signal.aborted || this.#reading !== reading) return;
+      const faces = reading.faces.map((face, i) => ({ ...face, explanations: [...(face.explanations ?? []), ...(more.faces[i]?.explanations ?? [])] }));
+      this.#reading = { ...reading, faces };
+      await stage.replace(faces);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#page.notice.show(asProblem(error, "The heatmaps could not be had"));
+    }
+  }
+
   /** @returns {import("../output/snippets.js").Request} */
   request() {
     const { stage, detectors } = this.#page;
@@ -95,21 +114,26 @@ export class PictureMode {
 
   /** @returns {Promise<[ImageBitmap | null, Reading]>} */
   async #read() {
-    const { local: { reader: local }, service, detectors } = this.#page;
+    const page = this.#page;
+    const { local: { reader: local }, detectors } = page;
     const minFacePx = this.#minFacePx;
     const picture = await openPicture(this.#file);
     if (this.#reading) return [picture, this.#reading];
-    if (!local) {
-      const limits = await service.limits;
-      // The heatmaps of all labels: the panel shows them side by side.
-      const options = { explain: "gradcam", target: "all", ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }) };
-      const body = await sendable(this.#file, picture, limits);
-      return [picture, await uploadPicture(body, limits?.max_body_bytes, this.#abort.signal, options)];
-    }
+    if (!local) return [picture, await this.#send(picture, page.stage.head)];
     if (!picture) {
       throw new Problem("This browser cannot read the file", "It is damaged, or of a kind that this browser does not know.");
     }
     return [picture, await local.read(pixelsOf(picture), { ...detectors.options, minFacePx })];
+  }
+
+  /** By the service, with the heatmaps of all labels: the panel shows them side by side. @param {ImageBitmap | null} picture @param {import("../types.d.ts").Head} head */
+  async #send(picture, head) {
+    const { service, detectors } = this.#page;
+    const limits = await service.limits;
+    const size = this.#minFacePx && { min_face_px: this.#minFacePx };
+    const options = { explain: "gradcam", target: "all", ...(head === "votes" && { head }), ...detectors.options, ...size };
+    const body = await sendable(this.#file, picture, limits);
+    return uploadPicture(body, limits?.max_body_bytes, this.#abort.signal, options);
   }
 
   /** @param {Reading} reading */

@@ -5,7 +5,7 @@ import { fetchWithKey } from "./key.js";
 import { jsonLines } from "./ndjson.js";
 import { Problem } from "./problem.js";
 
-/** @typedef {{detector?: string, min_face_px?: number, explain?: string, target?: string,
+/** @typedef {{detector?: string, min_face_px?: number, explain?: string, target?: string, head?: string,
  *   from_s?: number, to_s?: number}} Options of both paths; those left out are the service's defaults */
 
 /**

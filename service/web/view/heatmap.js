@@ -1,8 +1,16 @@
 /** Heatmaps in colour: grey maps through inferno, a perceptually uniform colour map. */
 
 import { contextOf, create } from "../dom.js";
+import { highest } from "./format.js";
 
-/** @typedef {import("../types.d.ts").Grey} Grey */
+/**
+ * @typedef {import("../types.d.ts").Grey} Grey
+ * @typedef {import("../types.d.ts").Head} Head
+ * @typedef {import("../types.d.ts").PageFace} PageFace
+ */
+
+/** @type {Head[]} */
+const HEADS = ["emotions", "votes"];
 
 /** Every fifteenth entry of matplotlib's inferno (CC0), from black to pale yellow. */
 const INFERNO = (
@@ -39,27 +47,35 @@ function opacity(share) {
 
 /**
  * The coloured heatmap of one label for a face, with the square that it covers; null where there is none.
- * @param {import("../types.d.ts").PageFace} face
- * @param {string} target a label, or "top" for the face's own
+ * @param {PageFace} face
+ * @param {string} target a label, or "top" for that of the answer
+ * @param {Head} [head] the answer that it explains
  * @returns {Promise<import("../types.d.ts").PlacedHeatmap | null>}
  */
-export async function heatmapOf(face, target) {
-  const label = target === "top" ? face.emotion : target;
+export async function heatmapOf(face, target, head = "emotions") {
+  const label = target === "top" ? topOf(face, head) : target;
   // On the scale of the strongest of the face's maps, where all are here: else each would glow as hot as another.
-  const peaks = peaksOf(face);
-  const share = (peaks[label] ?? 1) / (Math.max(...Object.values(peaks)) || 1);
-  const scale = Object.keys(peaks).length > 1 ? share : 1;
-  const local = face.heatmaps?.emotions[label];
+  const peaks = peaksOf(face, head);
+  const strongest = Math.max(...HEADS.flatMap((one) => Object.values(peaksOf(face, one))));
+  const scale = Object.keys(peaks).length > 1 ? (peaks[label] ?? 1) / (strongest || 1) : 1;
+  const local = face.heatmaps?.[head]?.[label];
   if (local && face.heatmaps) return { canvas: coloured(local.map, scale), box: face.heatmaps.box, degrees: face.heatmaps.degrees };
-  const explanation = face.explanations?.find((one) => one.target === label);
+  const explanation = face.explanations?.find((one) => one.target === label && one.head === head);
   return explanation ? { canvas: coloured(await decode(explanation), scale), box: explanation.box, degrees: explanation.degrees } : null;
 }
 
-/** The highest value of each label's map, for those labels that have one. @param {import("../types.d.ts").PageFace} face @returns {Record<string, number>} */
-export const peaksOf = ({ heatmaps, explanations = [] }) =>
-  heatmaps
-    ? Object.fromEntries(Object.entries(heatmaps.emotions).map(([label, { peak }]) => [label, peak]))
-    : Object.fromEntries(explanations.map(({ target, peak }) => [target, peak]));
+/** The highest value of each label's map, for those labels that have one. @param {PageFace} face @param {Head} head @returns {Record<string, number>} */
+export function peaksOf({ heatmaps, explanations = [] }, head) {
+  const local = Object.entries(heatmaps?.[head] ?? {}).map(([label, { peak }]) => [label, peak]);
+  const sent = explanations.filter((one) => one.head === head).map(({ target, peak }) => [target, peak]);
+  return Object.fromEntries(heatmaps ? local : sent);
+}
+
+/** What an answer says of a face, by label. @param {PageFace} face @param {Head} head */
+export const sharesOf = ({ emotions, votes }, head) => (head === "votes" && votes ? votes : emotions);
+
+/** The label with the largest share. @param {PageFace} face @param {Head} head */
+export const topOf = (face, head) => (head === "votes" && face.votes ? highest(face.votes)[0] : face.emotion);
 
 /** The service's grey PNG as pixels. @param {import("../contract.d.ts").Explanation} explanation @returns {Promise<Grey>} */
 async function decode({ data, media_type: type }) {

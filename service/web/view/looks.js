@@ -3,7 +3,7 @@
 import { byId, contextOf, create } from "../dom.js";
 import { sizeOf } from "../input/picture.js";
 import { percent } from "./format.js";
-import { heatmapOf, peaksOf } from "./heatmap.js";
+import { heatmapOf, peaksOf, sharesOf, topOf } from "./heatmap.js";
 
 /** @typedef {import("../types.d.ts").Scene} Scene */
 
@@ -12,13 +12,15 @@ const SIDE_PX = 112;
 export class Looks {
   #section = byId("looks");
   #list = byId("looks-list");
+  #switch = byId("votes-maps", HTMLInputElement);
   #target = "top";
   /** @type {Scene | null} */
   #scene = null;
   #turn = 0;
 
-  /** @param {(label: string) => void} onPick a label was pressed */
-  constructor(onPick) {
+  /** @param {(label: string) => void} onPick a label was pressed @param {() => void} onHead the other answer's maps are wanted */
+  constructor(onPick, onHead) {
+    this.#switch.addEventListener("change", onHead);
     this.#list.addEventListener("click", (event) => {
       const button = event.target instanceof Element ? event.target.closest("button") : null;
       if (button?.dataset.label) onPick(button.dataset.label);
@@ -31,17 +33,32 @@ export class Looks {
     this.#press();
   }
 
+  /** Whether the model has a votes head, and so a choice. */
+  set hasVotes(/** @type {boolean} */ hasVotes) {
+    byId("votes-maps-choice").hidden = !hasVotes;
+    if (!hasVotes) this.#switch.checked = false;
+  }
+
+  /** The answer whose maps are wanted. @returns {import("../types.d.ts").Head} */
+  get head() {
+    return this.#switch.checked ? "votes" : "emotions";
+  }
+
   /** Only where each label has its map: a live session sends one. @param {Scene | null} scene */
   async show(scene) {
     this.#scene = scene;
     this.#turn += 1;
     const turn = this.#turn;
     const face = scene?.faces[scene.chosen];
-    const labels = face ? Object.keys(peaksOf(face)) : [];
-    this.#section.hidden = labels.length < 2 || !scene?.picture;
-    if (!scene || !face || this.#section.hidden) return;
-    const maps = await Promise.all(labels.map((label) => heatmapOf(face, label)));
+    const { head } = this;
+    const labels = face ? Object.keys(peaksOf(face, head)) : [];
+    // While the other answer's maps are on their way, those of the first stay.
+    const isComing = face !== undefined && labels.length === 0 && Object.keys(peaksOf(face, head === "votes" ? "emotions" : "votes")).length > 1;
+    this.#section.hidden = (labels.length < 2 && !isComing) || !scene?.picture;
+    if (!scene || !face || this.#section.hidden || isComing) return;
+    const maps = await Promise.all(labels.map((label) => heatmapOf(face, label, head)));
     if (turn !== this.#turn) return;
+    byId("looks-whose").textContent = head === "votes" ? "votes for that label" : "that label";
     while (this.#list.children.length > labels.length) this.#list.lastElementChild?.remove();
     while (this.#list.children.length < labels.length) this.#list.append(tile());
     labels.forEach((label, i) => {
@@ -50,7 +67,7 @@ export class Looks {
       const map = maps[i];
       if (!(button instanceof HTMLButtonElement && canvas instanceof HTMLCanvasElement && words && map)) return;
       button.dataset.label = label;
-      words.textContent = `${label} ${percent(face.emotions[label] ?? 0)}`;
+      words.textContent = `${label} ${percent(sharesOf(face, head)[label] ?? 0)}`;
       paint(canvas, scene, map);
     });
     this.#press();
@@ -58,7 +75,7 @@ export class Looks {
 
   #press() {
     const face = this.#scene?.faces[this.#scene.chosen];
-    const shown = this.#target === "top" ? face?.emotion : this.#target;
+    const shown = this.#target === "top" && face ? topOf(face, this.head) : this.#target;
     for (const item of this.#list.children) {
       const button = item.firstElementChild;
       if (button instanceof HTMLButtonElement) button.ariaPressed = String(button.dataset.label === shown);

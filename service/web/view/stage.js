@@ -27,9 +27,13 @@ export class Stage {
     (index) => this.choose(index),
     (label) => this.#pickTarget(label),
   );
-  #looks = new Looks((label) => this.#pickTarget(label));
+  #looks = new Looks(
+    (label) => this.#pickTarget(label),
+    () => this.#changeHeatmap(),
+  );
   #opacity = byId("heat-opacity", HTMLInputElement);
   #target = "top";
+  #hasVotes = false;
   #onHeatmap;
   #onShow;
   /** @type {string[]} */
@@ -63,7 +67,7 @@ export class Stage {
 
   /** Whether the model has a votes head. */
   set hasVotes(/** @type {boolean} */ hasVotes) {
-    this.#panel.hasVotes = hasVotes;
+    this.#panel.hasVotes = this.#looks.hasVotes = this.#hasVotes = hasVotes;
   }
 
   get scene() {
@@ -72,13 +76,24 @@ export class Stage {
 
   /** The service's options for the heatmap that is wanted. */
   get explanation() {
-    return { explain: this.#switch.checked ? "gradcam" : "none", target: this.#target };
+    return { explain: this.#switch.checked ? "gradcam" : "none", target: this.#target, ...(this.#hasVotes && { head: this.head }) };
   }
 
-  /** The same, without those that are the service's defaults. @returns {{explain?: string, target?: string}} */
+  /** The same, without those that are the service's defaults. @returns {{explain?: string, target?: string, head?: string}} */
   get shortExplanation() {
-    const { explain, target } = this.explanation;
-    return explain === "none" ? {} : { explain, ...(target !== "top" && { target }) };
+    const { explain, target, head } = this.explanation;
+    return explain === "none" ? {} : { explain, ...(target !== "top" && { target }), ...(head === "votes" && { head }) };
+  }
+
+  /** The answer whose heatmaps are wanted. */
+  get head() {
+    return this.#looks.head;
+  }
+
+  /** Shows the same faces, which have more heatmaps now. @param {PageFace[]} faces */
+  async replace(faces) {
+    const { scene } = this;
+    if (scene) this.show({ ...scene, faces, heatmaps: await this.#heatmapsOf(faces) });
   }
 
   /** The chosen face among those of another frame. @param {PageFace[]} faces */
@@ -172,7 +187,7 @@ export class Stage {
 
   /** @param {PageFace[]} faces */
   #heatmapsOf(faces) {
-    return Promise.all(faces.map((face) => heatmapOf(face, this.#target)));
+    return Promise.all(faces.map((face) => heatmapOf(face, this.#target, this.head)));
   }
 }
 

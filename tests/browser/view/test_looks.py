@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,27 +9,7 @@ from tests.browser.acts import LOCAL, by_file, expect, pixels, until
 from tests.browser.axe import AXE, serious_faults
 from tests.browser.chromium import ROOT, Visit
 from tests.browser.videos import LABELS
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-# How much colour each tile's heatmap adds: the mean saturation of its pixels.
-WARMTH = """all => all.map((canvas) => {
-    const copy = new OffscreenCanvas(canvas.width, canvas.height);
-    const context = copy.getContext("2d", {willReadFrequently: true});
-    context.drawImage(canvas, 0, 0);
-    const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
-    let sum = 0;
-    for (let at = 0; at < data.length; at += 4) {
-        const colours = data.subarray(at, at + 3);
-        sum += Math.max(...colours) - Math.min(...colours);
-    }
-    return sum / (data.length / 4);
-})"""
-
-
-def tiles(page: "Page") -> list[float]:
-    return list(page.locator("#looks-list canvas").evaluate_all(WARMTH))
+from tests.browser.view.tiles import tiles
 
 
 @pytest.mark.parametrize("local", [False, True])

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.acts import LOCAL, by_file, expect, go_live, shares, until, votes
+from tests.browser.acts import LOCAL, by_file, expect, go_live, pixels, shares, until, votes
 from tests.browser.axe import AXE, serious_faults
 from tests.browser.chromium import ROOT, Server, Visit
 from tests.browser.local.reading import predicted, read_here, whole_faces
+from tests.browser.videos import LABELS
+from tests.browser.view.tiles import tiles
 from tests.browser.votes import with_votes, without_votes
 
 SAME = 1e-3
@@ -72,11 +74,55 @@ def test_this_browser_gives_the_same_votes(visit: Visit, votes_server: Server, p
     assert sum(votes(page).values()) == pytest.approx(1, abs=SAME)
 
 
+@pytest.mark.parametrize("local", [False, True])
+def test_both_answers_have_heatmaps(visit: Visit, votes_server: Server, photo: Path, *, local: bool) -> None:
+    if local and not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
+        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
+    page = visit(AXE.read_text() if AXE.exists() else "", url=votes_server.url(), width=360)
+    if local:
+        page.get_by_label(LOCAL).check()
+    by_file(page, photo)
+    section = page.get_by_role("region", name="What it looks at")
+    expect(section.get_by_role("button")).to_have_count(len(LABELS))
+    of_labels = tiles(page)
+    view = pixels(page)
+    switch = page.get_by_role("switch", name="Explain the votes")
+    switch.press("Space")
+    # Of this model the votes' map is that of the label before; the shares below them are the votes.
+    expect(section).to_contain_text("speaks for votes for that label")
+    assert tiles(page) == pytest.approx([of_labels[-1], *of_labels[:-1]], abs=0.5)
+    counted = votes(page)
+    expect(section.get_by_role("button", pressed=True)).to_contain_text(max(counted, key=lambda label: counted[label]))
+    expect(section.get_by_role("button", name="neutral")).to_contain_text(f"{100 * counted['neutral']:.0f}")
+    until(page, lambda: bool((pixels(page) != view).any()), "another heatmap in the view")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    if AXE.exists():
+        assert serious_faults(page) == []
+    switch.press("Space")
+    expect(section).to_contain_text("speaks for that label")
+    assert tiles(page) == of_labels
+
+
+def test_live_the_votes_are_explained_too(visit: Visit, votes_server: Server) -> None:
+    page = visit(url=votes_server.url())
+    wire = go_live(page)
+    page.get_by_role("switch", name="Explain the votes").click()
+
+    def explained() -> set[str]:
+        faces = [face for result in wire.results() for face in result["faces"]]
+        return {explanation["head"] for face in faces for explanation in face["explanations"]}
+
+    until(page, lambda: "votes" in explained(), "a frame whose votes are explained")
+    page.get_by_role("switch", name="Explain the votes").click()
+    until(page, lambda: wire.commands[-1].get("head") == "emotions", "the labels' heatmaps again")
+
+
 def test_without_the_head_there_is_one_answer(visit: Visit, plain_server: Server, photo: Path) -> None:
     page = visit(url=plain_server.url())
     by_file(page, photo)
     expect(page.locator("#confidence")).not_to_be_empty()
     assert votes(page) == {}
     expect(page.locator("#votes-legend")).to_be_hidden()
+    expect(page.get_by_role("switch", name="Explain the votes")).to_be_hidden()
     page.get_by_role("button", name="Model").click()
     expect(page.get_by_role("dialog", name="The model")).not_to_contain_text("votes")
