@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from release import ReleaseError, image, pins, sums, versions
+from release import ReleaseError, arm, image, pins, sums, versions
 from release.__main__ import main
 
 ROOT = Path(__file__).parents[1]
@@ -104,3 +104,22 @@ def test_an_image_that_cannot_be_built_is_an_error(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ReleaseError, match="docker build"):
         image.build("1.2.0", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("there", "difference"),
+    [
+        ({"haar": [{"box": [1, 2], "happy": 0.5}]}, 0.0),
+        ({"haar": [{"box": [1, 2], "happy": 0.25}]}, 0.25),
+        ({"haar": [{"box": [1, 3], "happy": 0.5}]}, float("inf")),
+        ({"haar": []}, float("inf")),
+        ({"haar": [{"box": [1, 2]}]}, float("inf")),
+    ],
+)
+def test_two_processors_are_compared_by_numbers_and_by_all_else(there: object, difference: float) -> None:
+    assert arm.apart({"haar": [{"box": [1, 2], "happy": 0.5}]}, there) == difference
+
+
+def test_the_locks_that_are_tried_on_arm_are_the_services() -> None:
+    assert pins.LOCKS[:2] == ("requirements/service.txt", "requirements/centerface.txt")
+    assert all(wheel.endswith("_aarch64") for wheel in arm.WHEELS)
