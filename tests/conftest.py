@@ -1,6 +1,7 @@
 """What all tests share: the name under which Starlette's test client asks a service, and which files begin."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ LONG = (
     "client/test_client.py",
     "service/workers/test_pool.py",
 )
+
+# A shell starts what runs in its background with SIGINT ignored, and so would be all programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests that start the service as a process of its own give it none of these.
 os.environ["FER_HOSTS"] = "testserver"
