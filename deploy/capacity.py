@@ -81,7 +81,7 @@ def page(results: dict[str, Any], assumed: Assumed = ASSUMED) -> str:
         short += [(f"{cameras:,}", detector, bottlenecks(found, cameras)) for cameras in CAMERAS]
     return f"""# What it needs: cores, connections, money
 
-Written by `make capacity` from [the results of `make bench`](../benchmarks/results/README.md) ({about["processor"]},
+Written by `make capacity` from the results of `make bench` in `benchmarks/results` ({about["processor"]},
 {about["cores"]} cores, revision {about["revision"]}, {about["date"]}), the manifests and the settings. A core is what
 the system calls one; of a cloud's machine, one vCPU. Your processors differ: run `make bench capacity` on them.
 
