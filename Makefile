@@ -35,11 +35,12 @@ BENCH_READY    := .venv-fer/.bench
 # The newest Python that pyproject.toml promises. Where it is installed, the service's and the client's tests run on it
 # as well; .venv is made from the oldest.
 NEWEST := 3.13
-NEWEST_PYTHON = $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.pyenv/versions/$(NEWEST)*/bin/python$(NEWEST)),\
-	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name))))
+# Looked up where it is needed first, and once.
+NEWEST_PYTHON = $(eval NEWEST_PYTHON := $(firstword $(foreach name,python$(NEWEST) $(wildcard $(HOME)/.pyenv/versions/$(NEWEST)*/bin/python$(NEWEST)),\
+	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name)))))$(NEWEST_PYTHON)
 NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test .venv-$(NEWEST)/.centerface)
 NEWEST_NAME := service tests on Python $(NEWEST)
-NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client $(SHARED)",\
+NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): nice -n 2 .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client $(SHARED)",\
 	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
 
 # What npm brings checks the page's code; `make web` fetches it.
@@ -58,16 +59,18 @@ run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 12
 	@HOST=$(HOST) PORT=$(PORT) exec $(PYTHON) -m service
 
 # The service's tests run without TensorFlow, so they cannot depend on it. The lanes run at the same time, the parts of a
-# lane one after the other; tests/run.py says at the end how each part ended. The service's tests mostly wait, so each of
-# their parts is shared by several processes, a file by one of them; tests/conftest.py says which files come first. The
-# training's tests compute, and compile once for all. The browser tests depend on time, so the other lanes are nice.
+# lane one after the other, so that all lanes take about as long; tests/run.py says at the end how each part ended. The
+# service's tests mostly wait, so each of their parts is shared by several processes, a file by one of them;
+# tests/conftest.py says which files come first. The training's tests compute, and compile once for all. The browser
+# tests depend on time, so the others are nice.
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 test: $(TEST_READY) $(CENTERFACE) $(DOCS_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
-		--lane "service tests: $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
-		       "browser tests: $(PYTHON) -m pytest tests/browser" \
-		--lane "training tests: nice $(TRAINING) -m pytest tests/training" $(NEWEST_TESTS) \
-		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(PAGE_TESTS)
+		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
+		       $(PAGE_TESTS) \
+		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
+		       "training tests: nice $(TRAINING) -m pytest tests/training" \
+		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(NEWEST_TESTS)
 
 fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
