@@ -229,3 +229,4 @@ lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) --group docs -o requirements/docs.txt
 	$(COMPILE) --group bench -o requirements/bench.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt -c requirements/test.txt --group ray -o requirements/ray.txt
+	$(COMPILE) pyproject.toml -c requirements/ray.txt --group ray-cluster -o requirements/ray-cluster.txt

@@ -1,4 +1,4 @@
-"""Checks the manifests of deploy/kubernetes: `python -m deploy.manifests`. No cluster and no network is asked.
+"""Checks the manifests of deploy/kubernetes and deploy/ray: `python -m deploy.manifests`. No cluster is asked.
 
 Each overlay is built by kustomize (`kubectl kustomize` or `kustomize`) and compared with the schemas of the oldest
 Kubernetes that is meant, and of the newest that is known here. Without kustomize the base's files alone are checked.
@@ -11,11 +11,15 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import kubernetes_validate
 import yaml
 
+from deploy import rayjobs
+
 KUBERNETES = Path(__file__).parent / "kubernetes"
 BASE, OVERLAYS = KUBERNETES / "base", KUBERNETES / "overlays"
+RAY_JOB = Path(__file__).parent / "ray" / "rayjob.yaml"
 # For autoscaling/v2 and lifecycle hooks as they are used here.
 OLDEST = "1.28"
 
@@ -67,6 +71,16 @@ def validate(manifest: Manifest, version: str) -> None:
         raise ManifestError(f"{name}: {error.message}") from None
 
 
+def ray_job_pods(job: Manifest) -> list[Manifest]:
+    """The pods of a RayJob, whose other fields are valid. Raises ManifestError."""
+    try:
+        rayjobs.validate(job)
+    except jsonschema.ValidationError as error:
+        place = ".".join(str(step) for step in error.path)
+        raise ManifestError(f"{job.get('kind')} {RAY_JOB.name}: {place}: {error.message}") from None
+    return list(rayjobs.pods(job))
+
+
 def main() -> int:
     versions = (OLDEST, kubernetes_validate.latest_version())
     found = kustomize()
@@ -74,6 +88,7 @@ def main() -> int:
     if not found:
         print("skipped: the overlays (neither kubectl nor kustomize is installed); the base's files are checked alone")
     try:
+        sets.append(ray_job_pods(yaml.safe_load(RAY_JOB.read_text())))
         for manifest in (each for manifests in sets for each in manifests):
             for version in versions:
                 validate(manifest, version)

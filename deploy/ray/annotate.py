@@ -88,7 +88,8 @@ def _run(missing: list[Part], arguments: tuple[Any, ...]) -> Iterator[int]:
     """The number of files of each part as soon as it is done."""
     if not missing:
         return
-    cores = int(ray.cluster_resources()["CPU"])
+    # A head without work may be there before its workers are.
+    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
     work = ray.data.from_items(
         [{"number": part.number, "files": part.files} for part in missing], override_num_blocks=len(missing)
     ).map_batches(
@@ -111,7 +112,8 @@ def connect(address: str | None) -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     ray.init(
-        address=address,
+        # Without "local" a cluster that somebody else has started on this machine would be taken.
+        address=address or "local",
         include_dashboard=False,
         logging_level="warning",
         log_to_driver=False,

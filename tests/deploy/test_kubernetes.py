@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from deploy import manifests
+from deploy import manifests, rayjobs
 from deploy.manifests import Manifest, ManifestError
-from service import settings
+from service import __version__, settings
 
 needs_kustomize = pytest.mark.skipif(manifests.kustomize() is None, reason="neither kubectl nor kustomize is installed")
 
@@ -118,3 +120,57 @@ def test_probes_ask_what_needs_no_key(overlay: list[Manifest]) -> None:
     (container,) = of_kind(overlay, "Deployment")["spec"]["template"]["spec"]["containers"]
     paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
     assert paths == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/livez"}
+
+
+# --- the job for KubeRay -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def job() -> Manifest:
+    job: Manifest = yaml.safe_load(manifests.RAY_JOB.read_text())
+    return job
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        (("spec", "entryPoint"), "python", r"spec: .*entryPoint.*unexpected"),
+        (("spec", "backoffLimit"), "3", "spec.backoffLimit: '3' is not of type 'integer'"),
+        (("spec", "rayClusterSpec", "workerGroupSpecs", 0, "groupName"), 1, "workerGroupSpecs.0.groupName"),
+        (("spec", "rayClusterSpec", "headGroupSpec", "rayStartParams", "num-cpus"), 0, "num-cpus: 0 is not of type"),
+        (("apiVersion",), "ray.io/v2", "apiVersion"),
+    ],
+)
+def test_a_mistake_in_the_job_is_named(job: Manifest, place: tuple[str | int, ...], value: Any, reason: str) -> None:
+    *way, last = place
+    changed: Any = job
+    for step in way:
+        changed = changed[step]
+    changed[last] = value
+    with pytest.raises(ManifestError, match=reason):
+        manifests.ray_job_pods(job)
+
+
+def test_a_mistake_in_a_pod_of_the_job_is_named(job: Manifest) -> None:
+    job["spec"]["submitterPodTemplate"]["spec"]["containers"][0]["port"] = 80
+    *_, submitter = manifests.ray_job_pods(job)
+    with pytest.raises(ManifestError, match=r"PodTemplate annotate-submitter.*Additional properties"):
+        manifests.validate(submitter, manifests.OLDEST)
+
+
+def test_the_pods_of_the_job_may_nothing_and_are_one_image(job: Manifest) -> None:
+    pods = [pod["template"]["spec"] for pod in rayjobs.pods(job)]
+    assert len(pods) == 3
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert {each["image"] for each in containers} == {f"fer-annotate:{__version__}"}
+    for pod, container in zip(pods, containers, strict=True):
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["automountServiceAccountToken"] is False
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_the_job_names_the_version_of_ray_that_the_image_has(job: Manifest) -> None:
+    lock = (Path(__file__).parents[2] / "requirements" / "ray-cluster.txt").read_text()
+    (version,) = re.findall(r"(?m)^ray\[.*\]==([\d.]+)", lock)
+    assert job["spec"]["rayClusterSpec"]["rayVersion"] == version
