@@ -18,6 +18,7 @@ matplotlib.rcParams.update(
 )
 
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import ticker  # noqa: E402
 
 SIZE = (7.0, 2.8)
 
@@ -34,6 +35,10 @@ def callers(results: dict[str, Any], path: Path) -> None:
         right.plot(counts, [found["callers"][count]["p99_ms"] for count in counts], "o-", label=detector)
     left.set(xlabel="callers at once", ylabel="answers a second", ylim=0)
     right.set(xlabel="callers at once", ylabel="99th percentile of the wait (ms)", yscale="log")
+    # Plain milliseconds: 200 is read faster than a power of ten.
+    right.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    right.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    right.yaxis.set_minor_formatter(ticker.NullFormatter())
     left.legend(fontsize=7)
     _save(figure, path)
 

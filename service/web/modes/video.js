@@ -230,7 +230,8 @@ export class VideoMode {
   }
 
   #progress() {
-    return `${this.#reached}, ${this.#frames.moments.length} frames`;
+    const count = this.#frames.moments.length;
+    return `${this.#reached}, ${count} ${count === 1 ? "frame" : "frames"}`;
   }
 
   /** What is said where the video has not been read. */

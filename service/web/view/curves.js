@@ -127,11 +127,12 @@ export class Curves {
     const all = seriesOf(this.#moments, this.#axis.gapS);
     const shown = longest(all, MOST_FACES);
     this.#arrange(shown);
-    this.#more.textContent = all.length > shown.length ? `and ${all.length - shown.length} more that were seen for a shorter time` : "";
+    this.#words.hidden = shown.length === 0;
+    this.#more.textContent = moreOf(all.length, shown.length, this.#moments.length);
     for (const { canvas, series } of this.#byTrack.values()) paintAreas(canvas, series.runs, this.#labels, this.#axis);
     const { fromS, toS, inWords } = this.#axis;
     this.#ticks.replaceChildren(
-      ...ticks(fromS, toS, MOST_TICKS).map((timeS) => {
+      ...(shown.length > 0 ? ticks(fromS, toS, MOST_TICKS) : []).map((timeS) => {
         const tick = create("span", { textContent: inWords(timeS) });
         tick.style.left = `${(100 * (timeS - fromS)) / (toS - fromS || 1)}%`;
         return tick;
@@ -228,4 +229,10 @@ export class Curves {
     const isUnread = this.#axis.unread.some(([fromS, toS]) => fromS <= timeS && timeS <= toS);
     return `${this.#axis.inWords(timeS)}: ${words || (isUnread ? "not read" : "not in view")}`;
   }
+}
+
+/** What stands below the rows. @param {number} all faces @param {number} shown @param {number} moments that were read */
+function moreOf(all, shown, moments) {
+  if (all > shown) return `and ${all - shown} more that were seen for a shorter time`;
+  return all === 0 && moments > 0 ? "Here are curves once a face is found." : "";
 }

@@ -4,6 +4,7 @@ import { byId, create } from "../dom.js";
 import { Bars } from "./bars.js";
 import { colourOf } from "./colours.js";
 import { highest, percent } from "./format.js";
+import { Pinned } from "./pinned.js";
 import { paintThumbnail, thumbnail } from "./thumbnail.js";
 
 /**
@@ -24,6 +25,7 @@ export class Panel {
   #note = byId("note");
   #legend = byId("votes-legend");
   #faces = byId("faces");
+  #pinned = new Pinned(byId("headline"));
   #bars;
 
   /**
@@ -65,6 +67,7 @@ export class Panel {
     this.#section.classList.remove("resting");
     this.#emotion.textContent = face.emotion;
     this.#confidence.textContent = percent(face.confidence);
+    this.#pinned.show(face.emotion, percent(face.confidence));
     this.#note.textContent = remark(face);
     this.#bars.show(face.emotions, face.emotion, face.votes);
     this.#legend.hidden = face.votes === null;
@@ -81,6 +84,7 @@ export class Panel {
     this.#section.classList.add("resting");
     this.#emotion.textContent = title;
     this.#confidence.textContent = "";
+    this.#pinned.show(title);
     this.#note.textContent = detail;
     this.#bars.clear();
   }

@@ -8,6 +8,7 @@ import { clock } from "./format.js";
 import { hatch } from "./hatch.js";
 
 const STEP_S = 0.1;
+const STILL = 1.5; // intervals; further apart, nothing is said of the time between two frames
 const REDRAW_MS = 40; // in browsers that do not tell of each frame
 
 /** @typedef {import("../types.d.ts").PageFace} PageFace */
@@ -135,16 +136,18 @@ export class Player {
     const context = fittedContext(this.#strip);
     const { clientWidth: width, clientHeight: height } = this.#strip;
     context.clearRect(0, 0, width, height);
-    /** @param {number} timeS */
-    const x = (timeS) => (width * timeS) / (this.#durationS || 1);
+    const ratio = window.devicePixelRatio;
+    /** Whole pixels of the screen, so that no seam is visible between two frames. @param {number} timeS */
+    const x = (timeS) => Math.round((ratio * width * Math.min(timeS, this.#durationS)) / (this.#durationS || 1)) / ratio;
     for (const [fromS, toS] of frames.unread(this.#durationS)) hatch(context, x(fromS), x(toS), height);
-    for (const { time_s: timeS, faces } of moments) {
+    moments.forEach(({ time_s: timeS, faces }, i) => {
       const face = pick(faces);
-      context.clearRect(x(timeS), 0, x(intervalS), height);
+      // Frames of a video lie a little further apart where its own rate does not fit.
+      const nextS = moments[i + 1]?.time_s ?? Infinity;
+      const toS = nextS < timeS + STILL * intervalS ? nextS : timeS + intervalS;
       context.fillStyle = face ? colourOf(labels.indexOf(face.emotion)) : "rgb(128 136 144 / 35%)";
-      // One pixel wider, so that no gap is visible between two frames.
-      context.fillRect(x(timeS), 0, Math.min(x(intervalS) + 1, width - x(timeS)), height);
-    }
+      context.fillRect(x(timeS), 0, x(toS) - x(timeS), height);
+    });
   }
 
   /** Seconds. Browsers differ in whether the `duration` of a video that begins late counts from its beginning. */

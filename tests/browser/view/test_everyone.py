@@ -1,5 +1,6 @@
 """For everyone: phones, the keyboard alone, and what axe finds in each state, light and dark."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,6 +43,22 @@ def test_nothing_is_wider_than_a_phone(visit: Visit, photo: Path) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Model").click()
     assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+
+
+def test_the_headline_stays_in_view_on_a_phone(visit: Visit, photo: Path) -> None:
+    page = visit(width=360)
+    pinned = page.locator("#pinned")
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    expect(pinned).to_be_hidden()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(pinned).to_be_in_viewport()
+    expect(pinned).to_have_text(re.compile(r"happy\d+.%"))
+    page.set_viewport_size({"width": 1200, "height": 800})  # beside the view it is in sight
+    expect(pinned).to_be_hidden()
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.evaluate("scrollTo(0, 0)")
+    expect(pinned).to_be_hidden()
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
