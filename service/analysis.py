@@ -14,7 +14,7 @@ from . import images
 from .classifier import Contract, EmotionClassifier, Reading
 from .detectors import near
 from .detectors.available import Detectors, load_detectors
-from .detectors.base import Detection
+from .detectors.base import Detection, Expected
 from .images import Box, Grey
 from .problems import InvalidOption
 from .settings import MAX_PIXELS, DetectorChoice, available_cpus, default_model
@@ -157,7 +157,7 @@ class Analyzer:
         self._classifier, self._shadow = classifier, shadow
         self._max_pixels = max_pixels
 
-    def analyse(self, body: bytes, options: Options = Options(), expected: Sequence[Box] = ()) -> Analysis:
+    def analyse(self, body: bytes, options: Options = Options(), expected: Sequence[Expected] = ()) -> Analysis:
         """The faces of a JPEG, PNG or WebP file. Raises the problems of `images.decode`, and InvalidOption.
 
         `expected` is for a frame of a stream: where the faces of the frame before should be in this one. It is searched
@@ -179,7 +179,9 @@ class Analyzer:
         """The contract of the classifier's model file."""
         return self._classifier.contract
 
-    def _analyse(self, image: images.Image, options: Options, watch: _Stopwatch, expected: Sequence[Box]) -> Analysis:
+    def _analyse(
+        self, image: images.Image, options: Options, watch: _Stopwatch, expected: Sequence[Expected]
+    ) -> Analysis:
         found = self._detect_near(image, options, expected)
         everywhere = found is None
         if found is None:
@@ -215,8 +217,10 @@ class Analyzer:
         detector = self.detectors.chosen(options.detector)
         return detector.detect(image.grey, max_faces=options.max_faces, min_face_px=options.min_face_px)
 
-    def _detect_near(self, image: images.Image, options: Options, expected: Sequence[Box]) -> list[Detection] | None:
-        """The faces near the expected boxes; None where one is not found again, or none is expected."""
+    def _detect_near(
+        self, image: images.Image, options: Options, expected: Sequence[Expected]
+    ) -> list[Detection] | None:
+        """The faces near the expected ones; None where one is not found again, or none is expected."""
         if options.crop == "whole" or not expected:
             return None
         detector = self.detectors.chosen(options.detector)

@@ -1,12 +1,15 @@
 """Schedule: which frames of a stream are searched everywhere, and which near the faces of the frame before."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .analysis import Options
+from .detectors.base import Expected
 
 # A face that comes into view is found at the latest so many analysed frames, and so many seconds, after its first one.
-# docs/streams.md has what other intervals give.
+# While other frames wait for a worker, only the frames count: the slower the streams get, the larger a share of their
+# frames would be searched everywhere, which makes them slower. docs/streams.md has what other intervals give.
 EVERY_FRAMES = 10
 EVERY_S = 1.0
 
@@ -27,12 +30,21 @@ class Schedule:
     def restored(cls, state: dict[str, Any]) -> "Schedule":
         return cls(**{**state, "asked": tuple(state["asked"])})
 
-    def is_due(self, at_s: float, options: Options) -> bool:
+    def near(self, faces: Sequence[Expected], at_s: float, options: Options, *, busy: bool) -> Sequence[Expected]:
+        """Of the faces expected in the frame of this time, those to search near; none: it is searched everywhere.
+
+        `busy`: other frames wait for a worker. A face that was missing in the last frame is then looked for where it
+        may come back, and else everywhere.
+        """
+        misses_one = not all(face.required for face in faces)
+        return () if self.is_due(at_s, options, busy=busy) or (misses_one and not busy) else faces
+
+    def is_due(self, at_s: float, options: Options, *, busy: bool) -> bool:
         """True where the frame of this time has to be searched everywhere, whatever was found in the last one."""
         return (
             self.at_s is None
             or self.frames + 1 >= EVERY_FRAMES
-            or at_s - self.at_s >= EVERY_S
+            or (not busy and at_s - self.at_s >= EVERY_S)
             or self.asked != _asked(options)
         )
 

@@ -56,9 +56,12 @@ def image_task(options: Options, form: Form = "file") -> Header:
     return {"form": form, "options": asdict(options)}
 
 
-def frame_task(options: Options, stream: Header, at_s: float) -> Header:
-    """As `image_task`, for a frame of a stream at this time: `stream` is its state, which comes back as `stream`."""
-    return {**image_task(options), "stream": stream, "at_s": at_s}
+def frame_task(options: Options, stream: Header, at_s: float, *, busy: bool) -> Header:
+    """As `image_task`, for a frame of a stream at this time: `stream` is its state, which comes back as `stream`.
+
+    `busy`: other frames wait for a worker.
+    """
+    return {**image_task(options), "stream": stream, "at_s": at_s, "busy": busy}
 
 
 def stream_state(tracker: Tracker, schedule: Schedule = NEVER_SEARCHED) -> Header:
@@ -104,7 +107,7 @@ def load_images(
         analyzer, options = analyzers[task["threads"]], Options(**task["options"])
         stream: Header = {}
         if "stream" in task:
-            found, state = analyse_frame(analyzer, content, options, task["stream"], task["at_s"])
+            found, state = analyse_frame(analyzer, content, options, task["stream"], task["at_s"], busy=task["busy"])
             stream = {"stream": state}
         else:
             found = analyzer.analyse(content, options)
@@ -122,12 +125,12 @@ def load_images(
 
 
 def analyse_frame(
-    analyzer: Analyzer, body: bytes, options: Options, stream: Header, at_s: float
+    analyzer: Analyzer, body: bytes, options: Options, stream: Header, at_s: float, *, busy: bool
 ) -> tuple[Analysis, Header]:
     """The faces of a stream's frame with their tracks, and the stream's state after it; see `frame_task`."""
     tracker = Tracker.restored(stream["track"], prediction_set_threshold=analyzer.contract.prediction_set_threshold)
     schedule = Schedule.restored(stream["schedule"])
-    expected = () if schedule.is_due(at_s, options) else tracker.expected(at_s)
+    expected = schedule.near(tracker.expected(at_s), at_s, options, busy=busy)
     found = analyzer.analyse(body, options, expected)
     schedule = schedule.after(at_s, options, everywhere=found.everywhere)
     return replace(found, faces=tracker.follow(found.faces, at_s)), stream_state(tracker, schedule)

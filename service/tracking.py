@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .analysis import Face
+from .detectors import near
+from .detectors.base import Expected
 from .images import Box
 
 Vector = NDArray[np.float64]
@@ -47,6 +49,12 @@ class _Track:
         """Where the centre should be at this time, pixels (x, y)."""
         coasted_s = -COASTING_S * math.expm1((self.seen_s - at_s) / COASTING_S)
         return self.centre + self.velocity * coasted_s
+
+    def expected_near(self, at_s: float) -> Expected:
+        at_s, is_required = max(at_s, self.seen_s), self.misses == 0
+        # To search far around a missed face would cost as much as to search everywhere.
+        reach = near.reach_after(at_s - self.seen_s) if is_required else near.REACH
+        return Expected(_square(self.expected(at_s), self.side), reach, is_required)
 
     def update(self, face: Face, at_s: float, smoothing: float) -> None:
         elapsed_s, centre = at_s - self.seen_s, _centre(face)
@@ -118,14 +126,14 @@ class Tracker:
         self._tracks = [track for track in self._tracks if track.misses <= MISSES]
         return tuple(followed)
 
-    def expected(self, at_s: float) -> tuple[Box, ...]:
-        """The squares in which all faces should be in a frame of this time; none where the last frame lacked one.
+    def expected(self, at_s: float) -> tuple[Expected, ...]:
+        """Where all faces should be in a frame of this time; none where the last frame showed none.
 
-        A missed face may come back anywhere.
+        A face that the last frame lacked is expected where it may come back.
         """
-        if any(track.misses for track in self._tracks):
+        if all(track.misses for track in self._tracks):
             return ()
-        return tuple(_square(track.expected(max(at_s, track.seen_s)), track.side) for track in self._tracks)
+        return tuple(track.expected_near(at_s) for track in self._tracks)
 
     def _matched(self, faces: Sequence[Face], at_s: float) -> dict[int, _Track]:
         """The track of each face (by index) that has one, closest pairs first."""

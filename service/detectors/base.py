@@ -57,6 +57,18 @@ class Detection:
         return self.haar_square or self.box
 
 
+@dataclass(frozen=True)
+class Expected:
+    """A square where a face of the frame before should be: its centre is at most `reach` of the square's sides away.
+
+    One that is not `required` was missing in the frame before. It is looked for, and may be missing again.
+    """
+
+    box: Box
+    reach: float
+    required: bool = True
+
+
 class FaceDetector(Protocol):
     """Finds faces. Safe for many threads."""
 
@@ -73,9 +85,9 @@ class FaceDetector(Protocol):
         ...
 
     def detect_near(
-        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+        self, grey: Grey, expected: Sequence[Expected], *, max_faces: int, min_face_px: int | None = None
     ) -> list[Detection] | None:
-        """As `detect`, for faces that lie near one of the expected boxes and are about as large; see `near`.
+        """As `detect`, for faces that lie near one of those expected and are about as large; see `near`.
 
         None where searching everywhere takes no longer.
         """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..images import Box, Grey
 from ..sessions import giving_back, open_session
 from . import centerface_file, near
-from .base import MERGE_OVERLAP, Detection, Landmarks, Point, largest_first, merged, smallest_px
+from .base import MERGE_OVERLAP, Detection, Expected, Landmarks, Point, largest_first, merged, smallest_px
 
 # The smallest face that is found reliably, in pixels of the network's input: 42 of 47 faces of 14 to 17 pixels are, and
 # all that are larger, but 9 of 26 of 11 to 13 (docs/detectors.md has the measurements that are named here).
@@ -28,9 +28,10 @@ MAX_CANDIDATES = 500
 # e to this power is more than any image is wide.
 MAX_LOG_SIZE = 8.0
 
-# Near a face of the last frame, the face is shrunk to this side at most; and where all cuttings together have more than
-# this share of the whole input's pixels, the whole is searched.
+# Near a face of the last frame, the face is shrunk to the first side at most, and the cutting in which it may be to the
+# second. Where all cuttings together have more than this share of the whole input's pixels, the whole is searched.
 NEAR_FACE_PX = 64
+NEAR_CUTTING_PX = 160
 NEAR_SHARE = 0.6
 
 # From CenterFace's box to the square that Haar would have drawn: its side over the root of the box's area. Fitted on
@@ -81,12 +82,15 @@ class CenterFaceDetector:
         return _wanted(found, max_faces, min_face_px)
 
     def detect_near(
-        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+        self, grey: Grey, expected: Sequence[Expected], *, max_faces: int, min_face_px: int | None = None
     ) -> list[Detection] | None:
-        """See `FaceDetector.detect_near`: a cutting around each expected box, at the scale of `detect` or smaller."""
+        """See `FaceDetector.detect_near`: a cutting around each expected face, at the scale of `detect` or smaller."""
         size_wh = grey.shape[1], grey.shape[0]
         scale = WINDOW_PX / min(self.smallest_px(size_wh), self.smallest_px(size_wh, min_face_px))
-        cuttings = [(near.region(box, size_wh), min(scale, NEAR_FACE_PX / near.side(box))) for box in expected]
+        cuttings = []
+        for face in expected:
+            face_px = min(NEAR_FACE_PX, NEAR_CUTTING_PX / (1 + 2 * face.reach))
+            cuttings.append((near.region(face.box, face.reach, size_wh), min(scale, face_px / near.side(face.box))))
         if sum(region.area * at**2 for region, at in cuttings) > NEAR_SHARE * grey.size * min(scale, 1.0) ** 2:
             return None
         found = [each for region, at in cuttings for each in self._search(grey, region, at, gives_back=False)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..images import Box, Grey
 from . import near
-from .base import MERGE_OVERLAP, Detection, largest_first, merged, smallest_px
+from .base import MERGE_OVERLAP, Detection, Expected, largest_first, merged, smallest_px
 
 FILE = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
 
@@ -69,16 +69,18 @@ class HaarDetector:
         return _whole(found, scale, grey.shape, max_faces)
 
     def detect_near(
-        self, grey: Grey, expected: Sequence[Box], *, max_faces: int, min_face_px: int | None = None
+        self, grey: Grey, expected: Sequence[Expected], *, max_faces: int, min_face_px: int | None = None
     ) -> list[Detection]:
-        """See `FaceDetector.detect_near`: the same windows as `detect`, but only those near the expected boxes."""
+        """See `FaceDetector.detect_near`: the same windows as `detect`, but only those near the expected faces."""
         small, scale = self._shrunk(grey, min_face_px)
         found: list[Detection] = []
-        for box in expected:
+        for face in expected:
+            box = face.box
             shrunken = Box(*(round(value * scale) for value in (box.x, box.y, box.width, box.height)))
             side = near.side(shrunken)
             smallest, largest = max(WINDOW_PX, round(side / near.SIZE_RATIO)), round(side * near.SIZE_RATIO)
-            found += self._search(small, near.region(shrunken, small.shape[::-1]), smallest, largest)
+            region = near.region(shrunken, face.reach, small.shape[::-1])
+            found += self._search(small, region, smallest, largest)
         return _whole(found, scale, grey.shape, max_faces)
 
     def _shrunk(self, grey: Grey, min_face_px: int | None) -> tuple[Grey, float]:

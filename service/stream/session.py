@@ -144,17 +144,17 @@ class Session:
     async def _answer_newest(self) -> None:
         """Analyse the frame that is the newest when a worker is free, and answer it and those that it replaced."""
         chosen: Frame | None = None
+        # Another model may be served by the time of the answer.
+        serving = self._state.serving
 
         def choose() -> Chosen | None:
             nonlocal chosen
             chosen = self._waiting.take()
             if chosen is None or self._is_stale(chosen):
                 return None
-            return Chosen(self._task(chosen), chosen.body, chosen.arrived)
+            return Chosen(self._task(chosen, busy=serving.pool.waiting > 0), chosen.body, chosen.arrived)
 
         answer, problem = None, None
-        # Another model may be served by the time of the answer.
-        serving = self._state.serving
         try:
             answer = await serving.pool.run_chosen(choose)
         except Problem as error:
@@ -175,10 +175,10 @@ class Session:
     def _is_stale(self, frame: Frame) -> bool:
         return self._options.max_age_ms is not None and frame.age_ms > self._options.max_age_ms
 
-    def _task(self, frame: Frame) -> Header:
+    def _task(self, frame: Frame, *, busy: bool) -> Header:
         track = {**self._known["track"], "smoothing": self._options.smoothing}
         known = {**self._known, "track": track}
-        return frame_task(self._options.options(self._processed), known, frame.arrived)
+        return frame_task(self._options.options(self._processed), known, frame.arrived, busy=busy)
 
     # --- messages to the client ----------------------------------------------------------------
 

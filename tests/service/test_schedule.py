@@ -5,16 +5,18 @@ import json
 import pytest
 
 from service.analysis import Options
+from service.detectors.base import Expected
+from service.images import Box
 from service.schedule import EVERY_FRAMES, EVERY_S, NEVER_SEARCHED, Schedule
 
 OPTIONS = Options()
 
 
-def searched(frame_s: float, frames: int, *, lost: tuple[int, ...] = ()) -> list[int]:
+def searched(frame_s: float, frames: int, *, lost: tuple[int, ...] = (), busy: bool = False) -> list[int]:
     """The numbers of the frames that are searched everywhere; in those of `lost` a face is not found again."""
     schedule, numbers = NEVER_SEARCHED, []
     for number in range(frames):
-        everywhere = schedule.is_due(number * frame_s, OPTIONS) or number in lost
+        everywhere = schedule.is_due(number * frame_s, OPTIONS, busy=busy) or number in lost
         schedule = schedule.after(number * frame_s, OPTIONS, everywhere=everywhere)
         if everywhere:
             numbers.append(number)
@@ -32,6 +34,32 @@ def test_at_the_latest_after_a_second() -> None:
     assert EVERY_S == 1.0
 
 
+@pytest.mark.parametrize("frame_s", [1 / 30, 0.25, 2.0])
+def test_a_tenth_of_all_frames_and_no_more_where_others_wait(frame_s: float) -> None:
+    """However rare the frames are. Otherwise a service with many streams would be the busier the slower it gets."""
+    assert searched(frame_s, 21, busy=True) == [0, 10, 20]
+
+
+SEEN, MISSED = Expected(Box(0, 0, 9, 9), 0.5), Expected(Box(40, 0, 9, 9), 0.5, required=False)
+
+
+@pytest.mark.parametrize(
+    ("faces", "busy", "near"),
+    [
+        ([SEEN], False, [SEEN]),
+        ([SEEN, MISSED], False, []),
+        ([SEEN, MISSED], True, [SEEN, MISSED]),
+        ([], True, []),
+    ],
+)
+def test_a_missed_face_is_looked_for_everywhere_unless_others_wait(
+    faces: list[Expected], busy: bool, near: list[Expected]
+) -> None:
+    schedule = NEVER_SEARCHED.after(0.0, OPTIONS, everywhere=True)
+    assert list(schedule.near(faces, 0.03, OPTIONS, busy=busy)) == near
+    assert not NEVER_SEARCHED.near(faces, 0.03, OPTIONS, busy=busy)
+
+
 def test_the_count_begins_anew_where_a_face_was_lost() -> None:
     assert searched(1 / 30, 25, lost=(4,)) == [0, 4, 14, 24]
 
@@ -47,7 +75,7 @@ def test_the_count_begins_anew_where_a_face_was_lost() -> None:
     ],
 )
 def test_options_that_decide_which_faces_are_found_begin_anew(options: Options, due: bool) -> None:
-    assert NEVER_SEARCHED.after(0.0, OPTIONS, everywhere=True).is_due(0.03, options) is due
+    assert NEVER_SEARCHED.after(0.0, OPTIONS, everywhere=True).is_due(0.03, options, busy=False) is due
 
 
 def test_it_travels_as_json() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from service import images, tasks
 from service.analysis import Options
 from service.problems import MalformedBody, UndecodableImage
-from service.settings import Settings
+from service.settings import DetectorChoice, Settings
 from service.tracking import Tracker
 from service.workers.channel import Body, Header
 from service.workers.process import Handler
@@ -71,16 +72,18 @@ def test_a_frame_is_tracked_by_what_came_back_with_the_frame_before(
 ) -> None:
     stream = tasks.stream_state(Tracker(prediction_set_threshold=0.2))
     for number in range(3):
-        header, found = done(loaded, tasks.frame_task(WHOLE, stream, number / 30), white)
+        header, found = done(loaded, tasks.frame_task(WHOLE, stream, number / 30, busy=False), white)
         assert [face["track_id"] for face in found["faces"]] == [1]
         stream = json.loads(json.dumps(header["stream"]))
 
 
-def stream_of(loaded: tuple[Handler, Header], bodies: list[bytes]) -> list[tuple[int, int]]:
-    """For frames of 30 a second: how many frames ago each was searched everywhere, and its number of faces."""
+def stream_of(
+    loaded: tuple[Handler, Header], bodies: list[bytes], *, per_s: float = 30, busy: bool = False
+) -> list[tuple[int, int]]:
+    """How many frames ago each was searched everywhere, and its number of faces."""
     stream, seen = tasks.stream_state(Tracker(prediction_set_threshold=0.2)), []
     for number, body in enumerate(bodies):
-        header, found = done(loaded, tasks.frame_task(Options(), stream, number / 30), body)
+        header, found = done(loaded, tasks.frame_task(Options(), stream, number / per_s, busy=busy), body)
         stream = json.loads(json.dumps(header["stream"]))
         seen.append((stream["schedule"]["frames"], len(found["faces"])))
     return seen
@@ -120,6 +123,32 @@ def test_frames_are_searched_near_the_last_faces_and_at_times_everywhere(
 ) -> None:
     handler = tasks.load_images(model_path, model_path.read_bytes(), "haar", 1, 640 * 240)
     assert stream_of(handler, [scenes[name] for name in names]) == expected
+
+
+def test_while_others_wait_one_that_has_left_is_looked_for_where_it_was(
+    model_path: Path, scenes: dict[str, bytes]
+) -> None:
+    handler = tasks.load_images(model_path, model_path.read_bytes(), "haar", 1, 640 * 240)
+    bodies = [scenes[name] for name in ("lr", "lr", "l", "l", "lr", "lr")]
+    assert stream_of(handler, bodies, busy=True) == [(0, 2), (1, 2), (0, 1), (1, 1), (2, 2), (3, 2)]
+
+
+@pytest.mark.usefixtures("centerface_detector")
+@pytest.mark.parametrize("detector", ["haar", "centerface"])
+@pytest.mark.parametrize("per_s", [5, 6, 10, 30])
+def test_a_stream_that_gets_slower_is_searched_everywhere_no_more_often(
+    model_path: Path, photo: bytes, per_s: int, detector: DetectorChoice
+) -> None:
+    """A head sways by more than the width of its face, once a second."""
+    head = images.decode(photo, max_pixels=25_000_000).grey[20:220, 125:325]
+    bodies = []
+    for number in range(11):
+        scene = np.full((240, 640), 128, np.uint8)
+        x = 220 + round(60 * math.cos(2 * math.pi * number / per_s))
+        scene[20:220, x : x + 200] = head
+        bodies.append(images.encode(".png", scene))
+    handler = tasks.load_images(model_path, model_path.read_bytes(), detector, 1, 640 * 240)
+    assert stream_of(handler, bodies, per_s=per_s, busy=True) == [*((n, 1) for n in range(10)), (0, 1)]
 
 
 def test_room_for_pixels_grows_with_their_limit(settings: Settings) -> None:

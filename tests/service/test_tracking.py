@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from service.analysis import Face
+from service.detectors.base import Expected
+from service.detectors.near import REACH
 from service.images import Box
 from service.tracking import MISSES
 from tests.service.tracks import face, ids, tracker
@@ -187,20 +189,36 @@ def test_faces_are_expected_where_they_move_to() -> None:
     assert followed.expected(0.0) == ()
     for n in range(10):
         followed.follow([face(100 + 20 * n), face(600)], n / 10)
-    moving, still = followed.expected(1.0)
+    moving, still = (each.box for each in followed.expected(1.0))
     # With COASTING_S it is expected a little less far than 20 pixels from 280.
     assert 295 - 50 <= moving.x <= 300 - 50
     assert (moving.y, moving.width, moving.height) == (50, 100, 100)
     assert still == Box(550, 50, 100, 100)
     # A time before the last frame's is the last frame's.
-    assert followed.expected(0.0)[0].x == 280 - 50
+    assert followed.expected(0.0)[0].box.x == 280 - 50
 
 
-def test_nothing_is_expected_while_a_face_is_missed() -> None:
+def test_a_missed_face_is_expected_but_not_required() -> None:
     followed = tracker()
     followed.follow([face(100), face(600)], 0.0)
     for n in range(1, MISSES + 1):
         followed.follow([face(100)], n / 10)
-        assert followed.expected(n / 10) == ()
+        seen, missed = followed.expected(n / 10)
+        assert (seen.box, seen.required) == (Box(50, 50, 100, 100), True)
+        assert missed == Expected(Box(550, 50, 100, 100), REACH, required=False)
     followed.follow([face(100)], 1.0)
-    assert followed.expected(1.1) == (Box(50, 50, 100, 100),)
+    assert followed.expected(1.0) == (Expected(Box(50, 50, 100, 100), REACH),)
+
+
+def test_nothing_is_expected_where_the_last_frame_showed_no_face() -> None:
+    followed = tracker()
+    followed.follow([face(100)], 0.0)
+    followed.follow([], 0.1)
+    assert followed.expected(0.1) == ()
+
+
+def test_a_face_may_be_further_from_where_it_is_expected_when_frames_are_rare() -> None:
+    followed = tracker()
+    followed.follow([face(100)], 0.0)
+    often, rare = (followed.expected(at_s)[0].reach for at_s in (1 / 30, 0.2))
+    assert (often, rare) == pytest.approx((0.5, 1.0))

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from websockets.sync.client import connect
 
 from service.settings import Settings
 from service.stream import abuse
+from service.workers.channel import Header
+from service.workers.worker import Worker
 from tests.service.processes import serving
 from tests.service.streams import Gate, closed_with, limited, numbered, session
 
@@ -55,6 +58,33 @@ def test_the_newest_frame_is_chosen_when_a_worker_is_free(
     assert (dropped["type"], dropped["frame_id"], dropped["reason"]) == ("dropped", 1, "superseded")
     assert (result["type"], result["frame_id"]) == ("result", 2)
     assert result["timing_ms"]["queue"] <= result["timing_ms"]["total"] <= result["age_ms"] + 1
+
+
+def test_a_worker_is_told_whether_other_frames_wait(
+    settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    ask, told = Worker.ask, []
+
+    async def note(worker: Worker, task: Header, body: bytes, until: float) -> tuple[Header, bytes]:
+        told.append(task["busy"])
+        return await ask(worker, task, body, until)
+
+    monkeypatch.setattr(Worker, "ask", note)
+    with limited(settings, workers=1) as client, ExitStack() as stack:
+        sockets = [stack.enter_context(session(client))[0] for _ in range(3)]
+        sockets[0].send_bytes(white)
+        assert gate.reached.wait(5)
+        state: Any = client.app.state  # type: ignore[attr-defined]
+        latest = time.monotonic() + 30
+        for waiting, socket in enumerate(sockets[1:], 1):
+            socket.send_bytes(white)
+            while state.service.pool.waiting < waiting:
+                assert time.monotonic() < latest
+                time.sleep(0.005)
+        gate.opened.set()
+        assert [socket.receive_json()["type"] for socket in sockets] == ["result"] * 3
+    assert told == [False, True, False]
 
 
 def test_frames_without_a_credit_are_abuse_also_while_no_worker_is_free(
