@@ -142,7 +142,7 @@ def test_what_is_not_read_yet_is_never_no_face(visit: Visit, video: Path) -> Non
     assert "no face" not in page.evaluate(ALL_WORDS).lower()
     read, unread = page.locator("#strip").evaluate(STRIP_MIX)
     assert read == 1
-    assert unread > 2
+    assert unread > 1, "hatched"
     # The place is shown as soon as it is read, without a hand on the page.
     page.evaluate("text => say(text)", lines(*(frame(index) for index in range(1, 9))))
     expect(page.locator("#emotion")).to_have_text("happy")
