@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import Box, Grey
+from ..images import Box, Grey, shrink
 from ..sessions import giving_back, open_session
 from . import centerface_file, near
 from .base import MERGE_OVERLAP, Detection, Expected, Landmarks, Point, largest_first, merged, smallest_px
@@ -119,11 +119,7 @@ def network_input(grey: Grey, scale: float) -> tuple[NDArray[np.float32], tuple[
     """
     height, width = grey.shape
     small_w, small_h = (max(1, round(side * min(1.0, scale))) for side in (width, height))
-    small = (
-        grey
-        if (small_w, small_h) == (width, height)
-        else cv2.resize(grey, (small_w, small_h), interpolation=cv2.INTER_AREA)
-    )
+    small = grey if (small_w, small_h) == (width, height) else shrink(grey, (small_w, small_h))
     padded_h, padded_w = (math.ceil(side / MULTIPLE) * MULTIPLE for side in (small_h, small_w))
     pixels = np.zeros((1, 1, padded_h, padded_w), np.float32)
     pixels[0, 0, :small_h, :small_w] = small

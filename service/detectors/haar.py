@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..images import Box, Grey
+from ..images import Box, Grey, shrink
 from . import near
 from .base import MERGE_OVERLAP, Detection, Expected, largest_first, merged, smallest_px
 
@@ -90,7 +90,7 @@ class HaarDetector:
         small_wh = max(1, round(width * scale)), max(1, round(height * scale))
         if small_wh == (width, height):
             return grey, scale
-        return cv2.resize(grey, small_wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False), scale
+        return shrink(grey, small_wh), scale
 
     def _search(self, small: Grey, region: Box, smallest: int, largest: int) -> list[Detection]:
         """Faces in a region, from `smallest` to `largest` pixels wide; all in pixels of the shrunken image."""

@@ -177,3 +177,24 @@ def test_an_overlay_colours_only_where_it_is_hot() -> None:
     cold, hot = picture[10, 10].astype(int), picture[-10, -10].astype(int)
     assert np.ptp(cold) < 12
     assert np.ptp(hot) > 40
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "small_wh", "steps"),
+    [
+        # by blocks of 4 pixels and then by 3.125
+        ((2000, 1500), (160, 120), 2),
+        # whole pixels alone, a size that nothing divides, and less than 6 times: in one step
+        ((1600, 1200), (160, 120), 1),
+        ((1999, 1499), (160, 120), 1),
+        ((800, 600), (160, 110), 1),
+    ],
+)
+def test_a_large_image_shrinks_in_two_steps_to_nearly_the_same(
+    size_wh: tuple[int, int], small_wh: tuple[int, int], steps: int, photo: bytes
+) -> None:
+    grey = images.resize(images.decode(photo, max_pixels=MAX_PIXELS).grey, size_wh)
+    in_one_step = images.resize(grey, small_wh).astype(int)
+    off = np.abs(images.shrink(grey, small_wh) - in_one_step)
+    assert off.mean() < 1
+    assert off.any() == (steps == 2)
