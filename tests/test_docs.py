@@ -130,6 +130,30 @@ def test_the_guides_figures_are_the_shipped_models(figures: Any) -> None:
     assert f"the label is right for {100 * sets['accuracy_where_single']:.0f} % of those" in text
 
 
+def test_what_is_said_of_the_votes_is_the_shipped_models(figures: Any) -> None:
+    votes, voters = figures["votes"], figures["voters"]
+
+    def row(one: float, other: float) -> str:
+        return f"| {100 * one:.1f} % | {100 * other:.1f} % |"
+
+    majority = votes["answer_is_majority"]["share"]
+    accuracy = (ROOT / "docs" / "accuracy.md").read_text()
+    for cells in (
+        row(figures["accuracy"], votes["answer_is_label"]["share"]),
+        row(voters["answer_is_majority"]["share"], majority),
+        f"ten other voters: {100 * votes['error_of_voters']:.1f} %) "
+        + row(votes["error_of_probabilities"], votes["error"]),
+        row(figures["ece"], votes["calibration_error"]),
+    ):
+        assert cells in accuracy
+    assert f"`votes`, agrees with the majority of ten people for {100 * majority:.1f} % of the faces" in " ".join(
+        README.split()
+    )
+    text = " ".join((ROOT / "docs" / "guides" / "questions.md").read_text().split())
+    assert f"`votes`, agrees with the majority of ten people for {100 * majority:.0f} % of the faces" in text
+    assert f"`emotions` for {100 * voters['answer_is_majority']['share']:.0f} %" in text
+
+
 # --- examples ----------------------------------------------------------------------------------
 
 
