@@ -114,7 +114,7 @@ What is not enough where there is one of each, the first bottleneck first:
 {table(("cameras", "detector", "not enough, in this order"), short)}
 - Processor time is what fills a replica, unless the table above says that its streams do.
 - Beyond the production overlay raise `maxReplicas`. Beyond one HAProxy raise its `maxconn` and its memory, then put
-  several behind one name.
+  several behind one name. What TLS takes of its cores was not measured.
 - Beyond one link split by place: a cluster for each group of cameras, with its own name, proxies and Valkey. Replicas
   share nothing but the counts of requests, so clusters need to know nothing of each other.
 - Fewer frames help first, with everything but connections.
