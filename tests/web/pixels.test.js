@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { crop, greyMap, greyOf, resize, roundHalfEven, squareOf } from "../../service/web/local/pixels.js";
+import { crop, greyMap, greyOf, resize, roundHalfEven, shrink, squareOf } from "../../service/web/local/pixels.js";
 
 /** @param {number} width @param {number[]} values row by row */
 const grey = (width, values) => ({ data: Uint8Array.from(values), width, height: values.length / width });
@@ -36,6 +36,22 @@ test("shrinking takes the mean, enlarging interpolates, the same size changes no
 
 test("of four pixels a half is rounded up, as in OpenCV", () => {
   assert.deepEqual([...resize(grey(2, [0, 0, 1, 1]), { width: 1, height: 1 }).data], [1]);
+});
+
+test("a large image shrinks in two steps to what the service makes of it", () => {
+  // By blocks of 2 and then by 3.25; whole pixels alone; a size that nothing divides.
+  const table = [
+    [52, 26, 8, 4, [100, 126, 137, 123, 138, 121, 141, 123, 127, 127, 142, 124, 135, 124, 126, 131, 111, 134, 137, 117, 143, 128, 135, 131, 125, 130, 134, 136, 127, 119, 129, 127]],
+    [52, 26, 4, 2, [122, 130, 128, 132, 123, 133, 129, 131]],
+    [53, 26, 8, 4, [103, 125, 142, 121, 137, 121, 145, 129, 130, 132, 135, 126, 134, 122, 130, 127, 109, 128, 144, 117, 139, 135, 130, 132, 125, 131, 135, 140, 124, 119, 129, 128]],
+  ];
+  for (const [width, height, smallWidth, smallHeight, expected] of /** @type {[number, number, number, number, number[]][]} */ (table)) {
+    const values = Array.from({ length: width * height }, (_, at) => {
+      const [x, y] = [at % width, Math.floor(at / width)];
+      return (7 * x * x + 13 * x * y + 5 * y) % 256;
+    });
+    assert.deepEqual([...shrink(grey(width, values), { width: smallWidth, height: smallHeight }).data], expected);
+  }
 });
 
 test("a heatmap is scaled by its own maximum; without one it is black", () => {

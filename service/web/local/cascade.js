@@ -2,7 +2,7 @@
 
 import { CORNERS, RECTANGLES } from "./cascade-file.js";
 import { largestFirst, merged, smallestPx } from "./detection.js";
-import { resize, resizeExactly, roundHalfEven } from "./pixels.js";
+import { resizeExactly, roundHalfEven, shrink } from "./pixels.js";
 
 // OpenCV's constants: windows of one face differ by at most this share of their size; from this factor on every place
 // of the window is tried, below it every second.
@@ -36,7 +36,7 @@ export function detect(grey, cascade, search, limits) {
   const scale = cascade.window / smallest;
   const size = { width: roundHalfEven(width * scale), height: roundHalfEven(height * scale) };
   if (Math.min(size.width, size.height) < cascade.window) return [];
-  const windows = passingWindows(resize(grey, size), cascade, search.step);
+  const windows = passingWindows(shrink(grey, size), cascade, search.step);
   const groups = grouped(windows, search.neighbours).map(({ box, weight }) => ({
     // A window of the largest size may reach past the edge by a pixel.
     box: scaled(scaled(box, 1, size.width, size.height), 1 / scale, width, height),

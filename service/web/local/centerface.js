@@ -1,7 +1,7 @@
 /** Face detection in the browser by CenterFace's network (Xu et al. 2019), computed as the service computes it. */
 
 import { area, intersection, largestFirst, merged, smallestPx } from "./detection.js";
-import { resize, roundHalfEven } from "./pixels.js";
+import { roundHalfEven, shrink } from "./pixels.js";
 
 // The network's own: cells of its maps are so many pixels of its input apart, those of the coarsest layer MULTIPLE.
 const [STRIDE, MULTIPLE] = [4, 32];
@@ -67,7 +67,7 @@ export async function detect(grey, run, search, limits) {
 export function networkInput(grey, scale) {
   const width = Math.max(1, roundHalfEven(grey.width * Math.min(1, scale)));
   const height = Math.max(1, roundHalfEven(grey.height * Math.min(1, scale)));
-  const small = resize(grey, { width, height }, "area");
+  const small = shrink(grey, { width, height });
   const padded = { width: Math.ceil(width / MULTIPLE) * MULTIPLE, height: Math.ceil(height / MULTIPLE) * MULTIPLE };
   const data = new Float32Array(padded.width * padded.height);
   for (let y = 0; y < height; y += 1) data.set(small.data.subarray(y * width, (y + 1) * width), y * padded.width);
