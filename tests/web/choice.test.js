@@ -39,3 +39,12 @@ test("looking at another frame does not follow the face there", () => {
   assert.equal(choice.indexIn([face("angry", 350, null)]), 0);
   assert.equal(choice.indexIn([face("angry", 400, null)]), -1);
 });
+
+test("a chosen face that gets another number is the same face; none is chosen by that", () => {
+  const choice = new Choice();
+  choice.rename(face("angry", 300, 2));
+  assert.equal(choice.follow([face("happy", 0, 1), face("angry", 300, 2)]), 0);
+  choice.choose(face("angry", 300, 2));
+  choice.rename(face("angry", 300, 5));
+  assert.equal(choice.follow([face("happy", 0, 2), face("angry", 900, 5)]), 1);
+});

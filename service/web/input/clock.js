@@ -3,7 +3,11 @@
 // Frames of an MP4 are decoded in another order than they are shown: the clock begins so much before the first frame,
 // at most. Where it begins earlier, it begins with sound.
 const REORDERED_S = 0.25;
-const PATIENCE_MS = 1000;
+// A busy machine takes seconds to show a frame; a page in the background shows none.
+const PATIENCE_MS = 5000;
+// So long a new frame may take after the browser has said that it is there.
+const SHOWN_MS = 500;
+const SLACK_S = 1e-3;
 const FAR_S = 1e7; // past the end of every video
 
 /**
@@ -23,7 +27,7 @@ export async function loadedZero(video) {
   if (!isLoaded) return NaN;
   const clockS = video.currentTime;
   /** @type {Promise<number>} a video that is not seen may tell of no frame */
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, clockS));
+  const late = new Promise((resolve) => setTimeout(resolve, "requestVideoFrameCallback" in video ? PATIENCE_MS : 0, clockS));
   const frameS = await Promise.race([firstFrame, late]);
   return frameS - clockS < REORDERED_S ? frameS : clockS;
 }
@@ -47,5 +51,28 @@ export function seek(video, timeS) {
     }
     video.addEventListener("seeked", () => resolve(), { once: true });
     video.currentTime = timeS;
+  });
+}
+
+/**
+ * Goes to a time, and waits until the frame that is shown then can be drawn: on a busy machine, that of the place before
+ * is drawn for a while.
+ * @param {HTMLVideoElement} video @param {number} timeS
+ */
+export async function seekFrame(video, timeS) {
+  if (video.currentTime === timeS) return;
+  const frame = frameAt(video, timeS);
+  await seek(video, timeS);
+  // Where the same frame is shown on, there is no news of it; nor is there in the background.
+  if (!document.hidden) await Promise.race([frame, new Promise((resolve) => setTimeout(resolve, SHOWN_MS))]);
+}
+
+/** A frame of this time or before it is shown. @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */
+function frameAt(video, timeS) {
+  return new Promise((resolve) => {
+    const next = () =>
+      video.requestVideoFrameCallback((_, { mediaTime }) => (mediaTime <= timeS + SLACK_S ? resolve() : next()));
+    if ("requestVideoFrameCallback" in video) next();
+    else resolve();
   });
 }

@@ -1,7 +1,7 @@
 /** Single frames of a video, beside the video that is being shown. */
 
 import { create } from "../dom.js";
-import { loadedZero, seek } from "./clock.js";
+import { loadedZero, seekFrame } from "./clock.js";
 
 export class Stills {
   #video = create("video", { muted: true, preload: "auto" });
@@ -24,7 +24,7 @@ export class Stills {
     this.#last = this.#last.then(async () => {
       const zeroS = await this.#zeroS;
       if (Number.isNaN(zeroS)) return;
-      await seek(this.#video, zeroS + timeS);
+      await seekFrame(this.#video, zeroS + timeS);
       use(this.#video);
     });
   }

@@ -2,7 +2,7 @@
 
 import { create } from "../dom.js";
 import { pixelsOf } from "../input/picture.js";
-import { endOf, loadedZero, seek } from "../input/clock.js";
+import { endOf, loadedZero, seekFrame } from "../input/clock.js";
 import { Problem } from "../remote/problem.js";
 import { Timeline } from "./timeline.js";
 import { Tracker } from "./tracker.js";
@@ -27,7 +27,7 @@ export async function* readVideo(source, reader, fps, signal, { fromS = 0, toS =
   const [tracker, timeline] = [new Tracker(), new Timeline()];
   let index = 0;
   for (let timeS = fromS; timeS < Math.min(durationS, toS) && !signal.aborted; timeS = fromS + index / fps) {
-    await seek(video, zeroS + timeS);
+    await seekFrame(video, zeroS + timeS);
     const { faces: found, searched_from_px: searchedPx = null } = await reader.read(pixelsOf(video), options);
     const faces = tracker.follow(found, timeS).map(plain);
     timeline.add(faces, timeS);

@@ -177,6 +177,7 @@ export class VideoMode {
     if (isRenumbered) {
       this.#pictured.clear();
       this.#page.curves.forgetPictures();
+      this.#page.stage.rename(this.#frames.facesAt(this.#shownS) ?? []);
     }
     for (const moment of moments) this.#picture(moment);
   }

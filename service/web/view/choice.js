@@ -11,6 +11,11 @@ export class Choice {
     this.#face = face;
   }
 
+  /** The chosen face has another number now. @param {Place | undefined} face */
+  rename(face) {
+    if (this.#face && face) this.#face = face;
+  }
+
   /** Follows the chosen face. @param {Place[]} faces largest first @returns {number} its index; 0 where it is not found */
   follow(faces) {
     const found = this.indexIn(faces);

@@ -147,6 +147,12 @@ export class Stage {
     this.show({ ...scene, chosen: index });
   }
 
+  /** The faces that are shown have other numbers now. @param {PageFace[]} faces in the same order */
+  rename(faces) {
+    const { scene } = this;
+    if (scene && scene.faces.length === faces.length) this.#choice.rename(faces[scene.chosen]);
+  }
+
   /** @param {boolean} mirrored */
   mirror(mirrored) {
     if (this.scene) this.show({ ...this.scene, mirrored });

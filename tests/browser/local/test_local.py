@@ -26,26 +26,19 @@ from tests.browser.acts import (
     shares,
     until,
 )
-from tests.browser.chromium import ROOT, Server, Visit
+from tests.browser.chromium import Server, Visit
 from tests.browser.local.reading import predicted, read_here, whole_faces
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Request
+    from playwright.sync_api import Page, Request
 
 SAME = 1e-3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def runtime() -> None:
-    if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
-        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
-
-
-def test_both_ways_give_the_same_probabilities_and_heatmaps(visit: Visit, server: Server, photo: Path) -> None:
-    page = visit()
+def test_both_ways_give_the_same_probabilities_and_heatmaps(reading_page: "Page", server: Server, photo: Path) -> None:
     for name, body in whole_faces(photo).items():
         [there] = predicted(server, body, "crop=whole&explain=gradcam&target=all")["faces"]
-        [here] = read_here(page, body, {"whole": True})["faces"]
+        [here] = read_here(reading_page, body, {"whole": True})["faces"]
         assert list(here["emotions"]) == list(there["emotions"])
         for label, share in there["emotions"].items():
             assert here["emotions"][label] == pytest.approx(share, abs=SAME), (name, label)
@@ -60,8 +53,7 @@ def test_both_ways_give_the_same_probabilities_and_heatmaps(visit: Visit, server
             assert np.abs(ours - theirs).max() <= 3, (name, explanation["target"])
 
 
-def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
-    page = visit()
+def test_both_ways_find_the_same_faces(reading_page: "Page", photo: Path) -> None:
     grey = images.decode(photo.read_bytes(), max_pixels=10**7).grey
     body = base64.b64encode(grey.tobytes()).decode()
     find = """async ([text, width, height, minFacePx]) => {
@@ -74,20 +66,19 @@ def test_both_ways_find_the_same_faces(visit: Visit, photo: Path) -> None:
     }"""
     for smallest, count in {32: 1, 40: 2, 54: 1, 80: 1, 100: 0}.items():
         theirs = HaarDetector().detect(grey, max_faces=10, min_face_px=smallest)
-        ours = page.evaluate(find, [body, grey.shape[1], grey.shape[0], smallest])
+        ours = reading_page.evaluate(find, [body, grey.shape[1], grey.shape[0], smallest])
         assert len(ours) == len(theirs) == count
         for one, other in zip(ours, theirs, strict=True):
             assert one["weight"] == pytest.approx(other.weight, abs=1e-5)
             assert one["box"] == asdict(other.box)
 
 
-def test_both_say_from_which_size_on_they_looked(visit: Visit, server: Server, photo: Path) -> None:
-    page = visit()
+def test_both_say_from_which_size_on_they_looked(reading_page: "Page", server: Server, photo: Path) -> None:
     for smallest in (None, 1, 40):
         query = "" if smallest is None else f"min_face_px={smallest}"
         theirs = predicted(server, photo.read_bytes(), query)["searched_from_px"]
         options = {} if smallest is None else {"minFacePx": smallest}
-        assert read_here(page, photo.read_bytes(), options)["searched_from_px"] == theirs
+        assert read_here(reading_page, photo.read_bytes(), options)["searched_from_px"] == theirs
 
 
 def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, video: Path) -> None:

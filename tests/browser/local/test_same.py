@@ -25,8 +25,6 @@ DETECTORS = ("haar", "centerface")
 
 @pytest.fixture(scope="module", autouse=True)
 def needed(server: Server) -> None:
-    if not (ROOT / "service" / "web" / "vendor" / "ort.wasm.bundle.min.mjs").exists():
-        pytest.skip("needs ONNX Runtime for browsers (make web, which needs npm)")
     if len(described(server)["detectors"]) < 2:
         pytest.skip("needs the file of the detector CenterFace (make test installs it)")
     if not MEDIA.exists():
@@ -52,15 +50,14 @@ def same_faces(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], *, box_
         assert one["detection"]["detector"] == other["detection"]["detector"]
 
 
-def test_the_same_faces_and_probabilities_in_photos(visit: Visit, server: Server) -> None:
-    page = visit()
+def test_the_same_faces_and_probabilities_in_photos(reading_page: "Page", server: Server) -> None:
     found = 0
     for name in ("voc_group_7_seated", "voc_three_outdoor", "voc_two_laughing"):
         photo = MEDIA / "photos" / f"{name}.jpg"
         body = png(images.decode(photo.read_bytes(), max_pixels=10**8).grey)
         for detector in DETECTORS:
             there = predicted(server, body, f"detector={detector}&explain=gradcam")
-            here = read_here(page, body, {"detector": detector})
+            here = read_here(reading_page, body, {"detector": detector})
             same_faces(here["faces"], there["faces"], box_px=0, share=SAME)
             assert here["searched_from_px"] == there["searched_from_px"]
             for one, other in zip(here["faces"], there["faces"], strict=True):
@@ -86,16 +83,22 @@ def lines_there(server: Server, video: Path, detector: str) -> list[dict[str, An
 
 def lines_here(page: "Page", video: Path, detector: str) -> list[dict[str, Any]]:
     page.get_by_label("Detector").select_option(detector)
+    page.locator("#video-state").evaluate("state => { state.textContent = ''; }")  # what the video before left
     by_file(page, video)
     expect(page.locator("#video-state")).to_contain_text("read;")
     return [json.loads(line) for line in saved(page, "NDJSON")[1].decode().splitlines()]
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_the_same_faces_and_tracks_in_a_video(visit: Visit, server: Server, two_faces: Path, detector: str) -> None:
+def test_the_same_faces_and_tracks_in_a_video(visit: Visit, server: Server, two_faces: Path) -> None:
     page = visit()
     page.emulate_media(reduced_motion="reduce")
     page.get_by_role("switch", name=LOCAL).click()
+    for detector in DETECTORS:
+        the_same_in_a_video(page, server, two_faces, detector)
+        page.get_by_role("button", name="Back").click()
+
+
+def the_same_in_a_video(page: "Page", server: Server, two_faces: Path, detector: str) -> None:
     *theirs, there = lines_there(server, two_faces, detector)
     *ours, here = lines_here(page, two_faces, detector)
     assert [line["time_s"] for line in ours] == pytest.approx([line["time_s"] for line in theirs], abs=1e-3)
