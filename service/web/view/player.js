@@ -38,7 +38,11 @@ export class Player {
     this.#play.addEventListener("click", () => (video.paused ? video.play() : video.pause()));
     this.#seek.addEventListener("input", () => this.goTo(Number(this.#seek.value)));
     for (const event of ["play", "pause", "ended"]) video.addEventListener(event, () => this.#showState());
-    video.addEventListener("seeked", () => this.#tellTime());
+    video.addEventListener("seeked", () => {
+      this.#tellTime();
+      // On a busy machine the frame is there a little later.
+      if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(() => video.paused && this.#address && this.#tellTime());
+    });
     video.addEventListener("play", () => this.#follow(++this.#run));
   }
 

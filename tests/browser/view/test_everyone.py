@@ -46,7 +46,7 @@ def test_nothing_is_wider_than_a_phone(visit: Visit, photo: Path) -> None:
 
 
 def test_the_headline_stays_in_view_on_a_phone(visit: Visit, photo: Path) -> None:
-    page = visit(width=360)
+    page = visit(AXE.read_text() if AXE.exists() else "", width=360)
     pinned = page.locator("#pinned")
     by_file(page, photo)
     expect(page.locator("#confidence")).not_to_be_empty()
@@ -54,6 +54,8 @@ def test_the_headline_stays_in_view_on_a_phone(visit: Visit, photo: Path) -> Non
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(pinned).to_be_in_viewport()
     expect(pinned).to_have_text(re.compile(r"happy\d+.%"))
+    if AXE.exists():
+        assert serious_faults(page) == []
     page.set_viewport_size({"width": 1200, "height": 800})  # beside the view it is in sight
     expect(pinned).to_be_hidden()
     page.set_viewport_size({"width": 360, "height": 800})
