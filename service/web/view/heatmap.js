@@ -9,9 +9,6 @@ import { highest } from "./format.js";
  * @typedef {import("../types.d.ts").PageFace} PageFace
  */
 
-/** @type {Head[]} */
-const HEADS = ["emotions", "votes"];
-
 /** Every fifteenth entry of matplotlib's inferno (CC0), from black to pale yellow. */
 const INFERNO = (
   "000004 0a0722 1e0c45 380962 510e6c 69166e 801f6c 982766 b0315b " +
@@ -54,9 +51,10 @@ function opacity(share) {
  */
 export async function heatmapOf(face, target, head = "emotions") {
   const label = target === "top" ? topOf(face, head) : target;
-  // On the scale of the strongest of the face's maps, where all are here: else each would glow as hot as another.
+  // On the scale of the strongest of the answer's maps, where all are here: else each would glow as hot as another. The
+  // other answer has a scale of its own, as its weights are larger or smaller.
   const peaks = peaksOf(face, head);
-  const strongest = Math.max(...HEADS.flatMap((one) => Object.values(peaksOf(face, one))));
+  const strongest = Math.max(...Object.values(peaks));
   const scale = Object.keys(peaks).length > 1 ? (peaks[label] ?? 1) / (strongest || 1) : 1;
   const local = face.heatmaps?.[head]?.[label];
   if (local && face.heatmaps) return { canvas: coloured(local.map, scale), box: face.heatmaps.box, degrees: face.heatmaps.degrees };

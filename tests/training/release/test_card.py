@@ -117,6 +117,7 @@ def test_a_mean_of_runs_is_told(figures: dict) -> None:
 def test_parts_that_were_not_measured_are_left_out(figures: dict) -> None:
     for name in ("robustness", "explanations", "int8", "duplicates"):
         del figures[name]
+    figures["model"].pop("votes", None)
     for section in figures["splits"].values():
         for name in ("slices", "without_copies", "voters", "votes", "ten_crop", "adjustment"):
             section.pop(name, None)
