@@ -14,7 +14,7 @@ from tests.service.processes import listening, serving
 
 # Wide enough for every rule but those of these limits themselves, on a slow machine as well.
 WIDE = {"stream_send_s": 1.0, "stream_abuse": 1_000_000, "max_streams": 3}
-TIGHT = {"FER_STREAM_IDLE_S": "2", "FER_STREAM_SESSION_S": "6", "FER_STREAM_ABUSE": "40"}
+TIGHT = {"FER_STREAM_IDLE_S": "4", "FER_STREAM_SESSION_S": "8", "FER_STREAM_ABUSE": "40"}
 ANY_ORIGIN = (
     "import sys; from service import __main__, access;"
     "access.AccessMiddleware._check_origin = lambda *_: None; sys.exit(__main__.main())"
