@@ -2,8 +2,7 @@
 
 import asyncio
 
-# So many bytes at most, for so long, with no longer silence than this.
-_MOST_BYTES = 2**25
+# For so long at most, with no longer silence than this.
 _MOST_S = 10.0
 _SILENCE_S = 2.0
 
@@ -14,8 +13,9 @@ class Linger:
     Closing at once would destroy the answer on its way to a client that is still sending (RFC 9112, 9.6).
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
-        self._loop, self._transport = loop, transport
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, most_bytes: int = 2**25) -> None:
+        """At most `most_bytes` are dropped before the connection is aborted."""
+        self._loop, self._transport, self._most_bytes = loop, transport, most_bytes
         self._dropped = 0
         self._until = loop.time() + _MOST_S
         if transport.can_write_eof():
@@ -27,7 +27,7 @@ class Linger:
 
     def drop(self, data: bytes) -> None:
         self._dropped += len(data)
-        if self._dropped > _MOST_BYTES:
+        if self._dropped > self._most_bytes:
             self._transport.abort()
 
     def cancel(self) -> None:

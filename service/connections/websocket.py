@@ -29,6 +29,8 @@ from .linger import Linger
 _SLICE_BYTES = 2**13
 # A fragment of less is counted as a ping is.
 _SMALL_BYTES = 512
+# Dropped of what a client still sends after the end: several frames that were on their way.
+_DROPPED_BYTES = 2**23
 
 
 class WebSocketConnection(WebSocketsSansIOProtocol):
@@ -99,7 +101,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         self._begin_lingering()
 
     def _begin_lingering(self) -> None:
-        self._linger = Linger(self.loop, self.transport)
+        self._linger = Linger(self.loop, self.transport, _DROPPED_BYTES)
         # What has come of a frame is dropped with all that still comes.
         self.conn.reader.buffer.clear()
         self.frames = []

@@ -45,12 +45,16 @@ def test_the_service_keeps_every_rule(model_path: Path, settings: Settings, capl
         ),
         serving(model_path, **TIGHT) as (_, tight_address),
     ):
-        begun = begin(unread_address, "--only", "never reads"), begin(tight_address, "--only", "closed with 44")
+        begun = (
+            begin(unread_address, "--only", "never reads"),
+            begin(tight_address, "--only", "closed with 44"),
+            begin(tight_address, "--only", "pings and never reads"),
+        )
         most = conformance(address, "--without", "never reads")
-        slow, tight = map(ended, begun)
+        slow, tight, ended_early = map(ended, begun)
         unread.send_signal(signal.SIGTERM)
         unread_log = unread.log_at_end()
-    for done in (most, slow, tight):
+    for done in (most, slow, tight, ended_early):
         assert done.returncode == 0, done.stdout + done.stderr
     wide = (most.stdout + slow.stdout).splitlines()
     passed, skipped = (
