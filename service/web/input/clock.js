@@ -34,12 +34,16 @@ export async function loadedZero(video) {
 
 /**
  * When a video ends. Recordings of browsers do not say how long they are, and other files say too little: the end has
- * to be looked for.
+ * to be looked for. While a file is still being loaded, the browser finds out that it is longer than it had thought.
  * @param {HTMLVideoElement} video
  */
 export async function endOf(video) {
-  await seek(video, FAR_S);
-  return Number.isFinite(video.duration) ? Math.max(video.duration, video.currentTime) : video.currentTime;
+  for (let knownS = 0; ; ) {
+    await seek(video, FAR_S);
+    const endS = Number.isFinite(video.duration) ? Math.max(video.duration, video.currentTime) : video.currentTime;
+    if (endS <= knownS) return endS;
+    knownS = endS;
+  }
 }
 
 /** @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */

@@ -23,10 +23,13 @@ import { Tracker } from "./tracker.js";
  */
 export async function* readVideo(source, reader, fps, signal, { fromS = 0, toS = Infinity, ...options } = {}) {
   const { video, zeroS } = await open(source);
-  const durationS = (await endOf(video)) - zeroS;
+  let durationS = (await endOf(video)) - zeroS;
   const [tracker, timeline] = [new Tracker(), new Timeline()];
   let index = 0;
-  for (let timeS = fromS; timeS < Math.min(durationS, toS) && !signal.aborted; timeS = fromS + index / fps) {
+  for (let timeS = fromS; timeS < toS && !signal.aborted; timeS = fromS + index / fps) {
+    // More of the file may be loaded by now.
+    if (timeS >= durationS) durationS = (await endOf(video)) - zeroS;
+    if (timeS >= durationS) break;
     await seekFrame(video, zeroS + timeS);
     const { faces: found, searched_from_px: searchedPx = null } = await reader.read(pixelsOf(video), options);
     const faces = tracker.follow(found, timeS).map(plain);
