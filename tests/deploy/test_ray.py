@@ -100,8 +100,9 @@ def test_the_answers_are_those_of_the_analyzer_bit_for_bit(analysing: Analysing,
         | {name: face[name] for name in ("emotion", "confidence", "uncertain")}
         | {"prediction_set": " ".join(face["prediction_set"])}
         | face["emotions"]
+        | {f"votes_{label}": share for label, share in face["votes"].items()}
     ]
-    assert set(rows[0]) <= set(parts.schema(found.faces[0].labels, votes=False).names)
+    assert set(rows[0]) <= set(parts.schema(found.faces[0].labels, votes=True).names)
 
 
 def test_a_bad_file_is_listed_and_the_next_one_is_read(analysing: Analysing, tmp_path: Path) -> None:
