@@ -124,7 +124,7 @@ def test_a_failure(settings: Settings, white: bytes, monkeypatch: pytest.MonkeyP
 def test_held_uploads_take_no_more_than_the_budget_and_keep_no_one_out(settings: Settings, white: bytes) -> None:
     """A hundred uploads of 10 MB that stop: what they may hold is bounded, and given up for a photo that is sent."""
     budget = 50_000_000
-    with served(settings, max_held_bytes=budget) as (state, address):
+    with served(settings, max_held_bytes=budget, silence_s=60, body_timeout_s=60) as (state, address):
         held = [connect(address) for _ in range(80)]
         for connection in held:
             connection.sendall(post("/v1/predict", "Content-Length: 10000000"))
