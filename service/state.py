@@ -23,6 +23,7 @@ from .workers.places import Places
 from .workers.pool import WorkerPool
 from .workers.process import Plan
 from .workers.turns import Turns
+from .workers.worker import all_ended
 
 AnyOptions = TypeVar("AnyOptions", bound=PredictOptions)
 
@@ -84,6 +85,7 @@ class State:
         pools = [self.pool, *self.retiring.values()]
         # Not cancelled: they end as soon as their pools are closed, and may be closing them now.
         await asyncio.gather(*(pool.close() for pool in pools), *self.retiring)
+        await all_ended()
 
     def allowed(self, options: AnyOptions) -> AnyOptions:
         """The options of a request; a default above the settings' limit is lowered to it. Raises InvalidOption."""

@@ -172,6 +172,13 @@ class Worker:
         self._inbox.close()
 
 
+async def all_ended(within_s: float = 1.0) -> None:
+    """Wait for workers that are being ended in the background, so that the event loop leaves no connection open."""
+    loop = asyncio.get_running_loop()
+    if under_way := [task for task in _background if task.get_loop() is loop]:
+        await asyncio.wait(under_way, timeout=within_s)
+
+
 def too_late(plan: Plan) -> DeadlineExceeded:
     """What a task over its deadline is answered."""
     return DeadlineExceeded(f"No answer within {plan.deadline_s:g} s.", limit=plan.deadline_s)

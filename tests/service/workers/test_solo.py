@@ -13,10 +13,10 @@ import pytest
 
 from service.problems import DeadlineExceeded, InvalidOption, WorkerDied
 from service.workers import solo
-from service.workers.channel import Header, Upload
+from service.workers.channel import Header, Inbox, Upload
 from service.workers.failures import Losses
 from service.workers.process import Plan
-from service.workers.worker import StartRefused
+from service.workers.worker import StartRefused, Worker, all_ended
 from tests.service.workers import handlers
 from tests.service.workers.test_pool import is_running, until
 
@@ -143,3 +143,17 @@ def test_an_upload_that_is_not_passed_on_gives_its_memory_back() -> None:
     for _ in range(10):
         upload_of([b"x" * 2**16]).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_an_end_that_nobody_waits_for_is_waited_for_in_the_end() -> None:
+    """A client leaves, and its worker is ended in the background: the event loop may be closed before that is done."""
+
+    async def leave() -> set[asyncio.Task[object]]:
+        worker = await Worker.start(PLAN, Inbox(1))
+        ending = asyncio.create_task(worker.end())
+        await asyncio.sleep(0)
+        ending.cancel()
+        await all_ended()
+        return asyncio.all_tasks() - {asyncio.current_task(), ending}
+
+    assert asyncio.run(leave()) == set()
