@@ -63,7 +63,9 @@ def test_a_run_is_not_overwritten_or_changed(run: Path, csv_path: Path, capsys: 
     assert "was begun with epochs 4" in failed([*arguments, "--resume", "--epochs", "5"], capsys)
     assert "was begun with sizes ((1.0, 48),)" in failed([*arguments, "--resume", "--size", "24"], capsys)
     more = ["--resume", "--teacher", run]
-    assert "leave out --votes, --teacher, --teacher-folds and --from" in failed([*arguments, *more], capsys)
+    assert "leave out --votes, --teacher, --consistent, --teacher-folds and --from" in failed(
+        [*arguments, *more], capsys
+    )
 
 
 @pytest.mark.parametrize("size", ["40.5", "44", "8", "many"])

@@ -33,5 +33,5 @@ def run(options: argparse.Namespace) -> None:
     dataset = shared.load_data(options)
     voted = vote_shares(load_votes(options.votes, dataset), dataset) if options.votes else None
     recipe = Recipe(**shared.recipe_fields(options))
-    found = folds.train_all(options.run, dataset, recipe, options.start, voted, compiled=not options.plain)
+    found = folds.train_all(options.run, dataset, recipe, options.start, voted, compiled=shared.compiled(options))
     print(folds.summary(found))

@@ -79,6 +79,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         help="weaker augmentation from this share of the epochs on (default: 0.2)",
     )
     parser.add_argument(
+        "--soft-share",
+        type=float,
+        metavar="SHARE",
+        help="share of each target that is the teachers' answer (default: 0.5)",
+    )
+    parser.add_argument(
         "--sam",
         type=float,
         dest="sam_rho",
@@ -101,13 +107,18 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train without XLA, which is faster on some processors; may change when resuming",
     )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="multiply in bfloat16, without XLA: faster on processors that have AMX; may change when resuming",
+    )
 
 
 def recipe_fields(options: argparse.Namespace) -> dict:
     """The fields of the recipe that the options set. Raises ValueError for --votes-weight without --votes."""
     names = (
         *("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes"),
-        *("sam_rho", "sam_from"),
+        *("soft_share", "sam_rho", "sam_from"),
     )
     given = {name: getattr(options, name) for name in (*names, "seed") if getattr(options, name) is not None}
     if options.votes:
@@ -115,6 +126,16 @@ def recipe_fields(options: argparse.Namespace) -> dict:
     elif "votes_weight" in given:
         raise ValueError("--votes-weight needs --votes.")
     return given
+
+
+def compiled(options: argparse.Namespace) -> bool:
+    """Whether steps go through XLA, by --plain and --bfloat16, which takes effect here."""
+    import tensorflow as tf
+
+    if options.bfloat16:
+        # Weights, sums and losses stay in float32.
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+    return not (options.plain or options.bfloat16)
 
 
 def _training_size(text: str) -> tuple[tuple[float, int], ...]:

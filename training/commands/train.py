@@ -9,6 +9,10 @@ from training.commands import options as shared
 from training.data.dataset import Dataset, is_fer2013
 
 if TYPE_CHECKING:
+    import keras
+
+    from training.learning.consistent import ConsistentTeacher
+    from training.learning.targets import SoftTargets
     from training.learning.train import Trainer
 
 SHIPPED, SCRATCH = "shipped", "scratch"
@@ -28,11 +32,16 @@ def add(commands: "shared.Subparsers") -> None:
     shared.add_recipe(parser)
     parser.add_argument(
         "--teacher",
-        type=Path,
         action="append",
         default=[],
         metavar="RUN",
-        help="another run whose network is learned from (distillation); may be given several times",
+        help="another run whose network is learned from (distillation), or the model that is `shipped`; may be given "
+        "several times",
+    )
+    parser.add_argument(
+        "--consistent",
+        action="store_true",
+        help="the teachers answer for each picture as it was augmented and mixed, not once for the unchanged face",
     )
     parser.add_argument(
         "--teacher-folds",
@@ -58,10 +67,16 @@ def run(options: argparse.Namespace) -> None:
     checkpoint = options.run / CHECKPOINT
     if not options.resume and checkpoint.exists():
         raise ValueError(f"{checkpoint} exists: pass --resume to continue, or another --run to start a new one.")
-    if options.resume and (options.votes or options.teacher or options.teacher_folds or options.start):
+    about_targets = options.votes or options.teacher or options.consistent or options.teacher_folds
+    if options.resume and (about_targets or options.start):
         raise ValueError(
-            f"{checkpoint} holds its targets and weights: leave out --votes, --teacher, --teacher-folds and --from."
+            f"{checkpoint} holds its targets and weights: leave out --votes, --teacher, --consistent, --teacher-folds "
+            "and --from."
         )
+    if options.consistent and not options.teacher:
+        raise ValueError("--consistent says how a --teacher answers: name one.")
+    if not options.consistent and SHIPPED in options.teacher:
+        raise ValueError(f"--teacher {SHIPPED} needs --consistent: its answers for unchanged train faces are by heart.")
     if options.teacher and options.teacher_folds:
         raise ValueError("--teacher was trained on the faces and --teacher-folds was not: name one of them.")
     fields = shared.recipe_fields(options)
@@ -80,7 +95,7 @@ def _resumed(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Tr
     for name, value in fields.items():
         if getattr(recipe, name) != value:
             raise ValueError(f"{checkpoint} was begun with {name} {getattr(recipe, name)}, which cannot change.")
-    trainer = Trainer(recipe, dataset, None, compiled=not options.plain)
+    trainer = Trainer(recipe, dataset, None, compiled=shared.compiled(options))
     trainer.restore(options.run)
     return trainer
 
@@ -89,7 +104,7 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
     from training.data.votes import load_votes
     from training.learning import folds
     from training.learning.recipe import Recipe
-    from training.learning.teacher import out_of_fold_targets, soft_targets
+    from training.learning.teacher import consistent_teacher, out_of_fold_targets, soft_targets
     from training.learning.train import Trainer
     from training.learning.votes import vote_shares
     from training.release import shipped
@@ -98,11 +113,15 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
     recipe = Recipe.fine_tuning(len(dataset.train)) if start == SHIPPED and _is_small(dataset) else Recipe()
     votes = load_votes(options.votes, dataset) if options.votes else None
     # Votes alone are no targets of the label head: it would learn the voters' answers instead of FER-2013's (run 1).
-    soft = soft_targets(dataset, options.teacher, votes) if options.teacher else None
-    if options.teacher_folds:
+    soft: SoftTargets | ConsistentTeacher | None = None
+    if options.consistent:
+        soft = consistent_teacher(dataset, [_served(name, dataset) for name in options.teacher], votes)
+    elif options.teacher:
+        soft = soft_targets(dataset, [Path(name) for name in options.teacher], votes)
+    elif options.teacher_folds:
         soft = out_of_fold_targets(dataset, folds.read(options.teacher_folds, dataset), votes)
     voted = vote_shares(votes, dataset) if votes else None
-    trainer = Trainer(replace(recipe, **fields), dataset, soft, voted, compiled=not options.plain)
+    trainer = Trainer(replace(recipe, **fields), dataset, soft, voted, compiled=shared.compiled(options))
     if start == SHIPPED:
         print(
             f"begins with the weights of {shipped.SHIPPED.name}, for {trainer.recipe.epochs} epochs (or --from scratch)"
@@ -111,6 +130,18 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
     elif start != SCRATCH:
         trainer.start_from(Path(start))
     return trainer
+
+
+def _served(name: str, dataset: Dataset) -> "keras.Model":
+    """The network of a run, or the one that is `shipped`, as it is served."""
+    from training.learning import checkpoints
+    from training.release import shipped
+
+    if name == SHIPPED:
+        return shipped.as_run(shipped.SHIPPED, dataset.train.faces)[0]
+    network, _, metadata = checkpoints.load_kept(Path(name))
+    checkpoints.check_data(checkpoints.kept(Path(name)), metadata, dataset)
+    return network
 
 
 def default_start(dataset: Dataset) -> str:

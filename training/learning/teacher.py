@@ -9,6 +9,7 @@ privileged information, Lopez-Paz et al. 2016).
 from collections.abc import Sequence
 from pathlib import Path
 
+import keras
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from training.data.dataset import Dataset
 from training.data.votes import Votes
 from training.learning import checkpoints, targets
+from training.learning.consistent import ConsistentTeacher
 from training.learning.folds import Folds
 from training.learning.predict import predict
 from training.learning.targets import SoftTargets
@@ -60,12 +62,31 @@ def out_of_fold_targets(data: Dataset, folds: Folds, votes: Votes | None) -> Sof
     return _join(names, np.stack(answers), np.stack(answers), data.train.labels)
 
 
+def consistent_teacher(data: Dataset, networks: Sequence[keras.Model], votes: Votes | None) -> ConsistentTeacher:
+    """A teacher of `networks` as they are served and of `votes`, with weights that are fitted to validation labels."""
+    names = [f"network {checkpoints.fingerprint(value.numpy() for value in each.variables)}" for each in networks]
+    answers = [log_softmax(predict(each, data.validation.faces), axis=1) for each in networks]
+    read = None
+    if votes is not None:
+        model = targets.fit_votes(votes["train"], data.train.labels)
+        read = targets.read_votes(votes["train"], model, len(data.labels))
+        names.append("FER+ votes")
+        answers.append(np.log(targets.read_votes(votes["validation"], model, len(data.labels))))
+    weights = fit_expert_weights(np.stack(answers), data.validation.labels) if len(answers) > 1 else np.ones(1)
+    experts = f"{_source(names, weights)}, for the same augmented pictures"
+    return ConsistentTeacher(tuple(networks), read, weights, experts)
+
+
 def _join(names: Sequence[str], answers: np.ndarray, measured: np.ndarray, labels: np.ndarray) -> SoftTargets:
     """Log probabilities (experts, n, classes) as one target, with weights that are fitted to `measured` and labels."""
     weights = fit_expert_weights(measured, labels) if len(names) > 1 else np.ones(1)
     joint = softmax(np.tensordot(weights, answers, 1), axis=1)
-    source = ", ".join(f"{name} (weight {weight:.2f})" for name, weight in zip(names, weights, strict=True))
-    return SoftTargets(joint.astype(np.float32), source)
+    return SoftTargets(joint.astype(np.float32), _source(names, weights))
+
+
+def _source(names: Sequence[str], weights: np.ndarray) -> str:
+    """The experts and their weights (experts,), in words."""
+    return ", ".join(f"{name} (weight {weight:.2f})" for name, weight in zip(names, weights, strict=True))
 
 
 def fit_expert_weights(answers: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from training.data.augmentation import augment
 from training.data.dataset import Dataset
 from training.learning import mixup, network, sam, targets, votes
+from training.learning.begin import take_over
 from training.learning.checkpoints import (
     BEST,
     CHECKPOINT,
@@ -29,6 +30,7 @@ from training.learning.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
+from training.learning.consistent import ConsistentTeacher
 from training.learning.interrupt import Interrupted, StopFlag
 from training.learning.predict import predict_heads, score_logits
 from training.learning.recipe import Recipe
@@ -63,7 +65,7 @@ class Trainer:
         self,
         recipe: Recipe,
         data: Dataset,
-        soft: SoftTargets | None,
+        soft: SoftTargets | ConsistentTeacher | None,
         vote_shares: VoteShares | None = None,
         *,
         compiled: bool = True,
@@ -89,9 +91,12 @@ class Trainer:
         self._compiled_update = tf.function(self._update, jit_compile=compiled)
         self.progress = Progress()
 
-    def _set_soft_targets(self, soft: SoftTargets | None) -> None:
+    def _set_soft_targets(self, soft: SoftTargets | ConsistentTeacher | None) -> None:
         self.soft, self.soft_targets = soft, self.label_targets
-        if soft is not None:
+        self.teacher = soft if isinstance(soft, ConsistentTeacher) else None
+        # P(label | votes) of each face, where the teacher reads them.
+        self.read = self.label_targets if self.teacher is None or self.teacher.votes is None else self.teacher.votes
+        if isinstance(soft, SoftTargets):
             share = self.recipe.soft_share
             self.soft_targets = (1 - share) * self.label_targets + share * soft.targets
 
@@ -101,32 +106,10 @@ class Trainer:
         self.start_with(model, metadata["labels"], str(kept(folder)))
 
     def start_with(self, model: keras.Model, labels: Sequence[str], name: str) -> None:
-        """Begin with the weights of another network instead of random ones; `labels` are that network's.
-
-        The heads take over the weights of the labels that both have; where a label is new, all start at zero. Three
-        differences are allowed: a linear layer that reads additional maps starts with zero weights for them, added
-        squeeze-and-excitation starts as a factor of one, and an added votes head starts at random. Raises ValueError,
-        with the `name` of the other network, for any other difference.
-        """
-        given = {variable.path: variable.numpy() for variable in model.variables}
-        for variable in self.model.variables:
-            value, layer = given.get(variable.path), variable.path.split("/")[0]
-            if value is None and (network.EXCITE in layer or layer == network.VOTES):
-                continue
-            if value is not None and layer in (network.LABELS, network.VOTES):
-                value = self._for_own_labels(value, labels)
-            if value is None or value.shape[1:] != variable.shape[1:] or len(value) > variable.shape[0]:
-                raise ValueError(f"{name} is of another network: {variable.path} does not fit.")
-            variable.assign(np.pad(value, [(0, variable.shape[0] - len(value))] + [(0, 0)] * (value.ndim - 1)))
+        """Begin with the weights of another network instead of random ones, as `begin.take_over` says."""
+        take_over(self.model, self.data.labels, model, labels, name)
         self.average.set_weights(self.model.get_weights())
         self.started_from = fingerprint(value.numpy() for value in model.variables)
-
-    def _for_own_labels(self, value: np.ndarray, labels: Sequence[str]) -> np.ndarray:
-        """A head's kernel (maps, labels) or bias (labels,) of another network, for the labels of the data set."""
-        own = self.data.labels
-        if set(own) <= set(labels):
-            return value[..., [list(labels).index(label) for label in own]]
-        return np.zeros((*value.shape[:-1], len(own)), np.float32)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -140,9 +123,14 @@ class Trainer:
         return final + (rate - final) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
     def targets_at(self, step: int) -> np.ndarray:
-        """Targets (n, classes) of all train faces at a step: soft ones first, the smoothed labels alone later."""
-        softened = step // self.steps_per_epoch < self.recipe.soft_until * self.recipe.epochs
-        return self.soft_targets if softened else self.label_targets
+        """Targets (n, classes) of all train faces at a step: soft ones first, the smoothed labels alone later.
+
+        A ConsistentTeacher's share is not in them: it answers for the pictures of a step.
+        """
+        return self.soft_targets if self._is_soft(step) else self.label_targets
+
+    def _is_soft(self, step: int) -> bool:
+        return step // self.steps_per_epoch < self.recipe.soft_until * self.recipe.epochs
 
     @tf.function(reduce_retracing=False)
     def _augment(self, faces: tf.Tensor, size: int, step: tf.Tensor, strength: float) -> tf.Tensor:
@@ -154,15 +142,21 @@ class Trainer:
         wanted: tf.Tensor,
         voted: tf.Tensor,
         own: tf.Tensor,
+        read: tf.Tensor,
         rate: tf.Tensor,
         decay: tf.Tensor,
+        taught: bool,
         with_sam: bool,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """One step on faces whose own share of each picture is `own` (see `mixup.shares`); `with_sam` as `sam` says.
+        """One step on faces whose own share of each picture is `own` (see `mixup.shares`).
 
-        Returns the losses of both heads and the answers (n,) of the label head.
+        `taught`: the teacher answers for the pictures, with the votes `read`; `with_sam` as `sam` says. Returns the
+        losses of both heads and the answers (n,) of the label head.
         """
-        faces, wanted, voted = (mixup.mix(values, own) for values in (faces, wanted, voted))
+        faces, wanted, voted, read = (mixup.mix(values, own) for values in (faces, wanted, voted, read))
+        if taught and self.teacher is not None:
+            share = self.recipe.soft_share
+            wanted = (1 - share) * wanted + share * self.teacher.answer(faces, read)
         gradients, loss, votes_loss, logits = self._gradients(faces, wanted, voted)
         if with_sam:
             gradients = sam.gradients_at_the_worst(
@@ -203,8 +197,10 @@ class Trainer:
             tf.constant(wanted, tf.float32),
             tf.constant(self.vote_shares.train[rows] if self.vote_shares else np.zeros_like(wanted), tf.float32),
             tf.constant(mixup.shares(alpha, len(rows), (self.recipe.seed, number))),
+            tf.constant(self.read[rows], tf.float32),
             tf.constant(self.rate_at(number), tf.float32),
             tf.constant(decay, tf.float32),
+            self.teacher is not None and self._is_soft(number),
             self.recipe.sam_at(number // self.steps_per_epoch),
         )
         self.progress.loss_sum += float(loss)
@@ -291,7 +287,9 @@ class Trainer:
         arrays = self._average_arrays()
         arrays |= {f"model/{i}": value.numpy() for i, value in enumerate(self.model.variables)}
         arrays |= {f"optimiser/{i}": value.numpy() for i, value in enumerate(self.optimiser.variables)}
-        if self.soft is not None:
+        if self.teacher is not None:
+            arrays |= self.teacher.arrays()
+        elif isinstance(self.soft, SoftTargets):
             arrays["soft"] = self.soft.targets
         if self.vote_shares is not None:
             arrays |= {TRAIN_VOTES: self.vote_shares.train, VALIDATION_VOTES: self.vote_shares.validation}
@@ -314,7 +312,7 @@ class Trainer:
         if Recipe.from_json(metadata["recipe"]) != self.recipe:
             raise ValueError(f"{folder / CHECKPOINT} was made with another recipe: {metadata['recipe']}")
         check_data(folder / CHECKPOINT, metadata, self.data)
-        self._set_soft_targets(SoftTargets(arrays["soft"], metadata["soft"]) if metadata["soft"] else None)
+        self._set_soft_targets(_soft_of(arrays, metadata["soft"]))
         if metadata.get("votes"):
             self.vote_shares = VoteShares(arrays[TRAIN_VOTES], arrays[VALIDATION_VOTES], metadata["votes"])
         self.started_from = metadata["started_from"]
@@ -323,3 +321,10 @@ class Trainer:
             for i, variable in enumerate(owner.variables):
                 variable.assign(arrays[f"{name}/{i}"])
         self.progress = Progress(**metadata["progress"])
+
+
+def _soft_of(arrays: dict[str, np.ndarray], source: str | None) -> SoftTargets | ConsistentTeacher | None:
+    """What a checkpoint says of soft targets and where they come from."""
+    if source is None:
+        return None
+    return SoftTargets(arrays["soft"], source) if "soft" in arrays else ConsistentTeacher.from_arrays(arrays, source)
