@@ -16,7 +16,7 @@ from service.workers import solo
 from service.workers.channel import Header, Inbox, Upload
 from service.workers.failures import Losses
 from service.workers.process import Plan
-from service.workers.worker import StartRefused, Worker, all_ended
+from service.workers.worker import Worker, all_ended
 from tests.service.workers import handlers
 from tests.service.workers.test_pool import is_running, until
 
@@ -104,7 +104,7 @@ def test_its_death_and_its_deadline_are_told_and_counted() -> None:
     hasty = Plan(handlers.obedient, (), headroom_bytes=2**27, deadline_s=1.0)
     with pytest.raises(DeadlineExceeded):
         asyncio.run(all_of({"do": "spin"}, plan=hasty, losses=losses))
-    with pytest.raises(StartRefused):
+    with pytest.raises(WorkerDied, match="ended while it was loading"):
         asyncio.run(all_of({}, plan=replace(PLAN, make=handlers.without_model), losses=losses))
     with pytest.raises(InvalidOption):
         asyncio.run(all_of({"do": "refuse"}, losses=losses))
