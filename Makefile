@@ -89,8 +89,8 @@ format: $(TEST_READY) ## format, and fix what ruff can fix
 
 ci: check test ## what .ci/run runs
 
-audit: | .venv-audit/bin/pip-audit ## look the locks' packages up among known vulnerabilities (PyPI)
-	@.venv-audit/bin/python release/audit.py $| requirements/service.txt requirements/training.txt requirements/test.txt
+audit: .venv-tools/.tools ## look the locks' packages up among known vulnerabilities (PyPI)
+	@.venv-tools/bin/python release/audit.py .venv-tools/bin/pip-audit requirements/service.txt requirements/training.txt requirements/test.txt
 
 # The table of a run: peak memory, what a bystander and a monitor noticed. Takes about six minutes.
 siege: $(SERVICE_READY) $(CENTERFACE) ## attack the service while a bystander uses it (URL for one that runs already)
@@ -146,7 +146,7 @@ up: ## build and start the service's container
 	docker compose up --build
 
 clean: ## remove environments and caches; models, runs and data stay
-	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-ray .venv-uv .venv-audit site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-training .venv-$(NEWEST) .venv-docs .venv-fer .venv-ray .venv-tools site dist node_modules service/web/vendor .cache .mypy_cache .pytest_cache .ruff_cache
 
 # --- environments ----------------------------------------------------------------------------------
 # A stamp per lock file: an unchanged lock makes the next start instant, a changed one installs again.
@@ -154,7 +154,7 @@ clean: ## remove environments and caches; models, runs and data stay
 BASE_PYTHON = $(firstword $(foreach name,python3.11 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 
-.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-ray/bin/pip .venv-uv/bin/pip .venv-audit/bin/pip:
+.venv/bin/pip .venv-training/bin/pip .venv-docs/bin/pip .venv-fer/bin/pip .venv-ray/bin/pip .venv-tools/bin/pip:
 	@test -n "$(BASE_PYTHON)" || { echo "error: Python 3.11 or newer is needed, and neither python3.11 nor python3 is." >&2; exit 1; }
 	@$(BASE_PYTHON) -m venv $(@D)/..
 
@@ -212,21 +212,21 @@ node_modules/.package-lock.json: package-lock.json
 
 # --- locks -----------------------------------------------------------------------------------------
 
-UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
+UV := $(or $(shell command -v uv),.venv-tools/bin/uv)
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-strip-extras --no-emit-find-links --no-header
 
-.venv-uv/bin/uv: | .venv-uv/bin/pip
-	@.venv-uv/bin/pip install --quiet --disable-pip-version-check uv
+.venv-tools/bin/uv: .venv-tools/.tools
 
-.venv-audit/bin/pip-audit: | .venv-audit/bin/pip
-	@.venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+.venv-tools/.tools: requirements/tools.txt | .venv-tools/bin/pip
+	$(install)
 
 lock: | $(UV) ## regenerate requirements/*.txt from pyproject.toml
 	$(COMPILE) pyproject.toml --group training -o requirements/training.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey -o requirements/service.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt --extra valkey --group test --group dev -o requirements/test.txt
 	$(COMPILE) --group docs -o requirements/docs.txt
+	$(COMPILE) --group tools -o requirements/tools.txt
 	$(COMPILE) --group bench -o requirements/bench.txt
 	$(COMPILE) pyproject.toml -c requirements/training.txt -c requirements/test.txt --group ray -o requirements/ray.txt
 	$(COMPILE) pyproject.toml -c requirements/ray.txt --group ray-cluster -o requirements/ray-cluster.txt
