@@ -40,11 +40,11 @@ one and a half, where the frame before is older than a tenth of a second. It is 
 every second, and at once where a face is not found again, was missing in the frame before, or an option has changed. So
 a face that comes into view beside another one is found at most 10 analysed frames, and at most a second, after its
 first frame. While no face is in view, every frame is searched everywhere, as images and the frames of videos always
-are.
+are. Haar looks for each face in a smaller image first, and then as always around where it seems to be there.
 
-While frames of other streams wait for a worker (`busy`), the second does not count, and a face that was missing in the
-frame before is looked for where it was. Otherwise streams that get slower would be searched everywhere in more of their
-frames, and get slower still.
+While frames of other streams wait for a worker (`busy`), it is searched everywhere every 15 frames, the second does not
+count, and a face that was missing in the frame before is looked for where it was. Otherwise streams that get slower
+would be searched everywhere in more of their frames, and get slower still.
 
 The tables count what a stream gets that is searched everywhere after other intervals. A box is a face's when they
 share more than 0.35 of their union. `most frames late`: so many analysed frames in a row lacked a face that searching
@@ -217,7 +217,8 @@ def report(
     rows = []
     ways = [(every, busy) for every in intervals for busy in (False, True)]
     for rate, (every, busy) in itertools.product(rates, [(1, False), *ways]):
-        with patch.multiple(schedule, EVERY_FRAMES=every, EVERY_S=every / 10):
+        frames = every * 3 // 2 if busy else every
+        with patch.multiple(schedule, EVERY_FRAMES=every, BUSY_EVERY_FRAMES=frames, EVERY_S=every / 10):
             count = compare(clips, detector, rate, max(rates) // rate, always, busy=busy)
         step = max(rates) // rate
         wanted = sum(
@@ -232,7 +233,7 @@ def report(
         rows.append(
             [
                 rate,
-                "always" if every == 1 else f"{every} frames, {'busy' if busy else f'{every / 10:g} s'}",
+                "always" if every == 1 else f"{frames} frames, {'busy' if busy else f'{every / 10:g} s'}",
                 f"{count.found} of {wanted}",
                 count.false,
                 f"{count.everywhere / count.frames:.0%}",

@@ -8,9 +8,9 @@ from .analysis import Options
 from .detectors.base import Expected
 
 # A face that comes into view is found at the latest so many analysed frames, and so many seconds, after its first one.
-# While other frames wait for a worker, only the frames count: the slower the streams get, the larger a share of their
-# frames would be searched everywhere, which makes them slower. docs/streams.md has what other intervals give.
-EVERY_FRAMES = 10
+# While other frames wait for a worker, only the frames count, and they are more: the slower the streams get, the larger
+# a share of their frames would be searched everywhere, which makes them slower. docs/streams.md has the figures.
+EVERY_FRAMES, BUSY_EVERY_FRAMES = 10, 15
 EVERY_S = 1.0
 
 
@@ -43,7 +43,7 @@ class Schedule:
         """True where the frame of this time has to be searched everywhere, whatever was found in the last one."""
         return (
             self.at_s is None
-            or self.frames + 1 >= EVERY_FRAMES
+            or self.frames + 1 >= (BUSY_EVERY_FRAMES if busy else EVERY_FRAMES)
             or (not busy and at_s - self.at_s >= EVERY_S)
             or self.asked != _asked(options)
         )

@@ -35,9 +35,9 @@ def test_at_the_latest_after_a_second() -> None:
 
 
 @pytest.mark.parametrize("frame_s", [1 / 30, 0.25, 2.0])
-def test_a_tenth_of_all_frames_and_no_more_where_others_wait(frame_s: float) -> None:
+def test_every_fifteenth_frame_where_others_wait(frame_s: float) -> None:
     """However rare the frames are. Otherwise a service with many streams would be the busier the slower it gets."""
-    assert searched(frame_s, 21, busy=True) == [0, 10, 20]
+    assert searched(frame_s, 31, busy=True) == [0, 15, 30]
 
 
 SEEN, MISSED = Expected(Box(0, 0, 9, 9), 0.5), Expected(Box(40, 0, 9, 9), 0.5, required=False)

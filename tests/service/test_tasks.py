@@ -142,13 +142,13 @@ def test_a_stream_that_gets_slower_is_searched_everywhere_no_more_often(
     """A head sways by more than the width of its face, once a second."""
     head = images.decode(photo, max_pixels=25_000_000).grey[20:220, 125:325]
     bodies = []
-    for number in range(11):
+    for number in range(16):
         scene = np.full((240, 640), 128, np.uint8)
         x = 220 + round(60 * math.cos(2 * math.pi * number / per_s))
         scene[20:220, x : x + 200] = head
         bodies.append(images.encode(".png", scene))
     handler = tasks.load_images(model_path, model_path.read_bytes(), detector, 1, 640 * 240)
-    assert stream_of(handler, bodies, per_s=per_s, busy=True) == [*((n, 1) for n in range(10)), (0, 1)]
+    assert stream_of(handler, bodies, per_s=per_s, busy=True) == [*((n, 1) for n in range(15)), (0, 1)]
 
 
 def test_room_for_pixels_grows_with_their_limit(settings: Settings) -> None:
