@@ -13,7 +13,7 @@ from . import heap
 _SHARE = 0.8
 # A body that arrives more slowly than this, after PATIENCE_S, is given up where others need its memory or its place.
 SLOW_BYTES_PER_S = 2**16
-_PATIENCE_S = 1.0
+PATIENCE_S = 1.0
 # Once so many bytes of bodies were given back, and the tasks that had them have ended, so is the heap that they leave:
 # after a hundred uploads of 10 MB it kept 200 MB.
 _TRIMMED_BYTES, _TRIMMED_AFTER_S = 2**25, 0.5
@@ -130,7 +130,7 @@ class Reservation:
     @property
     def is_slow(self) -> bool:
         """Its body is being read, and has for a while been slower than others should have to wait for."""
-        return self in self._budget.arriving and self._seconds > _PATIENCE_S and self.bytes_per_s < SLOW_BYTES_PER_S
+        return self in self._budget.arriving and self._seconds > PATIENCE_S and self.bytes_per_s < SLOW_BYTES_PER_S
 
     def give_up(self) -> None:
         """End the reading of this body. Its memory is counted as free at once, which it is as soon as its task runs."""

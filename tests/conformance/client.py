@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +46,15 @@ class Service:
         )
 
     def session(self) -> "Session":
-        return Session(self)
+        """A session; asked for again where those that are only just ending still have their places."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return Session(self)
+            except ConnectionClosed as closed:
+                if closed.rcvd is None or closed.rcvd.code != 1013 or time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
 
     def unread(self) -> socket.socket:
         """A session over a bare socket that has been created with little room for what it does not read."""

@@ -45,7 +45,7 @@ def test_no_more_is_held_than_there_is_and_a_fifth_is_left_for_others() -> None:
 
 
 def run(work: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.05)
     asyncio.run(work())  # type: ignore[arg-type]
 
 
