@@ -120,6 +120,8 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
         soft = soft_targets(dataset, [Path(name) for name in options.teacher], votes)
     elif options.teacher_folds:
         soft = out_of_fold_targets(dataset, folds.read(options.teacher_folds, dataset), votes)
+    if soft is not None:
+        print(f"learns from {soft.source}")
     voted = vote_shares(votes, dataset) if votes else None
     trainer = Trainer(replace(recipe, **fields), dataset, soft, voted, compiled=shared.compiled(options))
     if start == SHIPPED:
