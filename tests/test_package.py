@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx2
 import pytest
 
 import service
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
@@ -92,9 +92,7 @@ def test_it_holds_the_page_and_the_shipped_model(site: Path) -> None:
 def test_the_program_serves_the_page_and_the_shipped_model(
     tmp_path: Path, site: Path, environment: dict[str, str]
 ) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_port()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [site / "bin" / "fer-service"], cwd=tmp_path, env={**environment, "PORT": str(port)}, stderr=log

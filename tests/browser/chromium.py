@@ -1,7 +1,6 @@
 """What a real browser needs: Chromium with a camera that plays a file, and a real server to visit."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
@@ -85,9 +86,7 @@ class Server:
     """python -m service on a free port, to be stopped and started again at the same address."""
 
     def __init__(self, model: Path, log: Path, **environment: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FER_")}
         here = {"HOST": "127.0.0.1", "PORT": str(self._port), "FER_MODEL": str(model), "FER_HOSTS": INSECURE_HOST}
         self._environment = {**kept, **here, **environment}

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from service.app import create_app
 from service.settings import Settings
 from tests.client.answers import mpjpeg_part
 from tests.client.servers import Serve, Shelf, served
+from tests.ports import free_port
 from tests.service.conftest import ROOT, VOTES_METADATA, brightness_network, encoded
 
 PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
@@ -78,9 +78,7 @@ def clip(_clip: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def nowhere() -> str:
     """An address at which nobody answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

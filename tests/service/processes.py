@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from websockets.sync.client import ClientConnection
 from service.app import create_app
 from service.server import server_for
 from service.settings import Settings
+from tests.ports import free_port
 from tests.service.conftest import ROOT
 
 SERVICE = ("-m", "service")
@@ -57,14 +57,6 @@ def start(
     """`python -m service` with this environment, less our settings and `without`; `under` a program that runs it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FER_", *without))}
     return Process([*under, sys.executable, *program], {**kept, **environment})
-
-
-def free_port() -> int:
-    """Free at this moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.ports import free_port
 from tests.service.processes import serving
 
 UPGRADE = """proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";"""
@@ -37,7 +37,7 @@ def proxies(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         pytest.skip("needs nginx (apt-get install nginx-light)")
     folder = tmp_path_factory.mktemp("nginx")
     with serving(model_path) as (_, address):
-        ports = {name: _free_port() for name in SERVERS}
+        ports = {name: free_port() for name in SERVERS}
         blocks = [
             f"server {{ listen 127.0.0.1:{ports[name]}; "
             f"{block.replace('PASS', f'{UPGRADE} proxy_pass http://{address}')} }}"
@@ -56,12 +56,6 @@ def proxies(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         finally:
             process.terminate()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait_for(address: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.processes import free_port, serving
+from tests.ports import free_port
+from tests.service.processes import serving
 from tests.service.sockets import connect, exchange, head
 
 LIMITS = head("GET /v1/limits HTTP/1.1")
