@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -19,8 +20,6 @@ from typing import Any
 
 import httpx2
 import pytest
-
-from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "../shared/tools/container/build-and-run.sh"
@@ -41,7 +40,6 @@ modules = [name for name in unwanted if importlib.util.find_spec(name)]
 programs = [name for name in ("gcc", "cc", "c++", "make") if shutil.which(name)]
 vendor = sorted(os.listdir("service/web/vendor"))
 from service.detectors import centerface_file
-from tests.ports import free_port
 centerface = len(centerface_file.read_file())
 with open("sbom.cdx.json") as file:
     sbom = json.load(file)
@@ -156,7 +154,9 @@ class Engine:
         if self._call(*options, "-p", f"127.0.0.1::{PORT}", image, check=False).returncode == 0:
             return container, f"http://{self._text('port', container, str(PORT)).split()[0]}"
         self._call("rm", "-f", container, check=False)
-        port = free_port()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
         self._call(*options, "--network", "host", "-e", f"PORT={port}", image)
         return container, f"http://127.0.0.1:{port}"
 
