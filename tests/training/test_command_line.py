@@ -62,6 +62,7 @@ def test_a_run_is_not_overwritten_or_changed(run: Path, csv_path: Path, capsys: 
     assert "exists: pass --resume to continue" in failed(arguments, capsys)
     assert "was begun with epochs 4" in failed([*arguments, "--resume", "--epochs", "5"], capsys)
     assert "was begun with sizes ((1.0, 48),)" in failed([*arguments, "--resume", "--size", "24"], capsys)
+    assert "was begun with widths (4, 8, 8)" in failed([*arguments, "--resume", "--widths", "8,8,8"], capsys)
     more = ["--resume", "--teacher", run]
     assert "leave out --votes, --teacher, --consistent, --teacher-folds and --from" in failed(
         [*arguments, *more], capsys
@@ -73,6 +74,13 @@ def test_a_training_size_that_the_network_cannot_halve_thrice(size: str, capsys:
     with pytest.raises(SystemExit):
         main(["train", "--size", size])
     assert f"argument --size: {size} is no multiple of 8 from 16 to 96" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("widths", ["40,80", "40,80,161", "40,80,0", "wide"])
+def test_widths_that_no_network_can_have(widths: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--widths", widths])
+    assert f"argument --widths: {widths} is not three multiples of 4 from 4 to 1024" in capsys.readouterr().err
 
 
 def test_resuming_a_finished_run_does_nothing(run: Path, csv_path: Path, tmp_path: Path) -> None:

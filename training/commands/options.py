@@ -101,6 +101,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="training size in all epochs, a multiple of 8 (default: small faces first, which cost half as much)",
     )
+    parser.add_argument(
+        "--widths",
+        type=_widths,
+        metavar="A,B,C",
+        help="channels at half, quarter and eighth size (default: 40,80,160; 60 million multiply-adds)",
+    )
     parser.add_argument("--seed", type=int, help="seed of every random draw")
     parser.add_argument(
         "--plain",
@@ -118,7 +124,7 @@ def recipe_fields(options: argparse.Namespace) -> dict:
     """The fields of the recipe that the options set. Raises ValueError for --votes-weight without --votes."""
     names = (
         *("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes"),
-        *("soft_share", "sam_rho", "sam_from"),
+        *("soft_share", "sam_rho", "sam_from", "widths"),
     )
     given = {name: getattr(options, name) for name in (*names, "seed") if getattr(options, name) is not None}
     if options.votes:
@@ -143,3 +149,11 @@ def _training_size(text: str) -> tuple[tuple[float, int], ...]:
     if not text.isdecimal() or not 16 <= int(text) <= 96 or int(text) % 8:
         raise argparse.ArgumentTypeError(f"{text} is no multiple of 8 from 16 to 96")
     return ((1.0, int(text)),)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    """`Recipe.widths`: three numbers of channels that squeeze and excitation can divide."""
+    numbers = [int(part) if part.isdecimal() else 0 for part in text.split(",")]
+    if len(numbers) != 3 or not all(4 <= number <= 1024 and number % 4 == 0 for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text} is not three multiples of 4 from 4 to 1024, such as 40,80,160")
+    return tuple(numbers)
