@@ -30,8 +30,9 @@ from typing import Any
 
 import yaml
 
-from benchmarks.processes import ROOT, START_S, Tree, free_port, service
+from benchmarks.processes import ROOT, START_S, Tree, service
 from fer_client import Client, FerError
+from tests.ports import free_port
 
 OBSERVE = ROOT / "deploy" / "compose" / "observe"
 DASHBOARD = OBSERVE / "grafana" / "dashboards" / "expressions.json"

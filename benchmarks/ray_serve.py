@@ -27,10 +27,11 @@ from typing import Any
 import cv2
 
 from benchmarks.crowd import WARM_UP_SHARE, Caller, Tally, measure
-from benchmarks.processes import START_S, Tree, free_port, service
+from benchmarks.processes import START_S, Tree, service
 from service import Options, load_analyzer
 from service.schemas import found_json
 from service.settings import available_cpus
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,6 @@ belongs to it: parsing, answering, the log, dropping the body. The status is 1 w
 import argparse
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 
 from benchmarks.crowd import answer_of
+from tests.ports import free_port
 
 MOST_MS = 1.0
 CALLERS = 40
@@ -118,9 +118,7 @@ async def upload_slowly(host: str, port: int, stop: asyncio.Event) -> None:
 @contextmanager
 def serving(**environment: str) -> Iterator[tuple[int, str]]:
     """The process id and the address of a service that is ready, and whose log nobody reads."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "service"],
         env={**os.environ, "FER_PORT": str(port), **environment},

@@ -36,9 +36,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from benchmarks.processes import free_port, wait_until_ready
+from benchmarks.processes import wait_until_ready
 from deploy.simulation import Plan, simulate
 from fer_client import Client, FerError
+from tests.ports import free_port
 
 HAPROXY = Path(__file__).parents[1] / "deploy" / "compose" / "haproxy"
 LEAST_GAIN = 1.8

@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.processes import free_port, is_ready
+from benchmarks.processes import is_ready
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = {"python -m service": [sys.executable, "-m", "service"], "make run": ["make", "run"]}

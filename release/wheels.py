@@ -1,7 +1,6 @@
 """The wheels of the service and of the client: built, and tried out in an environment that has nothing else."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from release import ReleaseError
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PROJECTS = (ROOT, ROOT / "client")
@@ -40,9 +40,7 @@ def try_out(out: Path, folder: Path) -> Path:
     pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "service.txt")])
     _run([*pip, *map(str, sorted(out.glob("*.whl")))])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen([programs / "fer-service"], cwd=folder, env={**_clean(), "PORT": str(port)})
     try:

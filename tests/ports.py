@@ -1,4 +1,4 @@
-"""Ports for services that tests start."""
+"""Ports for services that tests and measurements start."""
 
 import random
 import socket

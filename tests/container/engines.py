@@ -8,6 +8,7 @@ FER_IMAGE names an image that is built already; docker or podman then runs it wi
 
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -154,9 +155,7 @@ class Engine:
         if self._call(*options, "-p", f"127.0.0.1::{PORT}", image, check=False).returncode == 0:
             return container, f"http://{self._text('port', container, str(PORT)).split()[0]}"
         self._call("rm", "-f", container, check=False)
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            port = taken.getsockname()[1]
+        port = _free_port()
         self._call(*options, "--network", "host", "-e", f"PORT={port}", image)
         return container, f"http://127.0.0.1:{port}"
 
@@ -183,6 +182,14 @@ class Engine:
         done = subprocess.run([self._name, *arguments], input=stdin, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f"{self._name} {arguments[0]}: {done.stdout[-3000:]}{done.stderr}"
         return done
+
+
+def _free_port() -> int:
+    """As `tests.ports.free_port`: this file also runs without the other tests."""
+    while True:
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port := random.SystemRandom().randrange(10_000, 32_000)))
+            return port
 
 
 def _predict(url: str) -> dict[str, Any]:
