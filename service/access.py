@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.requests import HTTPConnection
@@ -26,6 +27,8 @@ STREAM = f"{INTERFACE}stream"
 # Different refusals that are logged. More would let a stranger fill the log.
 _MOST_LOGGED = 100
 _LONGEST_SHOWN = 80
+# Characters of a name and a port, and how many names are remembered as known or not.
+_LONGEST_HOST, _MOST_REMEMBERED = 260, 1000
 _CLOSE_CODES = {Unauthorized: CloseCode.NO_KEY, RateLimited: CloseCode.TRY_AGAIN_LATER}
 
 
@@ -45,6 +48,8 @@ class AccessMiddleware:
         self._known = known_names(settings)
         self._allowed = {Origin.parse(origin) for origin in settings.allowed_origins}
         self._logged: set[str] = set()
+        # Clients send the same few names over and over.
+        self._is_known_name = lru_cache(_MOST_REMEMBERED)(self._find_name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in _PROBES:
@@ -89,6 +94,9 @@ class AccessMiddleware:
                 )
 
     def _is_known(self, text: str) -> bool:
+        return len(text) <= _LONGEST_HOST and self._is_known_name(text)
+
+    def _find_name(self, text: str) -> bool:
         try:
             host = Host.parse(text)
         except ValueError:

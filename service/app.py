@@ -25,7 +25,7 @@ from .detectors import centerface_file, haar
 from .keys import Keys
 from .loading import Reloading, start_serving
 from .metrics import Metrics
-from .middleware import AnswerMiddleware, RecordMiddleware, render, security_headers
+from .middleware import AnswerMiddleware, RecordMiddleware, render
 from .problems import Problem
 from .rates import Rates
 from .record import Templates
@@ -167,7 +167,8 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(AnswerMiddleware, headers=_security_headers)
+    # Asked each time: `make web` may fetch the runtime while the service runs.
+    app.add_middleware(AnswerMiddleware, has_wasm=RUNTIME.exists)
     app.add_middleware(RecordMiddleware, templates=templates_of(app))
     return app
 
@@ -176,11 +177,6 @@ def templates_of(app: FastAPI) -> Templates:
     """The templates of all paths of the application, pages included."""
     formats = (getattr(route, "path_format", None) for route in iter_route_contexts(app.routes))
     return Templates([each for each in formats if each is not None])
-
-
-def _security_headers() -> dict[str, str]:
-    """Asked for with every answer: `make web` may fetch the runtime while the service runs."""
-    return security_headers(wasm=RUNTIME.exists())
 
 
 def _add_pages(app: FastAPI) -> None:

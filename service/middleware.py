@@ -17,18 +17,19 @@ from .problems import MEDIA_TYPE, InvalidOption, MalformedBody, MethodNotAllowed
 from .record import Record, Templates, known_method, recording
 from .state import State
 
-# Stands for our own WebSocket addresses, which not every browser takes 'self' for.
-_STREAM = "{stream}"
+_LONGEST_HOST = 256
 _HOST = re.compile(r"[a-z0-9.\-:\[\]]{1,255}")
 
 
 @lru_cache
-def security_headers(*, wasm: bool) -> dict[str, str]:
-    """Headers of every answer, for `AnswerMiddleware`; `wasm` lets the page run the model in the browser."""
+def security_headers(host: str, *, wasm: bool) -> dict[str, str]:
+    """Headers of every answer to who asked for `host`; `wasm` lets the page run the model in the browser."""
     scripts = "'self' 'wasm-unsafe-eval'" if wasm else "'self'"
+    # Our own WebSocket addresses, which not every browser takes 'self' for.
+    stream = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return {
         "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-        f"connect-src 'self'{_STREAM}; style-src 'self'; script-src {scripts}; "
+        f"connect-src 'self'{stream}; style-src 'self'; script-src {scripts}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
@@ -125,17 +126,20 @@ def _add_message(record: Record, message: Message) -> None:
     record.bytes_out += _size(message)
 
 
-def _stream_sources(scope: Scope) -> str:
-    """Where the page may open a stream: on the host that it was asked from."""
-    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
-    return f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+def _host(scope: Scope) -> str:
+    """The host that was asked for, cut off where it is too long for one."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return host[:_LONGEST_HOST].decode("latin-1").lower()
 
 
 class AnswerMiddleware:
-    """ASGI middleware: gives every answer the id of its request and the security headers."""
+    """ASGI middleware: gives every answer the id of its request and the security headers.
 
-    def __init__(self, app: ASGIApp, headers: Callable[[], dict[str, str]]) -> None:
-        self._app, self._headers = app, headers
+    `has_wasm` says whether the page can run the model in the browser now.
+    """
+
+    def __init__(self, app: ASGIApp, has_wasm: Callable[[], bool]) -> None:
+        self._app, self._has_wasm = app, has_wasm
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -143,7 +147,7 @@ class AnswerMiddleware:
             return
         request_id = scope["state"]["request_id"]
         started = False
-        stream = _stream_sources(scope)
+        is_interface = scope["path"].startswith("/v1/")
         if scope["type"] == "http" and scope["method"] == "HEAD":
             # The server leaves the body out. Monitors ask so.
             scope = {**scope, "method": "GET"}
@@ -154,11 +158,11 @@ class AnswerMiddleware:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                for name, value in self._headers().items():
-                    headers.setdefault(name, value.replace(_STREAM, stream))
+                for name, value in security_headers(_host(scope), wasm=not is_interface and self._has_wasm()).items():
+                    headers.setdefault(name, value)
                 # The page's files are checked again each time (their ETag makes that cheap): after an upgrade a browser
                 # would otherwise mix old modules with new ones. Results are stored nowhere.
-                cached = "etag" in headers or not scope["path"].startswith("/v1/")
+                cached = "etag" in headers or not is_interface
                 headers["Cache-Control"] = "no-cache" if cached else "no-store"
             await send(message)
 

@@ -1,6 +1,7 @@
 """Read the settings, serve until a signal comes."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -37,6 +38,9 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was loaded stays until the end: Python need not look through it again and again for what is unused.
+        gc.collect()
+        gc.freeze()
         # In a terminal that is closed, SIGHUP ends the service as it ends every other program.
         main = threading.current_thread() is threading.main_thread()
         if self.started and main and hasattr(signal, "SIGHUP") and not (sys.stdin and sys.stdin.isatty()):

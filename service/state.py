@@ -89,8 +89,10 @@ class State:
 
     def allowed(self, options: AnyOptions) -> AnyOptions:
         """The options of a request; a default above the settings' limit is lowered to it. Raises InvalidOption."""
+        if options.max_faces <= self.settings.max_faces:
+            return options
         if "max_faces" not in options.model_fields_set:
-            return options.model_copy(update={"max_faces": min(options.max_faces, self.settings.max_faces)})
+            return options.model_copy(update={"max_faces": self.settings.max_faces})
         self.check_max_faces(options.max_faces)
         return options
 

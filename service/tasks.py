@@ -53,7 +53,7 @@ def answer_bytes(max_faces: int) -> int:
 
 def image_task(options: Options, form: Form = "file") -> Header:
     """A task whose body is an image; the answer's payload is a `schemas.Found` as JSON."""
-    return {"form": form, "options": asdict(options)}
+    return {"form": form, "options": {**vars(options)}}
 
 
 def frame_task(options: Options, stream: Header, at_s: float, *, busy: bool) -> Header:
