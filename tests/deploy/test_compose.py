@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -45,12 +46,64 @@ def test_a_compose_file_keeps_to_the_specification(path: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_what_a_compose_file_mounts_exists(path: Path) -> None:
-    services = yaml.load(path.read_text(), Loader)["services"]  # noqa: S506
-    mounted = [volume.split(":")[0] for each in services.values() for volume in each.get("volumes", ())]
-    folders = [volume for volume in mounted if volume.startswith("./")]
+def services() -> dict[str, dict[str, Any]]:
+    """What all files together say of each service; lists are joined, other values are those of the last file."""
+    merged: dict[str, dict[str, Any]] = {}
+    for path in FILES:
+        for name, said in yaml.load(path.read_text(), Loader)["services"].items():  # noqa: S506
+            before = merged.setdefault(name, {})
+            for key, value in said.items():
+                before[key] = [*before.get(key, ()), *value] if isinstance(value, list) else value
+    return merged
+
+
+@dataclass(frozen=True)
+class Mount:
+    source: str
+    target: PurePosixPath
+    read_only: bool
+
+
+def mounts(said: dict[str, Any]) -> list[Mount]:
+    """Those of a service, in the short form (the default of a variable has a colon, too) and the long one."""
+    found = []
+    for volume in said.get("volumes", ()):
+        if isinstance(volume, dict):
+            found.append(Mount(volume["source"], PurePosixPath(volume["target"]), volume.get("read_only", False)))
+        else:
+            source, target, options = re.fullmatch(r"((?:\$\{[^}]*\}|[^:$])+):([^:]+)(?::(\w+))?", volume).groups()  # type: ignore[union-attr]
+            found.append(Mount(source, PurePosixPath(target), options == "ro"))
+    return found
+
+
+@pytest.mark.parametrize("name", services())
+def test_what_a_compose_file_mounts_exists(name: str) -> None:
+    folders = [mount.source for mount in mounts(services()[name]) if mount.source.startswith("./")]
     assert all((ROOT / folder).exists() for folder in folders), folders
+
+
+@pytest.mark.parametrize("name", services())
+def test_nothing_is_mounted_inside_what_is_read_only(name: str) -> None:
+    """A container's runtime cannot make the mount point there, and the container does not start."""
+    all_mounts = mounts(services()[name])
+    for outer in (mount.target for mount in all_mounts if mount.read_only):
+        assert not [mount.target for mount in all_mounts if outer in mount.target.parents]
+
+
+def test_what_haproxy_is_told_to_read_is_mounted() -> None:
+    said = services()["proxy"]
+    mounted = [mount.target for mount in mounts(said)]
+    read = [PurePosixPath(said["environment"][name]) for name in ("CERTIFICATE", "ERRORS")]
+    read += [PurePosixPath(word) for word in said["command"] if word.endswith(".cfg")]
+    assert len(read) == 4
+    for path in read:
+        assert {path, *path.parents} & set(mounted), path
+
+
+def test_keys_that_the_readme_makes_are_not_committed() -> None:
+    made = re.findall(r"[-\w]+\.pem", (COMPOSE / "README.md").read_text())
+    assert {"key.pem", "certificate.pem"} <= set(made)
+    assert "*.pem" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 @needs("haproxy")
