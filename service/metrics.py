@@ -96,6 +96,8 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         # Finding the child of a metric costs more than counting; routes, stages and codes are few.
         self._stage = lru_cache(maxsize=None)(lambda route, stage: self._stage_seconds.labels(route, stage))
+        # Also before the first image: an autoscaler that reads the wait removes no replica while it is missing.
+        self._stage("/v1/predict", "queue")
 
     def _counter(self, spec: Spec) -> Counter:
         return Counter(spec.name, spec.meaning, spec.labels, registry=self._registry)

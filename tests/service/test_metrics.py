@@ -202,6 +202,13 @@ def test_every_metric_that_is_specified_is_there(address: str) -> None:
         assert {spec.name, histogram} & names or spec.name in labelled_by_events, spec.name
 
 
+def test_the_wait_for_a_worker_is_there_before_the_first_image(client: TestClient) -> None:
+    """The autoscaler of deploy/kubernetes reads it, whatever the route."""
+    samples = scrape_of(client.get("/metrics").text)
+    for part in ("sum", "count"):
+        assert samples[f"fer_stage_seconds_{part}", frozenset({("route", PREDICT), ("stage", "queue")})] == 0
+
+
 def test_frames_that_are_dropped_are_counted_by_reason(
     settings: Settings, white: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
