@@ -24,8 +24,6 @@ from service.workers import solo
 from service.workers.channel import Upload
 from service.workers.failures import Losses
 
-_CHUNK_BYTES = 2**20
-
 
 class Analysing:
     """One worker of the service, and the options of every file."""
@@ -67,7 +65,11 @@ class Analysing:
 
     async def _video(self, path: Path, name: str) -> AsyncIterator[Row]:
         task = video_task(self._video_options, name, "")
-        upload = await _upload(path)
+        # Of any size: the worker reads the file where it lies, and no memory holds it.
+        upload = Upload(path)
+        if upload.size == 0:
+            upload.close()
+            raise problems.MalformedBody("The file is empty; it should be a video.")
         async with aclosing(solo.answers(self._serving.video_plan, task, upload, Losses())) as answers:
             async for header, payload in answers:
                 if "code" in header:
@@ -85,18 +87,6 @@ class _BrokenOff(Exception):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-
-
-async def _upload(path: Path) -> Upload:
-    upload = Upload()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                upload.write(chunk)
-    except OSError:
-        upload.close()
-        raise
-    return upload
 
 
 def _row(name: str, number: int, face: dict[str, Any], **place: Any) -> Row:

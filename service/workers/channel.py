@@ -13,6 +13,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 Header = dict[str, Any]
@@ -38,14 +39,18 @@ class Inbox:
     handed to a process that is being started. Elsewhere bodies go through the socket.
     """
 
-    def __init__(self, size: int, fd: int | None = None) -> None:
-        """`size` bytes, at least 1, of the memory file `fd` (which is closed with this), or of a new one."""
-        self._size = size
+    def __init__(self, size: int, fd: int | None = None, *, read_only: bool = False) -> None:
+        """`size` bytes, at least 1, of the file `fd` (which is closed with this), or of a new one in memory.
+
+        `read_only`: `fd` is a file on disk, open for reading alone.
+        """
+        self._size, self._read_only = size, read_only
         self._fd = _memory_file(size) if fd is None else fd
-        self._memory = None if self._fd < 0 else mmap.mmap(self._fd, size)
+        access = mmap.ACCESS_READ if read_only else mmap.ACCESS_WRITE
+        self._memory = None if self._fd < 0 else mmap.mmap(self._fd, size, access=access)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _in_child, (self._size, None if self._fd < 0 else DupFd(self._fd))
+        return _in_child, (self._size, None if self._fd < 0 else DupFd(self._fd), self._read_only)
 
     def takes(self, size: int) -> bool:
         """True where a body of `size` bytes goes through here; else it goes through the socket."""
@@ -91,11 +96,17 @@ class Body:
 
 
 class Upload:
-    """A body that is collected chunk by chunk, in the memory that a worker will read it from."""
+    """A body that is collected chunk by chunk, in the memory that a worker will read it from; or a file on disk."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._fd = _memory_file(0)
+    def __init__(self, path: Path | None = None) -> None:
+        """With a path, that file is the body as it is, and nothing is copied. Raises OSError.
+
+        Its worker gets a descriptor that only reads: it can neither change the file nor, without a right to open
+        anything, open it again.
+        """
+        self._is_on_disk = path is not None
+        self._fd = _memory_file(0) if path is None else os.open(path, os.O_RDONLY)
+        self.size = 0 if path is None else os.fstat(self._fd).st_size
         self._elsewhere = bytearray()
 
     def write(self, chunk: bytes) -> None:
@@ -113,7 +124,10 @@ class Upload:
 
         The body is not empty.
         """
-        inbox, inline = (Inbox(self.size, self._fd), b"") if self._fd >= 0 else (Inbox(1), bytes(self._elsewhere))
+        if self._fd >= 0:
+            inbox, inline = Inbox(self.size, self._fd, read_only=self._is_on_disk), b""
+        else:
+            inbox, inline = Inbox(1), bytes(self._elsewhere)
         self._fd, self._elsewhere = -1, bytearray()
         return inbox, inline
 
@@ -124,8 +138,8 @@ class Upload:
         self._fd, self._elsewhere = -1, bytearray()
 
 
-def _in_child(size: int, handle: Any) -> Inbox:
-    return Inbox(size, -1 if handle is None else handle.detach())
+def _in_child(size: int, handle: Any, read_only: bool) -> Inbox:
+    return Inbox(size, -1 if handle is None else handle.detach(), read_only=read_only)
 
 
 def _memory_file(size: int) -> int:

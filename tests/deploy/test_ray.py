@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ from deploy.ray.parts import Job, JobError, Part, Problem, Progress
 from service import Options, load_analyzer
 from service.schemas import found_json
 from service.settings import Settings
+from tests.service.clips import clip, steady
 
 ROOT = Path(__file__).parents[2]
 RAY = ROOT / ".venv-ray" / "bin" / "python"
@@ -108,18 +110,34 @@ def test_the_answers_are_those_of_the_analyzer_bit_for_bit(analysing: Analysing,
 def test_a_bad_file_is_listed_and_the_next_one_is_read(analysing: Analysing, tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes(PHOTO.read_bytes()[:5000])
     (tmp_path / "cut.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(500))
+    (tmp_path / "empty.mp4").touch()
     (tmp_path / "large.png").write_bytes(bytes(500_000))
     (tmp_path / "whole.jpg").write_bytes(PHOTO.read_bytes())
-    names = ["cut.jpg", "cut.mp4", "gone.mp4", "large.png", "whole.jpg"]
+    names = ["cut.jpg", "cut.mp4", "empty.mp4", "gone.mp4", "large.png", "whole.jpg"]
     rows, problems = analysing.files(tmp_path, names)
     assert {each["file"] for each in rows} == {"whole.jpg"}
     codes = {problem.file: problem.code for problem in problems}
     assert codes == {
         "cut.jpg": "undecodable_image",
         "cut.mp4": "undecodable_video",
+        "empty.mp4": "malformed_body",
         "gone.mp4": "unreadable",
         "large.png": "body_too_large",
     }
+
+
+def test_a_large_video_is_read_where_it_lies(analysing: Analysing, tmp_path: Path) -> None:
+    """A copy of it, on disk or in memory, would be a larger file than this process may write."""
+    video = clip(steady(1.0))
+    # The last box is free space, to be passed over; it takes none on disk.
+    (path := tmp_path / "large.mp4").write_bytes(video + (2**30).to_bytes(4, "big") + b"free")
+    os.truncate(path, len(video) + 2**30)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, limits[1]))
+    try:
+        assert analysing.files(tmp_path, ["large.mp4"]) == ([], [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_video_has_rows_for_its_frames(analysing: Analysing) -> None:

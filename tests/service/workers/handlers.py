@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -115,6 +116,16 @@ def _try_unrightful(task: Header, body: bytes) -> tuple[Header, bytes]:
     return {"outcomes": {name: _outcome(partial(act, folder)) for name, act in UNRIGHTFUL.items()}}, b""
 
 
+def _empty_all_it_holds(task: Header, body: bytes) -> tuple[Header, bytes]:
+    """What it could do to the file of its body without opening it."""
+    for fd in range(3, 1000):
+        with suppress(OSError):
+            os.pwrite(fd, b"overwritten", 0)
+        with suppress(OSError):
+            os.ftruncate(fd, 0)
+    return {}, b""
+
+
 def _outcome(act: Callable[[], object]) -> str | None:
     try:
         act()
@@ -136,4 +147,5 @@ _DOES: dict[str, Callable[[Header, bytes], tuple[Header, bytes]]] = {
     "say long": _say_long,
     "try forbidden": _try_forbidden,
     "try unrightful": _try_unrightful,
+    "empty all it holds": _empty_all_it_holds,
 }

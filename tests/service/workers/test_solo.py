@@ -1,6 +1,7 @@
 """A worker for one long task."""
 
 import asyncio
+import os
 import time
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -33,7 +34,13 @@ def upload_of(chunks: Iterable[bytes]) -> Upload:
 async def all_of(
     task: Header, chunks: Iterable[bytes] = (b"video",), plan: Plan = PLAN, losses: Losses | None = None
 ) -> list[tuple[Header, bytes]]:
-    async with aclosing(solo.answers(plan, task, upload_of(chunks), losses or Losses())) as answers:
+    return await all_answers(task, upload_of(chunks), plan, losses)
+
+
+async def all_answers(
+    task: Header, upload: Upload, plan: Plan = PLAN, losses: Losses | None = None
+) -> list[tuple[Header, bytes]]:
+    async with aclosing(solo.answers(plan, task, upload, losses or Losses())) as answers:
         return [answer async for answer in answers]
 
 
@@ -42,6 +49,39 @@ def test_a_body_that_came_in_chunks_is_one_file(chunks: list[bytes]) -> None:
     ((header, payload),) = asyncio.run(all_of({"do": "echo", "as_file": True}, chunks))
     assert header["last"] is True
     assert payload == b"".join(chunks)
+
+
+def test_a_file_on_disk_is_read_where_it_is(tmp_path: Path) -> None:
+    (path := tmp_path / "video").write_bytes(b"before")
+    upload = Upload(path)
+    # A copy would not have this.
+    path.write_bytes(b"after!")
+    ((_, payload),) = asyncio.run(all_answers({"do": "echo", "as_file": True}, upload))
+    assert payload == b"after!"
+
+
+def test_a_worker_cannot_change_the_file_that_it_reads(tmp_path: Path) -> None:
+    (path := tmp_path / "video").write_bytes(b"a file of somebody else")
+    asyncio.run(all_answers({"do": "empty all it holds"}, Upload(path)))
+    assert path.read_bytes() == b"a file of somebody else"
+
+
+def test_a_file_that_is_cut_while_it_is_read_costs_the_worker_alone(tmp_path: Path) -> None:
+    (path := tmp_path / "video").write_bytes(bytes(2**16))
+    upload = Upload(path)
+
+    # It reads the file after these answers, which wait for their reader.
+    task = {"do": "echo", "as_file": True, "times": 100, "size": 2**17}
+
+    async def read() -> None:
+        async with aclosing(solo.answers(PLAN, task, upload, Losses())) as answers:
+            await anext(answers)
+            os.truncate(path, 0)
+            async for _ in answers:
+                pass
+
+    with pytest.raises(WorkerDied):
+        asyncio.run(read())
 
 
 def test_answers_come_in_order_and_the_last_one_ends_the_worker() -> None:
