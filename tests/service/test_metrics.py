@@ -202,9 +202,10 @@ def test_every_metric_that_is_specified_is_there(address: str) -> None:
         assert {spec.name, histogram} & names or spec.name in labelled_by_events, spec.name
 
 
-def test_the_wait_for_a_worker_is_there_before_the_first_image(client: TestClient) -> None:
+def test_the_wait_for_a_worker_is_there_before_the_first_image(settings: Settings) -> None:
     """The autoscaler of deploy/kubernetes reads it, whatever the route."""
-    samples = scrape_of(client.get("/metrics").text)
+    with TestClient(create_app(settings.model_copy(update={"workers": 1}))) as client:
+        samples = scrape_of(client.get("/metrics").text)
     for part in ("sum", "count"):
         assert samples[f"fer_stage_seconds_{part}", frozenset({("route", PREDICT), ("stage", "queue")})] == 0
 
