@@ -126,7 +126,11 @@ def test_drawn_videos_stand_beside_theirs_and_are_not_read(url: str, clips: Path
     assert (clips / "a.faces.webm").read_bytes().startswith(b"\x1aE\xdf\xa3")
     capsys.readouterr()
     assert main(arguments) == 0
-    assert "a.faces.webm, b.faces.webm, more/c.faces.webm (drawn by fer)" in capsys.readouterr().err
+    assert "left out: notes.txt (no video)" in capsys.readouterr().err
+    # Where nothing says that it is a result.
+    (clips / ".a.faces.webm.made.json").unlink()
+    assert main(arguments) == 0
+    assert "left out: a.faces.webm (drawn by fer); notes.txt (no video)" in capsys.readouterr().err
 
 
 def test_one_table_of_all(url: str, clips: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fer_client.cli.made import is_result
 from fer_client.cli.report import print_error
 
 VIDEO_SUFFIXES = {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi"}
@@ -16,12 +17,12 @@ _NAMED = 3
 def in_folder(folder: Path, reason: Callable[[Path], str | None]) -> list[Path]:
     """The files in a folder and below, sorted, for which `reason` is None; the others are named on stderr with it.
 
-    Hidden files and the litter of other systems (`._x.jpg`, `Thumbs.db`) are passed over.
+    Hidden files, the litter of other systems (`._x.jpg`, `Thumbs.db`) and results of `fer video` are passed over.
     """
     taken: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     for path in sorted(folder.rglob("*")):
-        if is_litter(path.relative_to(folder)) or not path.is_file():
+        if is_litter(path.relative_to(folder)) or not path.is_file() or is_result(path):
             continue
         why = reason(path)
         if why is None:

@@ -31,6 +31,11 @@ class Making:
         _beside(result).write_text(json.dumps(self.record, indent=1) + "\n", encoding="utf-8")
 
 
+def is_result(path: Path) -> bool:
+    """Whether a file is a result, and says how it was made."""
+    return _beside(path).exists()
+
+
 def forget(result: Path) -> None:
     """Say nothing any more, before the result is made anew: a program may be killed in between."""
     _beside(result).unlink(missing_ok=True)

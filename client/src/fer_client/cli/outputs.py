@@ -1,8 +1,10 @@
 """Where the answer about a video goes: formats by their suffixes, whole files, files beside the videos."""
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from fer_client.cli.files import DRAWN
 from fer_client.video_lines import VideoFormat
@@ -75,14 +77,21 @@ def is_complete(result: Path, video: Path) -> bool:
 
 
 def write_whole(result: Path, pieces: Iterable[bytes], form: str) -> None:
-    """Write a result under another name, and give it its own at the end: a program that is killed leaves no half one.
+    """As `whole`, of pieces. Raises what `pieces` raises."""
+    with whole(result, form) as file:
+        for piece in pieces:
+            file.write(piece)
 
-    Raises what `pieces` raises; what came before stands in RESULT.part then.
+
+@contextmanager
+def whole(result: Path, form: str) -> Iterator[BinaryIO]:
+    """A file under another name, which gets its own at the end: a program that is killed leaves no half result.
+
+    Parquet is written as CSV. Where the block raises, what was written stands in RESULT.part.
     """
     part = result.with_name(result.name + PART)
     with part.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
+        yield file
     if form == "parquet":
         from fer_client.tables import csv_to_parquet
 
