@@ -1,14 +1,17 @@
 """Checks the manifests of deploy/kubernetes and deploy/ray: `python -m deploy.manifests`. No cluster is asked.
 
-Each overlay is built by kustomize (`kubectl kustomize` or `kustomize`) and compared with the schemas of the oldest
-Kubernetes that is meant, and of the newest that is known here. Without kustomize the base's files alone are checked.
+Each overlay is built by kustomize (`kubectl kustomize` or `kustomize`), alone and with all components, and compared
+with the schemas of the oldest Kubernetes that is meant, and of the newest that is known here. Without kustomize the
+base's files alone are checked.
 """
 
+import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -19,6 +22,9 @@ from deploy import rayjobs
 
 KUBERNETES = Path(__file__).parent / "kubernetes"
 BASE, OVERLAYS = KUBERNETES / "base", KUBERNETES / "overlays"
+# In the order in which they are applied.
+COMPONENTS = tuple(KUBERNETES / "components" / name for name in ("model", "shadow-model"))
+MODEL_WRITER = KUBERNETES / "model-writer.yaml"
 RAY_JOB = Path(__file__).parent / "ray" / "rayjob.yaml"
 # For autoscaling/v2 and lifecycle hooks as they are used here.
 OLDEST = "1.28"
@@ -32,9 +38,9 @@ class ManifestError(Exception):
 
 def kustomize() -> list[str] | None:
     """The command that builds an overlay whose folder follows; None where neither program is installed."""
-    if which("kubectl"):
+    if shutil.which("kubectl"):
         return ["kubectl", "kustomize"]
-    return ["kustomize", "build"] if which("kustomize") else None
+    return ["kustomize", "build"] if shutil.which("kustomize") else None
 
 
 def overlays() -> list[Path]:
@@ -50,6 +56,16 @@ def build(folder: Path) -> list[Manifest]:
     if done.returncode:
         raise ManifestError(f"{folder}: {done.stderr.strip()}")
     return list(yaml.safe_load_all(done.stdout))
+
+
+def build_with_components(overlay: Path) -> list[Manifest]:
+    """The manifests of an overlay to which all components are added. Raises ManifestError as `build`."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(shutil.copytree(KUBERNETES, Path(folder) / KUBERNETES.name)) / overlay.relative_to(KUBERNETES)
+        written = copied / "kustomization.yaml"
+        added = {"components": [f"../../{path.relative_to(KUBERNETES)}" for path in COMPONENTS]}
+        written.write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | added))
+        return build(copied)
 
 
 def base_files() -> Iterator[Manifest]:
@@ -84,18 +100,22 @@ def ray_job_pods(job: Manifest) -> list[Manifest]:
 def main() -> int:
     versions = (OLDEST, kubernetes_validate.latest_version())
     found = kustomize()
-    sets = [build(folder) for folder in overlays()] if found else [list(base_files())]
     if not found:
         print("skipped: the overlays (neither kubectl nor kustomize is installed); the base's files are checked alone")
     try:
+        sets = [list(base_files())]
+        if found:
+            sets = [make(folder) for folder in overlays() for make in (build, build_with_components)]
+        sets.append([yaml.safe_load(MODEL_WRITER.read_text())])
         sets.append(ray_job_pods(yaml.safe_load(RAY_JOB.read_text())))
-        for manifest in (each for manifests in sets for each in manifests):
+        different = {json.dumps(each, sort_keys=True): each for manifests in sets for each in manifests}
+        for manifest in different.values():
             for version in versions:
                 validate(manifest, version)
     except ManifestError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{sum(map(len, sets))} manifests are what Kubernetes {' and '.join(versions)} take")
+    print(f"{len(different)} manifests are what Kubernetes {' and '.join(versions)} take")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The manifests are what Kubernetes takes, and say what the service understands."""
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -15,8 +15,15 @@ needs_kustomize = pytest.mark.skipif(manifests.kustomize() is None, reason="neit
 
 
 @pytest.fixture(scope="module", params=manifests.overlays(), ids=lambda folder: folder.name)
-def overlay(request: pytest.FixtureRequest) -> list[Manifest]:
-    return manifests.build(request.param)
+def folder(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture(scope="module", params=[manifests.build, manifests.build_with_components], ids=["alone", "components"])
+def overlay(request: pytest.FixtureRequest, folder: Path) -> list[Manifest]:
+    made: list[Manifest] = request.param(folder)
+    return made
 
 
 def of_kind(overlay: list[Manifest], kind: str, name: str = "expressions") -> Manifest:
@@ -32,7 +39,7 @@ def test_all_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_kustomize_the_base_is_checked_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("deploy.manifests.which", lambda _: None)
+    monkeypatch.setattr("deploy.manifests.shutil.which", lambda _: None)
     assert manifests.main() == 0
     assert "skipped: the overlays" in capsys.readouterr().out
     with pytest.raises(ManifestError, match="neither kubectl nor kustomize"):
@@ -54,10 +61,15 @@ def test_a_mistake_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 @needs_kustomize
-def test_what_kustomize_refuses_is_named(tmp_path: Path) -> None:
+def test_what_kustomize_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: [missing.yaml]")
     with pytest.raises(ManifestError, match=r"missing\.yaml"):
         manifests.build(tmp_path)
+    monkeypatch.setattr(manifests, "overlays", lambda: [tmp_path])
+    assert manifests.main() == 1
+    assert "missing.yaml" in capsys.readouterr().err
 
 
 @needs_kustomize
@@ -111,8 +123,31 @@ def test_a_pod_writes_nothing_and_may_nothing(overlay: list[Manifest]) -> None:
             "capabilities": {"drop": ["ALL"]},
         }
         assert container["resources"]["limits"]["memory"]
+        writable = {each["name"] for each in container.get("volumeMounts", ()) if not each.get("readOnly")}
         for volume in pod.get("volumes", ()):
-            assert "secret" in volume or volume["emptyDir"]["medium"] == "Memory"
+            assert volume["name"] not in writable or volume["emptyDir"]["medium"] == "Memory"
+
+
+@needs_kustomize
+def test_model_files_lie_in_a_folder_of_the_claimed_volume(folder: Path) -> None:
+    made = manifests.build_with_components(folder)
+    pod = of_kind(made, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    given = {each["name"]: each["value"] for each in container["env"]}
+    (mount,) = (each for each in container["volumeMounts"] if each["name"] == "models")
+    for name in ("FER_MODEL", "FER_SHADOW_MODEL"):
+        assert str(PurePosixPath(given[name]).parent) == mount["mountPath"]
+    # A mounted file (subPath) would stay the old one when it is replaced.
+    assert "subPath" not in mount
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "models")
+    claim = volume["persistentVolumeClaim"]["claimName"]
+    assert of_kind(made, "PersistentVolumeClaim", claim)["metadata"]["namespace"] == "expressions"
+    writer = yaml.safe_load(manifests.MODEL_WRITER.read_text())["spec"]
+    assert writer["volumes"] == [volume]
+    assert writer["securityContext"].items() >= pod["securityContext"].items()
+    (writing,) = writer["containers"]
+    assert writing["volumeMounts"] == [{"name": "models", "mountPath": mount["mountPath"]}]
+    assert writing["securityContext"] == container["securityContext"]
 
 
 @needs_kustomize

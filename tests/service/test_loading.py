@@ -1,5 +1,7 @@
 """The model file is replaced while the service runs."""
 
+import hashlib
+import itertools
 import json
 import logging
 import signal
@@ -100,6 +102,38 @@ def test_a_new_file_is_served_and_no_answer_is_lost(client: TestClient, path: Pa
     assert outcomes(client) == {"served": 1, "refused": 0}
     state = client.app.state.service  # type: ignore[attr-defined]
     until(lambda: not state.retiring, "the end of the old workers")
+
+
+def test_all_services_take_a_file_that_is_replaced_for_all(settings: Settings, path: Path, white: bytes) -> None:
+    """As replicas with one volume: no restart, no failed request, and after the new model never the old one."""
+    sha256 = [hashlib.sha256(content).hexdigest() for content in (path.read_bytes(), brightness_network(NEW))]
+    over = threading.Event()
+
+    def ask(client: TestClient, answers: list[httpx2.Response]) -> None:
+        while not over.wait(0.02):
+            answers.append(client.post(WHOLE, content=white))
+
+    def models(answers: list[httpx2.Response]) -> list[str]:
+        return [answer.json()["model"]["sha256"] for answer in answers]
+
+    with limited(settings, model=path, workers=1) as one, limited(settings, model=path, workers=1) as other:
+        replicas: list[tuple[TestClient, list[httpx2.Response]]] = [(one, []), (other, [])]
+        asking = [threading.Thread(target=ask, args=replica) for replica in replicas]
+        for thread in asking:
+            thread.start()
+        try:
+            until(lambda: all(answers for _, answers in replicas), "an answer of each")
+            put(path, brightness_network(NEW))
+            until(lambda: all(models(answers[-1:]) == sha256[1:] for _, answers in replicas), "the new model in both")
+        finally:
+            over.set()
+            for thread in asking:
+                thread.join()
+        assert [outcomes(client) for client, _ in replicas] == [{"served": 1, "refused": 0}] * 2
+    for _, answers in replicas:
+        assert {answer.status_code for answer in answers} == {200}
+        named = models(answers)
+        assert [model for model, *_ in itertools.groupby(named)] == sha256
 
 
 @pytest.mark.parametrize(
