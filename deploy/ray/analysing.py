@@ -11,6 +11,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from deploy.ray.job import Job
 from deploy.ray.parts import Problem, Row, is_video
 from service import problems
 from service.loading import start_serving
@@ -35,6 +36,10 @@ class Analysing:
         self._settings = settings
         self._loop = asyncio.new_event_loop()
         self._serving: Serving = self._loop.run_until_complete(start_serving(settings))
+
+    def check(self, job: Job) -> None:
+        """Raises JobError where the answers would not be those of the job's driver."""
+        job.check(self._serving.contract, self._serving.detectors)
 
     def close(self) -> None:
         self._loop.run_until_complete(self._serving.pool.close())

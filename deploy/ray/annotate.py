@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 import ray.data
 from pydantic import ValidationError
@@ -24,10 +25,12 @@ from tqdm import tqdm
 
 from deploy.ray import parts
 from deploy.ray.analysing import Analysing
-from deploy.ray.parts import Job, JobError, Part, Progress
-from service import ModelError, __version__
+from deploy.ray.job import LIMITS, Job, JobError, made_by, resolved
+from deploy.ray.parts import Part, Progress
+from service import ModelError
 from service.classifier import EmotionClassifier
-from service.settings import Settings, default_model
+from service.detectors.available import load_detectors
+from service.settings import Settings, SettingsError, load
 from service.video.messages import VideoOptions
 
 ROOT = Path(__file__).parents[2]
@@ -37,10 +40,12 @@ PART_FILES = 100
 class Annotator:
     """A Ray actor: writes the rows of one part after the other."""
 
-    def __init__(self, folder: Path, out: Path, options: dict[str, Any], fps: float, model: Path, columns: Any) -> None:
+    def __init__(self, folder: Path, out: Path, job: Job, model: Path, columns: Any) -> None:
+        """Raises JobError where this machine would answer otherwise than the driver."""
         self._folder, self._columns = folder, columns
         self._progress = Progress(out)
-        self._analysing = Analysing(Settings(model=model, workers=1), options, fps)
+        self._analysing = Analysing(job.settings(model), job.options, job.fps)
+        self._analysing.check(job)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         for number, files in zip(batch["number"], batch["files"], strict=True):
@@ -51,15 +56,15 @@ class Annotator:
         return {"done": [len(files) for files in batch["files"]]}
 
 
-def annotate(folder: Path, out: Path, options: dict[str, Any], fps: float, model: Path, part_files: int) -> int:
-    """The rows of all files under a folder, on the Ray that this process is connected to; the number of faces.
-
-    Raises JobError and ModelError.
-    """
-    contract = EmotionClassifier(model, threads=1).contract
+def plan(
+    folder: Path, settings: Settings, options: dict[str, Any], fps: float, part_files: int
+) -> tuple[Job, list[Part], pa.Schema]:
+    """The job of all files under a folder, its parts, and the columns of its table. Raises JobError and ModelError."""
+    contract = EmotionClassifier(settings.model, threads=1).contract
     files, left_out = parts.find_files(folder)
     if not files:
         raise JobError(f"{folder} has no pictures and no videos.")
+    options = resolved(settings, options)
     job = Job(
         files=len(files),
         left_out=left_out,
@@ -67,15 +72,18 @@ def annotate(folder: Path, out: Path, options: dict[str, Any], fps: float, model
         part_files=part_files,
         options=options,
         fps=fps,
-        model={"name": contract.name, "version": contract.version, "sha256": contract.sha256},
-        version=__version__,
+        limits={name: getattr(settings, name) for name in LIMITS},
+        **made_by(contract, load_detectors(threads=1).searches(), options["detector"]),
     )
-    progress, columns = Progress(out), parts.schema(contract.labels, votes=contract.votes is not None)
-    progress.begin(job)
-    every = list(parts.parts_of(files, part_files))
+    return job, list(parts.parts_of(files, part_files)), parts.schema(contract.labels, votes=contract.votes is not None)
+
+
+def annotate(folder: Path, out: Path, model: Path, job: Job, every: list[Part], columns: pa.Schema) -> int:
+    """Do what is missing of a job that has begun, on the Ray that this process is connected to; the number of faces."""
+    progress = Progress(out)
     missing = [part for part in every if not progress.is_done(part.number)]
-    with tqdm(total=len(files), initial=len(files) - sum(len(part.files) for part in missing), unit="file") as bar:
-        for count in _run(missing, (folder, out, options, fps, model, columns)):
+    with tqdm(total=job.files, initial=job.files - sum(len(part.files) for part in missing), unit="file") as bar:
+        for count in _run(missing, (folder, out, job, model, columns)):
             bar.update(count)
     manifest = progress.finish(job, len(every), columns)
     print(f"{manifest['files']} files, {manifest['faces']} faces: {out}")
@@ -126,8 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="IN")
     parser.add_argument("out", type=Path, metavar="OUT", help="the table, a Parquet file")
     parser.add_argument("--address", help="the Ray cluster (default: this machine)")
-    parser.add_argument("--model", type=Path, default=default_model(), help="the ONNX file (default: the shipped one)")
-    parser.add_argument("--detector", choices=("haar", "centerface"))
+    parser.add_argument("--model", type=Path, help="the ONNX file (default: FER_MODEL, or the shipped one)")
+    parser.add_argument("--detector", choices=("haar", "centerface"), help="(default: FER_DETECTOR, or haar)")
     parser.add_argument("--min-face-px", type=int, help="search for faces from this width on, pixels")
     parser.add_argument("--max-faces", type=int, help="most faces of a picture or frame")
     parser.add_argument("--fps", type=float, default=5.0, help="frames of a video that are analysed a second")
@@ -137,12 +145,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = {name: value for name, value in named.items() if value is not None}
     try:
         VideoOptions(**options, fps=given.fps)
+        settings, folder, out = load(), given.folder.resolve(), given.out.resolve()
+        model = (given.model or settings.model).resolve()
+        planned = plan(folder, settings.model_copy(update={"model": model}), options, given.fps, given.part_files)
+        Progress(out).begin(planned[0])
+        # Later than what may be refused: it takes some seconds.
         connect(given.address)
-        annotate(
-            given.folder.resolve(), given.out.resolve(), options, given.fps, given.model.resolve(), given.part_files
-        )
-    except (JobError, ModelError, ValidationError) as error:
+        annotate(folder, out, model, *planned)
+    except (JobError, ModelError, SettingsError, ValidationError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except ray.exceptions.ActorDiedError as error:
+        # Ray has logged all of it. The last line is what the machine said that cannot do the job.
+        print(str(error).rstrip().rpartition("\n")[2], file=sys.stderr)
         return 1
     finally:
         ray.shutdown()

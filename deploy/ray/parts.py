@@ -18,14 +18,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from deploy.ray.job import Job, JobError, changes
+
 IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi"}
 
 Row = dict[str, Any]
-
-
-class JobError(Exception):
-    """The job cannot be begun or continued; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +41,6 @@ class Part:
 
     number: int
     files: list[str]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What decides on the table: files, options and model. Also what the manifest says."""
-
-    files: int
-    left_out: int
-    names_sha256: str
-    part_files: int
-    options: dict[str, Any]
-    fps: float
-    model: dict[str, str]
-    version: str
 
 
 def is_video(name: str) -> bool:
@@ -131,11 +115,8 @@ class Progress:
             raise JobError(f"{self.out} exists: move it away, or choose another name.")
         if self._job.exists():
             begun = json.loads(self._job.read_text())
-            changed = [name for name, value in asdict(job).items() if begun.get(name) != value]
-            if changed:
-                raise JobError(
-                    f"{self.folder} belongs to a job with other {', '.join(changed)}: call as before, or delete it."
-                )
+            if changed := changes(begun, asdict(job)):
+                raise JobError(f"{self.folder} belongs to another job: {changed}. Call as before, or delete it.")
         self.folder.mkdir(parents=True, exist_ok=True)
         _replace(self._job, json.dumps(asdict(job), indent=1) + "\n")
 

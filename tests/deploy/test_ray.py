@@ -17,10 +17,12 @@ import pytest
 
 from deploy.ray import parts
 from deploy.ray.analysing import Analysing
-from deploy.ray.parts import Job, JobError, Part, Problem, Progress
+from deploy.ray.job import LIMITS, Job, JobError, made_by, resolved
+from deploy.ray.parts import Part, Problem, Progress
 from service import Options, load_analyzer
+from service.detectors.available import load_detectors
 from service.schemas import found_json
-from service.settings import Settings
+from service.settings import Settings, load
 from tests.service.clips import clip, steady
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +33,10 @@ COLUMNS = parts.schema(LABELS, votes=True)
 
 
 def job(**changes: Any) -> Job:
-    return replace(Job(3, 0, "names", 2, {}, 5.0, {"sha256": "a"}, "1"), **changes)
+    defaults = {name: getattr(Settings(), name) for name in LIMITS}
+    made: dict[str, Any] = {"model": {"sha256": "a"}, "detector": {}, "packages": {}, "version": "1"}
+    options = {"detector": "haar", "max_faces": 10}
+    return replace(Job(3, 0, "names", 2, options, 5.0, defaults, **made), **changes)
 
 
 def row(name: str, face: int = 0) -> parts.Row:
@@ -77,11 +82,41 @@ def test_what_is_done_is_kept_and_the_table_has_all_in_order(tmp_path: Path) -> 
 def test_another_job_does_not_continue_this_one(tmp_path: Path) -> None:
     progress = Progress(tmp_path / "faces.parquet")
     progress.begin(job())
-    with pytest.raises(JobError, match="other options, model: call as before, or delete it"):
-        progress.begin(job(options={"detector": "centerface"}, model={"sha256": "b"}))
+    options, limits = {"detector": "centerface", "max_faces": 10}, job().limits | {"max_pixels": 7}
+    with pytest.raises(JobError) as refused:
+        progress.begin(job(options=options, limits=limits, model={"sha256": "b"}))
+    assert str(refused.value) == (
+        f"{progress.folder} belongs to another job: limits.max_pixels was 25000000, is 7; "
+        'model.sha256 was "a", is "b"; options.detector was "haar", is "centerface". Call as before, or delete it.'
+    )
     (tmp_path / "faces.parquet").touch()
     with pytest.raises(JobError, match="exists: move it away"):
         progress.begin(job())
+
+
+def test_what_the_environment_decides_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FER_DETECTOR", "centerface")
+    monkeypatch.setenv("FER_MAX_FACES", "4")
+    monkeypatch.setenv("FER_MAX_PIXELS", "1000")
+    driver = load()
+    assert resolved(driver, {}) == {"detector": "centerface", "max_faces": 4}
+    assert resolved(driver, {"detector": "haar", "min_face_px": 30})["detector"] == "haar"
+    begun = job(options=resolved(driver, {}), limits={name: getattr(driver, name) for name in LIMITS})
+    # On another machine.
+    monkeypatch.setenv("FER_DETECTOR", "haar")
+    monkeypatch.setenv("FER_MAX_PIXELS", "2000")
+    monkeypatch.setenv("FER_MAX_VIDEO_S", "1")
+    settings = begun.settings(Path("models/emotion.onnx"))
+    assert (settings.max_pixels, settings.max_video_s, settings.workers) == (1000, 7200.0, 1)
+    assert settings.shadow_model is None
+
+
+def test_every_limit_of_a_file_belongs_to_the_job() -> None:
+    """Settings that a picture or video alone cannot meet are of the service's transports."""
+    names = {name for name in Settings.model_fields if name.startswith("max_") or name.endswith("deadline_s")}
+    of_transports = {"connections", "held_bytes", "videos", "video_bytes", "batches", "batch_files", "streams"}
+    elsewhere = {f"max_{name}" for name in of_transports} | {"max_frame_bytes", "max_faces", "batch_deadline_s"}
+    assert set(LIMITS) == names - elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +140,25 @@ def test_the_answers_are_those_of_the_analyzer_bit_for_bit(analysing: Analysing,
         | {f"votes_{label}": share for label, share in face["votes"].items()}
     ]
     assert set(rows[0]) <= set(parts.schema(found.faces[0].labels, votes=True).names)
+
+
+def test_a_machine_that_would_answer_otherwise_refuses(analysing: Analysing) -> None:
+    contract, searches = load_analyzer(threads=1).contract, load_detectors(threads=1).searches()
+    same = job(**made_by(contract, searches, "haar"))
+    analysing.check(same)
+    for other, said in (
+        ({"model": same.model | {"sha256": "b"}}, r'model.sha256 was "b"'),
+        ({"detector": same.detector | {"step": 1.5}}, "detector.step was 1.5"),
+        ({"packages": same.packages | {"av": "1"}}, r'packages.av was "1"'),
+    ):
+        with pytest.raises(JobError, match=f"would answer otherwise than the driver: {said}"):
+            analysing.check(replace(same, **other))
+
+
+def test_a_detector_that_is_not_there_is_refused() -> None:
+    searches = replace(load_detectors(threads=1).searches(), by_option={"haar": {}})
+    with pytest.raises(JobError, match="'centerface', whose file is not installed here"):
+        made_by(load_analyzer(threads=1).contract, searches, "centerface")
 
 
 def test_a_bad_file_is_listed_and_the_next_one_is_read(analysing: Analysing, tmp_path: Path) -> None:
@@ -160,10 +214,11 @@ def test_a_job_that_was_killed_is_continued_to_the_same_table(tmp_path: Path) ->
         (folder / f"{number:02}.jpg").write_bytes(PHOTO.read_bytes() + bytes(number))
     (folder / "bad.png").write_bytes(b"no picture")
 
-    def begin(name: str) -> "subprocess.Popen[bytes]":
+    def begin(name: str, stderr: int = subprocess.DEVNULL, **settings: str) -> "subprocess.Popen[bytes]":
         command = [str(RAY), "-m", "deploy.ray.annotate", str(folder), str(tmp_path / name), "--part-files", "2"]
+        environment = {**os.environ, **settings}
         return subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True
         )
 
     killed = begin("killed.parquet")
@@ -176,6 +231,10 @@ def test_a_job_that_was_killed_is_continued_to_the_same_table(tmp_path: Path) ->
     killed.wait()
     kept = len(list((tmp_path / "killed.parquet.parts").glob("*.parquet")))
     assert not (tmp_path / "killed.parquet").exists()
+    other = begin("killed.parquet", subprocess.PIPE, FER_DETECTOR="centerface")
+    _, said = other.communicate(timeout=300)
+    assert other.returncode == 1
+    assert b"belongs to another job" in said
     for name in ("killed.parquet", "whole.parquet"):
         assert begin(name).wait(timeout=300) == 0
     assert kept < 7
