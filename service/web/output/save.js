@@ -5,6 +5,7 @@ import { byId, create } from "../dom.js";
 /** @typedef {import("../types.d.ts").SaveChoice} SaveChoice */
 
 const DOWNLOAD_MS = 1000; // by then the browser has begun to read it
+const [GAP_PX, EDGE_PX] = [8, 12]; // to its button, to the window
 
 export class SaveMenu {
   #menu = byId("save", HTMLDetailsElement);
@@ -16,7 +17,9 @@ export class SaveMenu {
   constructor(choices, onError) {
     this.#onError = onError;
     this.#menu.addEventListener("toggle", () => {
-      if (this.#menu.open) this.#list.replaceChildren(...choices().map((choice) => this.#item(choice)));
+      // A list that is still empty is not shown: it would be seen in its last place first.
+      this.#list.replaceChildren(...(this.#menu.open ? choices() : []).map((choice) => this.#item(choice)));
+      if (this.#menu.open) this.#place();
     });
     this.#menu.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#close();
@@ -40,6 +43,20 @@ export class SaveMenu {
     });
     item.append(button);
     return item;
+  }
+
+  /** Below the button where all of it fits there; else on the side with more room. Never past the window's edge. */
+  #place() {
+    const list = this.#list;
+    list.style.removeProperty("--room");
+    const { clientHeight: height, clientWidth: width } = document.documentElement;
+    const { top, bottom, left } = this.#menu.getBoundingClientRect();
+    const covered = parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // by the headline, on phones
+    const [above, below] = [top - covered, height - bottom].map((room) => room - GAP_PX - EDGE_PX);
+    const isAbove = list.offsetHeight > below && above > below;
+    list.classList.toggle("above", isAbove);
+    list.style.setProperty("--room", `${isAbove ? above : below}px`);
+    list.style.setProperty("--shift", `${Math.min(0, width - EDGE_PX - left - list.offsetWidth)}px`);
   }
 
   #close() {

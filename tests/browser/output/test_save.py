@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.browser.acts import (
+    alert,
     by_file,
     choose,
     expect,
@@ -22,7 +23,7 @@ from tests.browser.chromium import Server, Visit
 from tests.browser.videos import FPS, a_video, fake
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Route
+    from playwright.sync_api import Page, Route
 
 
 def test_the_view_is_saved_as_it_is(visit: Visit) -> None:
@@ -61,6 +62,46 @@ def test_the_answer_can_be_seen_copied_and_saved(visit: Visit, photo: Path) -> N
     [face] = answer["faces"]
     assert (int(row["x"]), int(row["width"])) == (face["box"]["x"], face["box"]["width"])
     assert float(row["happy"]) == pytest.approx(face["emotions"]["happy"], abs=1e-6)
+
+
+def open_menu(page: "Page") -> dict[str, float]:
+    """Where the list of the menu lies, in CSS pixels from the window's corner."""
+    page.locator("#save summary").click()
+    expect(page.locator("#save-list").get_by_role("button").first).to_be_visible()
+    return dict(page.locator("#save-list").evaluate("list => list.getBoundingClientRect().toJSON()"))
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_the_whole_menu_lies_in_the_window(visit: Visit, photo: Path, width: int) -> None:
+    page = visit(width=width)
+
+    def check(height: int) -> dict[str, float]:
+        place = open_menu(page)
+        assert place["left"] >= 0
+        assert place["top"] >= 0
+        assert place["right"] <= width
+        assert place["bottom"] <= height
+        page.keyboard.press("Escape")
+        return place
+
+    picture: Any = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
+    left_out: Any = {"name": "clip.webm", "mimeType": "video/webm", "buffer": b"0"}
+    # The buttons of the grid are at the top of the window, below a message where there is one.
+    page.locator("#file").set_input_files([picture, picture])
+    expect(page.locator("#grid-note")).to_have_text("in 2 pictures")
+    check(800)
+    page.locator("#file").set_input_files([picture, picture, left_out])
+    expect(page.locator("#grid-note")).to_have_text("in 2 pictures")
+    notice = alert(page).bounding_box()
+    assert notice
+    assert check(800)["top"] >= notice["y"] + notice["height"]
+    # Those of a picture are further down, and a phone that is turned has little room.
+    by_file(page, photo)
+    expect(page.locator("#confidence")).not_to_be_empty()
+    for height in (800, 360):
+        page.set_viewport_size({"width": width, "height": height})
+        page.locator("#save summary").scroll_into_view_if_needed()
+        check(height)
 
 
 def from_service(server: Server, body: bytes, form: str) -> bytes:
