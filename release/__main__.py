@@ -1,8 +1,8 @@
 """python -m release --uv UV: every part of a release in dist/, each tried out; `make release` calls it.
 
 In order: the changelog has this version and a date, every pin of the images has a wheel for ARM, both wheels are built
-and work in a fresh environment, the SBOM lists what that environment holds, the image is built, checksums of all files.
-Each step says what it did, or why it was left out; the first that fails ends it.
+and work in a fresh environment, the SBOM lists what that environment holds, the image is built and written to a file,
+checksums of all files. Each step says what it did, or why it was left out; the first that fails ends it.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def _release(uv: Path, out: Path, *, draft: bool, with_image: bool) -> None:
         listed = sbom.document(site_packages, ROOT / "package-lock.json", ROOT / "models", kind="library", debian=False)
     (out / "sbom.cdx.json").write_text(json.dumps(listed, indent=1))
     _say(f"sbom.cdx.json: {len(listed['components'])} components")
-    _say(image.build(service.__version__) if with_image else "image: left out, as asked")
+    _say(image.build(service.__version__, out) if with_image else "image: left out, as asked")
     sums.write(out)
     _say(f"{sums.NAME}: check with `sha256sum --check {sums.NAME}`. Nothing was uploaded.")
 

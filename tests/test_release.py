@@ -76,34 +76,82 @@ def test_checksums_can_be_checked(tmp_path: Path) -> None:
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
 
 
+# What docker and podman do with these commands, as far as it matters here: the default builder refuses two platforms,
+# another one keeps what it has built to itself unless it is told where to write it, and `save` writes a file.
+FALSE_BUILDER = """
+echo "$*" >>"$ASKED"
+previous= builder= platforms=1 written=
+for word in "$@"; do
+    case "$previous" in
+        --builder) builder=$word;;
+        --platform) platforms=2;;
+        --output) written=${word#type=oci,dest=};;
+    esac
+    previous=$word
+done
+case "$1 $2" in
+    "buildx build")
+        [ -n "$builder" ] || [ $platforms = 1 ] || exit 1
+        [ -z "$written" ] || echo both >"$written";;
+    "build "*) ;;
+    "save "*) echo one >"$written";;
+esac
+"""
+
+
 @pytest.mark.parametrize(
-    ("builders", "emulated", "words"),
+    ("builders", "emulated", "words", "kind"),
     [
-        ([], False, "not built, as neither docker nor podman runs here"),
-        (["podman"], True, "built for this machine's processor alone"),
-        (["docker"], False, "built for this machine's processor alone"),
-        (["docker", "podman"], True, "built for linux/amd64,linux/arm64"),
+        ([], False, "not built, as neither docker nor podman runs here", None),
+        (["podman"], False, r"this machine's processor alone \(no emulator", "one"),
+        (["podman"], True, r"this machine's processor alone \(podman", "one"),
+        (["docker"], False, r"this machine's processor alone \(no emulator", "one"),
+        (["docker", "podman"], True, "built for linux/amd64,linux/arm64", "both"),
     ],
 )
-def test_the_image_is_built_for_what_can_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builders: list[str], emulated: bool, words: str
+def test_the_image_is_built_to_a_file_for_what_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builders: list[str], emulated: bool, words: str, kind: str | None
 ) -> None:
     for name in builders:
-        program(tmp_path / "bin" / name, f'echo "$@" >>{tmp_path}/asked')
+        program(tmp_path / "bin" / name, FALSE_BUILDER)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
+    for folder in ("emulators", "dist"):
+        (tmp_path / folder).mkdir()
+    if emulated:
+        (tmp_path / "emulators" / "qemu-aarch64").touch()
+    assert re.search(words, image.build("1.2.0", tmp_path / "dist", tmp_path / "emulators"))
+    written = {path.name: path.read_text().strip() for path in (tmp_path / "dist").iterdir()}
+    assert written == ({"fer-service-1.2.0.tar": kind} if kind else {})
+    sums.write(tmp_path / "dist")
+    assert len((tmp_path / "dist" / sums.NAME).read_text().splitlines()) == len(written)
+    if kind:
+        asked = (tmp_path / "asked").read_text()
+        assert "--target service --tag fer-service:1.2.0 ." in asked
+        assert re.findall("buildx create .*--name (.*)", asked) == re.findall("buildx rm (.*)", asked)
+
+
+@pytest.mark.parametrize(
+    ("emulated", "fails", "lacks"),
+    [
+        (False, '[ "$1" = info ]', "could not be built: docker build"),
+        (False, '[ "$1" != save ]', "could not be built: docker save"),
+        (False, ":", "not written"),
+        (True, '[ "$2" != build ]', "could not be built: docker buildx build"),
+        (True, ":", "not written"),
+    ],
+)
+def test_an_image_that_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulated: bool, fails: str, lacks: str
+) -> None:
+    program(tmp_path / "docker", f'echo "$*" >>{tmp_path}/asked; {fails}')
+    monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "emulators").mkdir()
     if emulated:
         (tmp_path / "emulators" / "qemu-aarch64").touch()
-    assert words in image.build("1.2.0", tmp_path / "emulators")
-    if builders:
-        assert "--target service --tag fer-service:1.2.0 ." in (tmp_path / "asked").read_text()
-
-
-def test_an_image_that_cannot_be_built_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path / "docker", '[ "$1" = info ]')
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ReleaseError, match="docker build"):
-        image.build("1.2.0", tmp_path / "none")
+    with pytest.raises(ReleaseError, match=lacks):
+        image.build("1.2.0", tmp_path / "dist", tmp_path / "emulators")
+    assert ("buildx rm" in (tmp_path / "asked").read_text()) == emulated, "its own builder is removed"
 
 
 @pytest.mark.parametrize(
