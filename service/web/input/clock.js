@@ -5,8 +5,8 @@
 const REORDERED_S = 0.25;
 // A busy machine takes seconds to show a frame; a page in the background shows none.
 const PATIENCE_MS = 5000;
-// So long a new frame may take after the browser has said that it is there.
-const SHOWN_MS = 500;
+// So long a new frame may take after the browser has said that it is there. What comes later would be taken for the next.
+const SHOWN_MS = 2000;
 const SLACK_S = 1e-3;
 const FAR_S = 1e7; // past the end of every video
 
@@ -62,21 +62,49 @@ export function seek(video, timeS) {
  * Goes to a time, and waits until the frame that is shown then can be drawn: on a busy machine, that of the place before
  * is drawn for a while.
  * @param {HTMLVideoElement} video @param {number} timeS
+ * @returns {Promise<number | null>} when that frame begins; null where the browser does not tell
  */
 export async function seekFrame(video, timeS) {
-  if (video.currentTime === timeS) return;
+  if (video.currentTime === timeS) return drawnAt(video);
   const frame = frameAt(video, timeS);
   await seek(video, timeS);
-  // Where the same frame is shown on, there is no news of it; nor is there in the background.
-  if (!document.hidden) await Promise.race([frame, new Promise((resolve) => setTimeout(resolve, SHOWN_MS))]);
+  // Where the place is the same after all, as after the end, there is no news of it; nor is there in the background.
+  const late = new Promise((resolve) => setTimeout(resolve, document.hidden ? 0 : SHOWN_MS, null));
+  return (await Promise.race([frame, late])) ?? drawnAt(video);
 }
 
-/** A frame of this time or before it is shown. @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<void>} */
+/**
+ * Shows the last frame. Sound may go on after it.
+ * @param {HTMLVideoElement} video @param {number} endS when the video ends
+ * @returns {Promise<number>} when that frame begins
+ */
+export async function lastFrame(video, endS) {
+  await seekFrame(video, 0); // or there would be no news
+  return (await seekFrame(video, endS)) ?? endS - SLACK_S;
+}
+
+/** When the frame that would be drawn now begins; null where the browser does not tell. @param {HTMLVideoElement} video */
+function drawnAt(video) {
+  if (!("VideoFrame" in window)) return null;
+  try {
+    const frame = new VideoFrame(video);
+    const beginS = frame.timestamp / 1e6;
+    frame.close();
+    return beginS;
+  } catch {
+    return null; // there is none
+  }
+}
+
+/**
+ * When the frame that is shown at a time begins, as soon as it is shown; null where the browser does not tell.
+ * @param {HTMLVideoElement} video @param {number} timeS @returns {Promise<number | null>}
+ */
 function frameAt(video, timeS) {
   return new Promise((resolve) => {
     const next = () =>
-      video.requestVideoFrameCallback((_, { mediaTime }) => (mediaTime <= timeS + SLACK_S ? resolve() : next()));
+      video.requestVideoFrameCallback((_, { mediaTime }) => (mediaTime <= timeS + SLACK_S ? resolve(mediaTime) : next()));
     if ("requestVideoFrameCallback" in video) next();
-    else resolve();
+    else resolve(null);
   });
 }

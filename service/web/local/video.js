@@ -2,8 +2,9 @@
 
 import { create } from "../dom.js";
 import { pixelsOf } from "../input/picture.js";
-import { endOf, loadedZero, seekFrame } from "../input/clock.js";
+import { endOf, lastFrame, loadedZero, seekFrame } from "../input/clock.js";
 import { Problem } from "../remote/problem.js";
+import { FirstFrames, SLACK_S } from "./first-frames.js";
 import { Timeline } from "./timeline.js";
 import { Tracker } from "./tracker.js";
 
@@ -23,14 +24,22 @@ import { Tracker } from "./tracker.js";
  */
 export async function* readVideo(source, reader, fps, signal, { fromS = 0, toS = Infinity, ...options } = {}) {
   const { video, zeroS } = await open(source);
-  let durationS = (await endOf(video)) - zeroS;
+  const frames = new FirstFrames(async (timeS) => {
+    const shownS = await seekFrame(video, zeroS + timeS);
+    return shownS === null ? null : shownS - zeroS;
+  });
   const [tracker, timeline] = [new Tracker(), new Timeline()];
-  let index = 0;
-  for (let timeS = fromS; timeS < toS && !signal.aborted; timeS = fromS + index / fps) {
+  let [durationS, lastS, index] = [0, -Infinity, 0];
+  for (let place = 0, fromPlaceS = fromS; fromPlaceS < toS && !signal.aborted; fromPlaceS = fromS + ++place / fps) {
     // More of the file may be loaded by now.
-    if (timeS >= durationS) durationS = (await endOf(video)) - zeroS;
-    if (timeS >= durationS) break;
-    await seekFrame(video, zeroS + timeS);
+    if (fromPlaceS > lastS + SLACK_S) {
+      const endS = await endOf(video);
+      [durationS, lastS] = [endS - zeroS, (await lastFrame(video, endS)) - zeroS];
+      if (fromPlaceS > lastS + SLACK_S) break; // though sound may go on
+    }
+    const foundS = await frames.find(fromPlaceS, Math.min(toS, fromS + (place + 1) / fps));
+    if (foundS === null) continue;
+    const timeS = microseconds(foundS);
     const { faces: found, searched_from_px: searchedPx = null } = await reader.read(pixelsOf(video), options);
     const faces = tracker.follow(found, timeS).map(plain);
     timeline.add(faces, timeS);
@@ -39,6 +48,9 @@ export async function* readVideo(source, reader, fps, signal, { fromS = 0, toS =
   }
   yield line({ type: "summary", duration_s: durationS, frames_read: index, frames_analysed: index, tracks: timeline.tracks });
 }
+
+/** As exactly as the service tells times. @param {number} timeS */
+const microseconds = (timeS) => Math.round(timeS * 1e6) / 1e6;
 
 /** @param {VideoLine} value */
 const line = (value) => ({ value, text: JSON.stringify(value) });
