@@ -46,6 +46,13 @@ export function fittedContext(canvas) {
   return context;
 }
 
+/** Scrolls up to an element whose top is above the window. @param {Element} element */
+export function scrollUpTo(element) {
+  if (element.getBoundingClientRect().top >= 0) return;
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  element.scrollIntoView({ behavior: isStill ? "instant" : "smooth", block: "start" });
+}
+
 /**
  * A new element.
  * @template {keyof HTMLElementTagNameMap} K

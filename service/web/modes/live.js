@@ -65,7 +65,7 @@ export class LiveMode {
     const [page, { video, cameras, mirror }] = [this.#page, this.#parts];
     page.begin(this, "asking", "Your browser asks whether this page may use the camera.");
     page.curves.begin({ title: "Last 30 seconds" });
-    byId("stop").focus({ preventScroll: true });
+    page.focus(byId("stop"));
     try {
       this.#camera = await openCamera(video, this.#abort.signal, cameras.chosen);
       if (this.#camera === null) return;
@@ -77,7 +77,7 @@ export class LiveMode {
       await cameras.refresh(this.#camera.deviceId);
       if (this.#isOver) return;
       page.enter("live");
-      focus?.focus({ preventScroll: true });
+      if (focus) page.focus(focus);
     } catch (error) {
       if (!this.#isOver) page.fail(error, "The camera did not start");
     }
@@ -187,7 +187,7 @@ export class LiveMode {
     this.#aloneSince = NaN;
     this.#page.showRemark("");
     this.#reader?.update({ min_face_px: minFacePx });
-    byId("stop").focus({ preventScroll: true });
+    this.#page.focus(byId("stop"));
   }
 
   get #isOver() {

@@ -1,6 +1,6 @@
 /** What all modes share: the parts of the page, and which mode is on. */
 
-import { byId, create } from "../dom.js";
+import { byId, create, scrollUpTo } from "../dom.js";
 import { LocalSwitch } from "../local/switch.js";
 import { asProblem } from "../remote/problem.js";
 import { Code } from "../view/code.js";
@@ -36,6 +36,7 @@ export class Page {
   #waiting = byId("waiting-text");
   #remark = byId("empty");
   #announcer = byId("announcer");
+  #content = byId("content");
   /** @type {Mode | null} null: idle */
   #mode = null;
   #announcedAt = -Infinity;
@@ -68,6 +69,13 @@ export class Page {
       if (part instanceof HTMLElement) part.hidden = !part.dataset.in?.split(" ").includes(name);
     }
     this.#waiting.textContent = waiting;
+    if (waiting !== "") scrollUpTo(this.#content);
+  }
+
+  /** Gives an element the keyboard's focus; what the page scrolls to is not the element, but what was read. @param {HTMLElement} element */
+  focus(element) {
+    element.focus({ preventScroll: true });
+    scrollUpTo(this.#content);
   }
 
   clear() {
@@ -83,7 +91,7 @@ export class Page {
   goIdle(focus = true) {
     this.begin(null, "idle");
     // The button that was pressed is hidden now; without this the focus would go back to the top of the page.
-    if (focus) byId("start").focus({ preventScroll: true });
+    if (focus) this.focus(byId("start"));
   }
 
   /** To where one came from. */

@@ -58,7 +58,7 @@ export class PictureMode {
       page.showAnswer(reading);
       page.timing.add(sentAt, reading);
       page.showRemark(remark(scene, reading), offers);
-      focus.focus({ preventScroll: true });
+      page.focus(focus);
     } catch (error) {
       if (!signal.aborted) page.fail(error, "The picture could not be shown", before);
     }

@@ -47,7 +47,7 @@ export class PicturesMode {
     this.#tell();
     const tile = page.grid.tile(this.#from);
     if (tile) tile.focus();
-    else focus.focus({ preventScroll: true });
+    else page.focus(focus);
     const waiting = this.#entries.filter(({ reading, problem }) => !reading && !problem).values();
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#readAll(waiting)));
   }

@@ -209,7 +209,7 @@ export class VideoMode {
     const [page, player] = [this.#page, this.#player];
     this.#isOpen = true;
     page.enter("video");
-    focus.focus({ preventScroll: true });
+    page.focus(focus);
     page.showRemark(player.isShown ? "" : "Your browser cannot play this video; this is what was read in it.");
     player.start();
   }

@@ -1,6 +1,6 @@
 /** What view and panel show together: a picture, its faces, the chosen one, and the heatmap of a label. */
 
-import { byId } from "../dom.js";
+import { byId, scrollUpTo } from "../dom.js";
 import { Choice } from "./choice.js";
 import { percent } from "./format.js";
 import { heatmapOf, paintScale } from "./heatmap.js";
@@ -176,6 +176,9 @@ export class Stage {
     this.#target = this.#target === label ? "top" : label;
     this.#switch.checked = true;
     this.#changeHeatmap();
+    // On phones labels are below the view: what was asked for would not be seen.
+    const { top, bottom } = this.#frame.getBoundingClientRect();
+    if (top + bottom < 0) scrollUpTo(this.#frame);
   }
 
   async #changeHeatmap() {

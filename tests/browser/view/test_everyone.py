@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from tests.browser.acts import (
     OPEN_CAMERA,
+    alert,
     by_file,
+    choose,
     expect,
     go_live,
 )
@@ -61,6 +63,39 @@ def test_the_headline_stays_in_view_on_a_phone(visit: Visit, photo: Path) -> Non
     page.set_viewport_size({"width": 360, "height": 800})
     page.evaluate("scrollTo(0, 0)")
     expect(pinned).to_be_hidden()
+
+
+def test_on_a_phone_what_was_read_is_in_view(visit: Visit, photo: Path) -> None:
+    """However far down one was when one asked for it."""
+    page = visit(width=360, news=True)
+    view = page.locator("#stage")
+    offer = page.get_by_role("button", name="Look for smaller faces")
+    samples = page.locator("#samples")
+    samples.get_by_role("button", name="Far away").click()
+    expect(offer).to_be_in_viewport(ratio=1)
+    expect(view).to_be_in_viewport(ratio=1)
+    # A label of "What it looks at".
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("button", name="Back").click()
+    samples.get_by_role("button", name="A portrait").click()
+    expect(view).to_be_in_viewport(ratio=1)
+    label = page.get_by_role("region", name="What it looks at").get_by_role("button", name="sad")
+    label.scroll_into_view_if_needed()
+    expect(view).not_to_be_in_viewport()
+    label.click()
+    expect(page.locator("#heat-target")).to_have_text("of sad")
+    expect(view).to_be_in_viewport(ratio=1)
+    # A picture of several, and a message.
+    picture: Any = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
+    page.locator("#file").set_input_files([picture, picture])
+    expect(page.locator("#grid-note")).to_have_text("in 2 pictures")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator("#grid-list button").last.evaluate("tile => tile.click()")
+    expect(page.locator("#confidence")).not_to_be_empty()
+    expect(view).to_be_in_viewport(ratio=1)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    choose(page, "clip.webm", b"this is no video", "video/webm")
+    expect(alert(page)).to_be_in_viewport(ratio=1)
 
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
