@@ -81,6 +81,8 @@ def plan(
 def annotate(folder: Path, out: Path, model: Path, job: Job, every: list[Part], columns: pa.Schema) -> int:
     """Do what is missing of a job that has begun, on the Ray that this process is connected to; the number of faces."""
     progress = Progress(out)
+    if damaged := progress.remove_damaged():
+        print(f"damaged, and done again: {', '.join(damaged)} of {progress.folder}", file=sys.stderr)
     missing = [part for part in every if not progress.is_done(part.number)]
     with tqdm(total=job.files, initial=job.files - sum(len(part.files) for part in missing), unit="file") as bar:
         for count in _run(missing, (folder, out, job, model, columns)):

@@ -1,16 +1,18 @@
 """A job's files in parts, what of it is done, and the table at the end.
 
 Beside the table OUT lies the folder OUT.parts until the table is complete: `job.json`, which says what the job is, and
-for each part that is done its rows and its problems, written under other names first. So whatever is killed, a part is
-there or it is not, and a second call does what is missing.
+for each part that is done its rows and its problems, written under other names first, and on the disk before they get
+their own. So whatever is killed, or loses power, a part is there or it is not, and a second call does what is missing.
 """
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,41 +116,82 @@ class Progress:
         if self.out.exists():
             raise JobError(f"{self.out} exists: move it away, or choose another name.")
         if self._job.exists():
-            begun = json.loads(self._job.read_text())
+            try:
+                begun = json.loads(self._job.read_text())
+            except ValueError:
+                raise JobError(
+                    f"{self._job} is damaged, so nobody knows what job its folder belongs to: delete the folder."
+                ) from None
             if changed := changes(begun, asdict(job)):
                 raise JobError(f"{self.folder} belongs to another job: {changed}. Call as before, or delete it.")
         self.folder.mkdir(parents=True, exist_ok=True)
-        _replace(self._job, json.dumps(asdict(job), indent=1) + "\n")
+        self._replace(self._job, json.dumps(asdict(job), indent=1) + "\n")
+
+    def remove_damaged(self) -> list[str]:
+        """Remove the parts that cannot be read whole, so that they are done again; their names.
+
+        A disk or a file system can leave such, and so did versions that did not wait for the disk.
+        """
+        damaged = [path for path in sorted(self.folder.glob("*.parquet")) if not self._is_whole(path)]
+        for path in damaged:
+            path.unlink()
+        return [path.name for path in damaged]
 
     def is_done(self, number: int) -> bool:
         return self._rows(number).exists()
 
     def write(self, number: int, rows: list[Row], problems: list[Problem], columns: pa.Schema) -> None:
         """A part that is done. Its rows come last: they say that it is."""
-        _replace(self._problems(number), json.dumps([asdict(problem) for problem in problems]))
-        partial = self._rows(number).with_suffix(f".{os.getpid()}.partial")
-        pq.write_table(pa.Table.from_pylist(rows, columns), partial)
-        partial.replace(self._rows(number))
+        self._replace(self._problems(number), json.dumps([asdict(problem) for problem in problems]))
+        # Checksums tell pages that never came to the disk from what was written.
+        with self._replacing(self._rows(number)) as partial:
+            pq.write_table(pa.Table.from_pylist(rows, columns), partial, write_page_checksum=True)
 
     def finish(self, job: Job, count: int, columns: pa.Schema) -> dict[str, Any]:
-        """All `count` parts as one table, with OUT.problems.csv and OUT.manifest.json; returns the manifest."""
-        partial = self.out.with_name(f"{self.out.name}.partial")
+        """All `count` parts as one table, with OUT.problems.csv and OUT.manifest.json; returns the manifest.
+
+        The table comes last: it says that the others are there.
+        """
         faces = 0
-        with pq.ParquetWriter(partial, columns) as writer:
-            for number in range(count):
-                table = pq.read_table(self._rows(number))
-                faces += len(table)
-                writer.write_table(table)
         problems = [Problem(**each) for n in range(count) for each in json.loads(self._problems(n).read_text())]
-        with self.out.with_name(f"{self.out.name}.problems.csv").open("w", newline="") as file:
-            writer_of_problems = csv.writer(file)
-            writer_of_problems.writerow(("file", "code", "detail"))
-            writer_of_problems.writerows(astuple(problem) for problem in problems)
-        manifest = asdict(job) | {"faces": faces, "problems": len(problems)}
-        _replace(self.out.with_name(f"{self.out.name}.manifest.json"), json.dumps(manifest, indent=1) + "\n")
-        partial.replace(self.out)
+        with self._replacing(self.out) as partial:
+            with pq.ParquetWriter(partial, columns) as writer:
+                for number in range(count):
+                    table = _table(self._rows(number))
+                    faces += len(table)
+                    writer.write_table(table)
+            manifest = asdict(job) | {"faces": faces, "problems": len(problems)}
+            with self._replacing(self._beside("problems.csv")) as listed, listed.open("w", newline="") as file:
+                writer_of_problems = csv.writer(file)
+                writer_of_problems.writerow(("file", "code", "detail"))
+                writer_of_problems.writerows(astuple(problem) for problem in problems)
+            self._replace(self._beside("manifest.json"), json.dumps(manifest, indent=1) + "\n")
         shutil.rmtree(self.folder)
         return manifest
+
+    def _is_whole(self, rows: Path) -> bool:
+        try:
+            _table(rows)
+            json.loads(rows.with_suffix(".problems.json").read_text())
+        except (OSError, ValueError, pa.ArrowException):
+            return False
+        return True
+
+    def _replace(self, path: Path, text: str) -> None:
+        with self._replacing(path) as partial:
+            partial.write_text(text)
+
+    @contextmanager
+    def _replacing(self, path: Path) -> Iterator[Path]:
+        """Where to write the file first: it is there as a whole or not at all, also after a loss of power."""
+        partial = self.folder / f"{path.name}.{os.getpid()}.partial"
+        yield partial
+        _sync(partial)
+        partial.replace(path)
+        _sync(path.parent)
+
+    def _beside(self, what: str) -> Path:
+        return self.out.with_name(f"{self.out.name}.{what}")
 
     def _rows(self, number: int) -> Path:
         return self.folder / f"{number:08}.parquet"
@@ -157,8 +200,18 @@ class Progress:
         return self.folder / f"{number:08}.problems.json"
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file that is there as a whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+def _table(rows: Path) -> pa.Table:
+    return pq.read_table(rows, page_checksum_verification=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some file systems of a network cannot do it for folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(fd)
