@@ -9,12 +9,13 @@ from pathlib import Path
 from release import ReleaseError
 
 ROOT = Path(__file__).parents[1]
-# What the Dockerfile installs.
+# What the Dockerfile and that of deploy/ray install.
 LOCKS = (
     "requirements/service.txt",
     "requirements/centerface.txt",
     "requirements/node.txt",
     "requirements/training.txt",
+    "requirements/ray-cluster.txt",
 )
 # The images' Python and C library.
 PYTHON, LIBRARY = "3.11", "manylinux_2_36"

@@ -11,7 +11,7 @@ from release import ReleaseError, arm, image, pins, sums, versions
 from release.__main__ import main
 
 ROOT = Path(__file__).parents[1]
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
+DOCKERFILES = [(ROOT / path).read_text() for path in ("Dockerfile", "deploy/ray/Dockerfile")]
 
 
 def program(path: Path, code: str) -> Path:
@@ -42,9 +42,10 @@ def test_the_changelog_has_the_version_and_its_day(heading: str, draft: bool, la
 
 
 def test_every_lock_of_the_images_is_checked_for_their_python() -> None:
-    copied = re.findall(r"requirements/\S+\.txt", "\n".join(re.findall(r"(?m)^COPY .*", DOCKERFILE)))
-    assert set(pins.LOCKS) == set(copied)
-    assert f"=python:{pins.PYTHON}-slim-" in DOCKERFILE
+    copied = re.findall(r"requirements/\S+\.txt", "\n".join(re.findall(r"(?m)^COPY .*", "\n".join(DOCKERFILES))))
+    assert sorted(pins.LOCKS) == sorted(set(copied))
+    for dockerfile in DOCKERFILES:
+        assert f"=python:{pins.PYTHON}-slim-" in dockerfile
 
 
 def test_a_pin_without_a_wheel_is_named(tmp_path: Path) -> None:
