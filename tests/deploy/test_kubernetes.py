@@ -39,11 +39,24 @@ def test_all_are_valid(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_kustomize_the_base_is_checked_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("deploy.manifests.shutil.which", lambda _: None)
+    monkeypatch.setattr("deploy.manifests.shutil.which", lambda *_, **__: None)
     assert manifests.main() == 0
     assert "skipped: the overlays" in capsys.readouterr().out
     with pytest.raises(ManifestError, match="neither kubectl nor kustomize"):
         manifests.build(manifests.BASE)
+
+
+def test_the_pinned_kubectl_is_taken_before_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("environment/python", "environment/kubectl", "others/kubectl", "others/kustomize"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "others"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "environment" / "python"))
+    assert manifests.kustomize() == [str(tmp_path / "environment" / "kubectl"), "kustomize"]
+    (tmp_path / "environment" / "kubectl").unlink()
+    assert manifests.kustomize() == [str(tmp_path / "others" / "kubectl"), "kustomize"]
+    (tmp_path / "others" / "kubectl").unlink()
+    assert manifests.kustomize() == [str(tmp_path / "others" / "kustomize"), "build"]
 
 
 def test_a_mistake_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
