@@ -13,6 +13,8 @@ export class Raw {
   /** @type {object | null} */
   #answer = null;
   #shownAt = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} of an answer that follows another too closely */
+  #timer;
 
   constructor() {
     this.#details.addEventListener("toggle", () => this.#write());
@@ -23,10 +25,14 @@ export class Raw {
   show(answer) {
     this.#answer = answer;
     this.#section.hidden = answer === null;
-    if (performance.now() - this.#shownAt > REFRESH_MS) this.#write();
+    const restMs = this.#shownAt + REFRESH_MS - performance.now();
+    if (restMs <= 0) this.#write();
+    else this.#timer ??= setTimeout(() => this.#write(), restMs);
   }
 
   #write() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (!this.#details.open || this.#answer === null) return;
     this.#shownAt = performance.now();
     this.#text.textContent = asShortJson(this.#answer);

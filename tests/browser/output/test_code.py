@@ -12,6 +12,7 @@ import pytest
 
 from tests.browser.acts import by_file, expect
 from tests.browser.chromium import ROOT, Server, Visit
+from tests.browser.videos import fake
 
 MODULE = ROOT / "service" / "web" / "output" / "snippets.js"
 WRITE = f"""
@@ -89,3 +90,12 @@ def test_the_page_shows_the_code_of_what_is_on_screen(visit: Visit, server: Serv
     page.get_by_role("button", name="Copy the code").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert "happy" in run("python", page.evaluate("navigator.clipboard.readText()"), folder)
+
+
+def test_the_json_is_that_of_the_last_answer(visit: Visit, video: Path) -> None:
+    """All lines of the answer come at once: faster than they are shown."""
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")
+    page.locator("#details").evaluate("details => { details.open = true; }")
+    fake(page, video)
+    expect(page.locator("#raw-text")).to_contain_text('"type": "summary"')
