@@ -34,13 +34,13 @@ export class Parts {
   }
 
   /**
-   * Ends when all is read. Raises Problem, and what the connection raises.
+   * Ends when all is read that is not among the frames. Raises Problem, and what the connection raises.
    * @param {AbortSignal} signal
    * @param {(line: VideoLine) => void} onLine it is among the frames already
    */
   async run(signal, onLine) {
     signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
-    for (let part = this.#next(), isFirst = true; part && !signal.aborted; part = this.#next(), isFirst = false) {
+    for (let part = this.#next(), isFirst = this.#frames.moments.length === 0; part && !signal.aborted; part = this.#next(), isFirst = false) {
       this.#frames.begin(part);
       this.#abort = new AbortController();
       try {

@@ -1,17 +1,15 @@
 /** A video is read and played with its faces. */
 
 import { byId } from "../dom.js";
-import { sizeOf } from "../input/picture.js";
-import { Stills } from "../input/stills.js";
 import { readVideo } from "../local/video.js";
-import { Problem } from "../remote/problem.js";
 import { uploadVideo } from "../remote/upload.js";
-import { clock, tenths } from "../view/format.js";
+import { tenths } from "../view/format.js";
+import { FacePictures } from "./face-pictures.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
 import { Parts } from "./parts.js";
 import { videoChoices } from "./video-files.js";
-import { caption, extent, outcome } from "./video-words.js";
+import { caption, extent, outcome, reached, stoppedBy, unread } from "./video-words.js";
 
 /**
  * @typedef {import("../types.d.ts").Mode} Mode
@@ -34,14 +32,14 @@ export class VideoMode {
   #error = null;
   /** @type {Parts | null} */
   #parts = null;
-  /** @type {Stills | null} */
-  #stills = null;
-  /** @type {Set<number>} the tracks whose picture is taken, or on its way */
-  #pictured = new Set();
+  /** @type {FacePictures | null} */
+  #pictures = null;
   #isStopped = false;
   #isUnread = false; // what is shown
   #shownS = 0;
   #isOpen = false;
+  /** @type {VideoMode | null} the mode whose reading this one goes on with */
+  #past = null;
   #state = byId("video-state");
   #caption = byId("caption");
   #video = byId("video", HTMLVideoElement);
@@ -72,9 +70,11 @@ export class VideoMode {
       const source = await this.#player.open(this.#file);
       const limits = await page.service.requireLimits();
       if (signal.aborted) return;
-      this.#stills = new Stills(source);
+      this.#pictures = new FacePictures(source, (scene) => signal.aborted || page.curves.picture(scene));
       page.curves.begin({ title: "Over time", onPlace: (timeS) => this.#player.goTo(timeS) });
-      this.#frames = new VideoFrames(limits.defaults.fps);
+      if (this.#past) this.#reopen(this.#past, focus);
+      else this.#frames = new VideoFrames(limits.defaults.fps);
+      if (this.#isStopped) return;
       this.#parts = new Parts((part, partSignal) => this.#lines(source, limits, partSignal, part), this.#frames);
       await this.#parts.run(signal, (line) => this.#add(line, focus));
       if (!signal.aborted) await this.#offerMore();
@@ -95,25 +95,34 @@ export class VideoMode {
     new VideoMode(this.#page, this.#player, this.#file, this.#minFacePx).start(focus);
   }
 
+  /** From where it was, with what was read. */
+  resume() {
+    if (!this.#isOpen) return false;
+    const again = new VideoMode(this.#page, this.#player, this.#file, this.#minFacePx);
+    again.#past = this;
+    again.start();
+    return true;
+  }
+
   /** Shows the faces at a time. @param {number} timeS */
   async show(timeS) {
     if (!this.#isOpen) return;
     const [stage, player] = [this.#page.stage, this.#player];
     const known = this.#frames.facesAt(timeS);
     const faces = known ?? [];
-    const unread = known ? undefined : this.#unreadPart();
+    const nothing = known ? undefined : unread(this.#frames.summary !== null, this.#isStopped, this.#reached);
     // A video that plays on is not followed: the reading would begin again and again.
     const isSought = !player.isPlaying || Math.abs(timeS - this.#shownS) > JUMP_S;
-    if (unread && isSought && !this.#isStopped) this.#parts?.want(timeS);
-    this.#isUnread = unread !== undefined;
+    if (nothing && isSought && !this.#isStopped) this.#parts?.want(timeS);
+    this.#isUnread = nothing !== undefined;
     this.#shownS = timeS;
-    player.remark = unread?.title ?? "";
+    player.remark = nothing?.title ?? "";
     const image = player.isShown ? player.size : extent(this.#frames.moments);
-    const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread, absent: ABSENT });
+    const scene = await stage.sceneOf({ image, faces }, player.isShown ? this.#video : null, { unread: nothing, absent: ABSENT });
     if (this.#abort.signal.aborted) return;
     stage.show(scene);
     this.#page.curves.playhead = timeS / (player.durationS || 1);
-    this.#caption.textContent = unread ? unread.detail : faces.map(caption).join(", ");
+    this.#caption.textContent = nothing ? nothing.detail : faces.map(caption).join(", ");
   }
 
   /** @returns {import("../output/snippets.js").Request} */
@@ -140,11 +149,6 @@ export class VideoMode {
     return uploadVideo(this.#file, limits.max_video_bytes, signal, options);
   }
 
-  #paintStrip() {
-    const { stage } = this.#page;
-    this.#player.paint(this.#frames, (faces) => stage.pick(faces), stage.labels);
-  }
-
   /** @param {VideoLine} line @param {HTMLElement} focus */
   #add(line, focus) {
     const [page, player, frames] = [this.#page, this.#player, this.#frames];
@@ -152,45 +156,39 @@ export class VideoMode {
       this.#error = line;
       return;
     }
-    if (!this.#isOpen) this.#open(focus);
-    // A video may last longer than its file says.
-    if (!player.isLengthKnown || frames.lastS > player.durationS) player.durationS = frames.lastS;
+    if (!this.#isOpen) {
+      this.#open(focus);
+      player.start();
+    }
     page.showAnswer(line.type === "summary" && frames.summary ? frames.summary : line);
-    this.#paintStrip();
-    this.#drawCurves();
+    this.#draw();
     this.#pictureAll(frames.takeNumbered());
-    this.#state.textContent = frames.summary ? outcome(frames.summary) : `Reading: ${this.#progress()}`;
     // What is shown may have waited for this line.
     if (frames.summary) this.show(player.timeS).then(() => page.announce(this.#state.textContent ?? ""));
     else if (this.#isUnread || (line.type === "frame" && Math.abs(player.timeS - line.time_s) < frames.intervalS)) this.show(player.timeS);
   }
 
-  #drawCurves() {
-    const { intervalS, moments } = this.#frames;
-    const toS = this.#player.durationS;
-    const axis = { fromS: 0, toS, gapS: GAP * intervalS, lastS: intervalS, unread: this.#frames.unread(toS), inWords: tenths };
-    this.#page.curves.show(moments, axis);
+  /** What is known of the whole video: strip, curves, state. */
+  #draw() {
+    const [{ curves, stage }, player, frames] = [this.#page, this.#player, this.#frames];
+    const { intervalS, moments } = frames;
+    // A video may last longer than its file says.
+    if (!player.isLengthKnown || frames.lastS > player.durationS) player.durationS = frames.lastS;
+    const toS = player.durationS;
+    player.paint(frames, (faces) => stage.pick(faces), stage.labels);
+    curves.show(moments, { fromS: 0, toS, gapS: GAP * intervalS, lastS: intervalS, unread: frames.unread(toS), inWords: tenths });
+    const progress = `${this.#reached}, ${moments.length} ${moments.length === 1 ? "frame" : "frames"}`;
+    this.#state.textContent = frames.summary ? outcome(frames.summary) : `${this.#isStopped ? "Stopped" : "Reading"}: ${progress}`;
   }
 
   /** @param {{moments: import("../types.d.ts").Moment[], isRenumbered: boolean}} numbered */
   #pictureAll({ moments, isRenumbered }) {
     if (isRenumbered) {
-      this.#pictured.clear();
+      this.#pictures?.forget();
       this.#page.curves.forgetPictures();
       this.#page.stage.rename(this.#frames.facesAt(this.#shownS) ?? []);
     }
-    for (const moment of moments) this.#picture(moment);
-  }
-
-  /** Takes the pictures of faces that were not in view before. @param {import("../types.d.ts").Moment} moment */
-  #picture({ time_s: timeS, faces }) {
-    const strangers = faces.filter(({ track_id: track }) => track !== null && !this.#pictured.has(track));
-    for (const { track_id: track } of strangers) this.#pictured.add(track ?? 0);
-    if (strangers.length === 0) return;
-    this.#stills?.at(timeS, (picture) => {
-      const scene = { picture, size: sizeOf(picture), mirrored: false, faces: strangers };
-      if (!this.#abort.signal.aborted) this.#page.curves.picture(scene);
-    });
+    this.#pictures?.take(moments);
   }
 
   /** Where the whole video has no face: what may find one. */
@@ -211,35 +209,29 @@ export class VideoMode {
     page.enter("video");
     page.focus(focus);
     page.showRemark(player.isShown ? "" : "Your browser cannot play this video; this is what was read in it.");
-    player.start();
+  }
+
+  /** Shows what another mode has read of the same video, at the place that it showed. @param {VideoMode} past @param {HTMLElement} focus */
+  #reopen(past, focus) {
+    this.#frames = past.#frames;
+    this.#error = past.#error;
+    this.#isStopped = past.#isStopped;
+    this.#open(focus);
+    this.#page.showAnswer(this.#frames.summary ?? this.#frames.moments.at(-1) ?? null);
+    this.#draw();
+    this.#pictureAll({ ...this.#frames.takeNumbered(), moments: this.#frames.moments });
+    this.#player.goTo(past.#shownS);
   }
 
   /** @param {unknown} error */
   #showStopped(error) {
-    const { title, detail } =
-      error instanceof Problem ? error : new Problem("The server does not answer", "Check that it is running, then try again.");
-    this.#page.notice.show(new Problem(title, `${detail} What was read before is kept.`));
+    this.#page.notice.show(stoppedBy(error));
     this.#isStopped = true;
-    this.#state.textContent = `Stopped: ${this.#progress()}`;
+    this.#draw();
     this.show(this.#player.timeS);
   }
 
-  /** How far the reading is, such as "0:06 of 1:00". */
   get #reached() {
-    const read = clock(this.#frames.readS);
-    return this.#player.isLengthKnown ? `${read} of ${clock(this.#player.durationS)}` : read;
-  }
-
-  #progress() {
-    const count = this.#frames.moments.length;
-    return `${this.#reached}, ${count} ${count === 1 ? "frame" : "frames"}`;
-  }
-
-  /** What is said where the video has not been read. */
-  #unreadPart() {
-    if (this.#frames.summary) return { title: "Not read", detail: "No frame of this video was read." };
-    return this.#isStopped
-      ? { title: "Not read", detail: `Not read: the reading stopped at ${this.#reached}` }
-      : { title: "Still reading", detail: `Reading: ${this.#reached}` };
+    return reached(this.#frames.readS, this.#player.isLengthKnown ? this.#player.durationS : 0);
   }
 }

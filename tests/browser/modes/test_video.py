@@ -240,6 +240,39 @@ def test_what_came_before_an_error_is_kept(visit: Visit, video: Path) -> None:
         expect(page.locator("#emotion")).to_have_text("neutral")
 
 
+def test_a_video_stays_where_the_next_file_cannot_be_read(visit: Visit, video: Path) -> None:
+    page = visit(SLOW_SERVER, news=True)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, video)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    page.evaluate("text => say(text)", lines(*(frame(index) for index in range(8))))
+    expect(page.locator("#video-state")).to_have_text("Reading: 0:01 of 0:02, 8 frames")
+    seek(page, 1.5)
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.evaluate("delete window.asked")
+    choose(page, "photo.jpg", b"this is no picture")
+    expect(alert(page)).to_contain_text("text; send one of")
+    # The same place of the same video, and its reading goes on.
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(page.get_by_role("slider", name="Time in the video")).to_have_value("1.5")
+    expect(page.get_by_role("slider", name="Face 1 over time")).to_be_visible()
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "a request for the rest")
+    assert parse_qs(urlsplit(page.evaluate("asked.url")).query)["from_s"] == ["1.6"]
+    page.evaluate("text => say(text)", lines(frame(8), frame(9), SUMMARY))
+    page.evaluate("finish()")
+    expect(page.locator("#video-state")).to_contain_text("10 frames of 0:02 read")
+    # Of a video that is read nothing is asked again.
+    page.evaluate("delete window.asked")
+    choose(page, "damaged.webm", b"this is no video", "video/webm")
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    page.evaluate("delete window.asked")
+    page.evaluate("finish()")
+    expect(alert(page)).to_contain_text("end is missing")
+    expect(page.locator("#video-state")).to_contain_text("10 frames of 0:02 read")
+    expect(page.locator("#emotion")).to_have_text("happy")
+    assert not page.evaluate("Boolean(window.asked)")
+
+
 def test_a_video_that_is_refused_is_explained(visit: Visit, video: Path) -> None:
     page = visit(news=True)
     refusal = {"title": "This kind of file is not taken", "detail": "This is text."}
