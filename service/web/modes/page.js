@@ -55,6 +55,7 @@ export class Page {
    * @param {Mode | null} mode @param {string} name as elements with `data-in` name it @param {string} [waiting]
    */
   begin(mode, name, waiting) {
+    byId("save", HTMLDetailsElement).open = false; // it lists what could be saved of the mode before
     this.#mode?.stop();
     this.#mode = mode;
     this.clear();

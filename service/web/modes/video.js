@@ -4,6 +4,7 @@ import { byId } from "../dom.js";
 import { readVideo } from "../local/video.js";
 import { uploadVideo } from "../remote/upload.js";
 import { tenths } from "../view/format.js";
+import { Annotated } from "./annotated.js";
 import { FacePictures } from "./face-pictures.js";
 import { VideoFrames } from "./frames.js";
 import { notFound, offersFor } from "./offers.js";
@@ -26,6 +27,7 @@ export class VideoMode {
   #player;
   #file;
   #minFacePx;
+  #annotated;
   #abort = new AbortController();
   #frames = new VideoFrames(NaN); // until the service has said its rate
   /** @type {import("../contract.d.ts").VideoError | null} the line that ended the reading early */
@@ -53,6 +55,7 @@ export class VideoMode {
     this.#player = player;
     this.#file = file;
     this.#minFacePx = minFacePx;
+    this.#annotated = new Annotated(page.service, file, this.#abort.signal);
   }
 
   /** While it plays, words that change with every frame would never end. */
@@ -127,13 +130,12 @@ export class VideoMode {
 
   /** @returns {import("../output/snippets.js").Request} */
   request() {
-    const { detectors } = this.#page;
-    return { kind: "video", files: [this.#file.name], options: { ...detectors.options, ...(this.#minFacePx && { min_face_px: this.#minFacePx }) } };
+    return { kind: "video", files: [this.#file.name], options: this.#options };
   }
 
   /** @returns {import("../types.d.ts").SaveChoice[]} */
   choices() {
-    return videoChoices(this.#page, this.#frames, this.#error);
+    return videoChoices(this.#page, this.#frames, this.#error, this.#annotated.isBeingMade ? null : () => this.#annotate());
   }
 
   /**
@@ -142,11 +144,22 @@ export class VideoMode {
    */
   #lines(source, limits, signal, { fromS, toS }) {
     const { local: { reader: local }, detectors } = this.#page;
-    const minFacePx = this.#minFacePx;
-    if (local) return readVideo(source, local, limits.defaults.fps, signal, { ...detectors.options, minFacePx, fromS, toS });
+    if (local) return readVideo(source, local, limits.defaults.fps, signal, { ...detectors.options, minFacePx: this.#minFacePx, fromS, toS });
     const times = { ...(fromS > 0 && { from_s: fromS }), ...(toS !== undefined && { to_s: toS }) };
-    const options = { ...detectors.options, ...(minFacePx && { min_face_px: minFacePx }), ...times };
-    return uploadVideo(this.#file, limits.max_video_bytes, signal, options);
+    return uploadVideo(this.#file, limits.max_video_bytes, signal, { ...this.#options, ...times });
+  }
+
+  /** The service's options for this video. */
+  get #options() {
+    return { ...this.#page.detectors.options, ...(this.#minFacePx && { min_face_px: this.#minFacePx }) };
+  }
+
+  async #annotate() {
+    try {
+      return await this.#annotated.make(this.#options, (progress) => (this.#state.textContent = progress));
+    } finally {
+      if (!this.#abort.signal.aborted) this.#draw();
+    }
   }
 
   /** @param {VideoLine} line @param {HTMLElement} focus */

@@ -5,11 +5,13 @@ import { byId, create } from "../dom.js";
 /** @typedef {import("../types.d.ts").SaveChoice} SaveChoice */
 
 const DOWNLOAD_MS = 1000; // by then the browser has begun to read it
+const SLOW_MS = 300; // what takes longer is said to be under way
 const [GAP_PX, EDGE_PX] = [8, 12]; // to its button, to the window
 
 export class SaveMenu {
   #menu = byId("save", HTMLDetailsElement);
   #list = byId("save-list");
+  #button = byId("save-button");
 
   #onError;
 
@@ -35,10 +37,15 @@ export class SaveMenu {
     const button = create("button", { type: "button", textContent: words });
     button.addEventListener("click", async () => {
       this.#close();
+      const timer = setTimeout(() => (this.#button.textContent = "Saving…"), SLOW_MS);
       try {
         download(await content(), name);
       } catch (error) {
-        this.#onError(error);
+        // Left for something else by the person who asked for it.
+        if (!(error instanceof DOMException && error.name === "AbortError")) this.#onError(error);
+      } finally {
+        clearTimeout(timer);
+        this.#button.textContent = "Save";
       }
     });
     item.append(button);
@@ -61,7 +68,7 @@ export class SaveMenu {
 
   #close() {
     this.#menu.open = false;
-    this.#menu.querySelector("summary")?.focus();
+    this.#button.focus();
   }
 }
 

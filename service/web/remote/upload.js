@@ -1,5 +1,6 @@
 /** Files sent to the service, and its answers. */
 
+import { megabytes } from "../view/format.js";
 import { address } from "./address.js";
 import { fetchWithKey } from "./key.js";
 import { jsonLines } from "./ndjson.js";
@@ -36,6 +37,33 @@ export async function* uploadVideo(file, limitBytes, signal, options) {
 }
 
 /**
+ * The video with its faces drawn, which the service makes while it reads the file once more. Raises Problem.
+ * @param {File} file
+ * @param {number | undefined} limitBytes
+ * @param {AbortSignal} signal
+ * @param {Options} options
+ * @param {(bytes: number) => void} onBytes so much of it is here
+ * @returns {Promise<Blob>} MP4
+ */
+export async function drawVideo(file, limitBytes, signal, options, onBytes) {
+  const response = await upload(withQuery("v1/predict/video", { ...options, format: "mp4" }), file, limitBytes, signal);
+  let bytes = 0;
+  /** @type {TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>} */
+  const counted = new TransformStream({
+    transform(piece, out) {
+      onBytes((bytes += piece.length));
+      out.enqueue(piece);
+    },
+  });
+  try {
+    return await new Response(response.body?.pipeThrough(counted), { headers: { "Content-Type": "video/mp4" } }).blob();
+  } catch {
+    signal.throwIfAborted();
+    throw new Problem("The annotated video could not be made", "The server stopped before its end.");
+  }
+}
+
+/**
  * @param {string} path with its query
  * @param {Blob} file
  * @param {number | undefined} limitBytes
@@ -66,6 +94,3 @@ function withQuery(path, options) {
   const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)])).toString();
   return query === "" ? path : `${path}?${query}`;
 }
-
-/** @param {number} bytes */
-const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;

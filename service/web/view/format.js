@@ -8,6 +8,9 @@ export const percent = (share) => `${Math.round(100 * share)}${NO_BREAK_SPACE}%`
 /** A decimal only below 10. @param {number} value */
 export const milliseconds = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
+/** @param {number} bytes */
+export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+
 /** Minutes and seconds, such as 1:07. @param {number} seconds */
 export const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 

@@ -6,6 +6,7 @@ import json
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import cv2
 import numpy as np
@@ -18,9 +19,10 @@ from tests.browser.acts import (
     expect,
     go_live,
     saved,
+    until,
 )
 from tests.browser.chromium import Server, Visit
-from tests.browser.videos import FPS, a_video, fake
+from tests.browser.videos import FPS, SLOW_SERVER, SUMMARY, a_video, fake, frame, lines
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -122,6 +124,51 @@ def test_a_saved_video_is_what_the_service_would_have_sent(visit: Visit, server:
         theirs = from_service(server, video.read_bytes(), form)
         assert theirs.count(b"happy") >= (2 if form == "webvtt" else 9)
         assert saved(page, words) == (name, theirs)
+    theirs = from_service(server, video.read_bytes(), "mp4")
+    assert b"ftyp" in theirs[:16]
+    assert saved(page, "annotated video (MP4)") == ("video.mp4", theirs)
+    expect(page.locator("#video-state")).to_contain_text("frames of 0:02 read")
+
+
+def test_the_annotated_video_is_made_once_the_video_is_read(visit: Visit, video: Path) -> None:
+    page = visit(SLOW_SERVER)
+    page.emulate_media(reduced_motion="reduce")
+    by_file(page, video)
+    until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+    page.evaluate("text => say(text)", lines(frame(0)))
+    state = page.locator("#video-state")
+    expect(state).to_contain_text("Reading")
+    choice = page.locator("#save").get_by_role("button", name="annotated video")
+
+    def offered(count: int) -> None:
+        open_menu(page)
+        expect(choice).to_have_count(count)
+        page.keyboard.press("Escape")
+
+    offered(0)
+    page.evaluate("text => say(text)", lines(SUMMARY))
+    page.evaluate("finish()")
+    expect(state).to_contain_text("of 0:02 read")
+    # It says how far it is, is made once at a time, and its failure leaves the readings.
+    for end, words in (("cut()", "The annotated video could not be made"), ("say('x'.repeat(3 * 2 ** 20))", None)):
+        page.evaluate("delete window.asked")
+        open_menu(page)
+        choice.click()
+        expect(state).to_have_text("Making the annotated video: 0.0 MB so far")
+        until(page, lambda: page.evaluate("Boolean(window.asked)"), "the request")
+        assert parse_qs(urlsplit(page.evaluate("asked.url")).query)["format"] == ["mp4"]
+        offered(0)
+        page.evaluate(end)
+        if words:
+            expect(alert(page)).to_contain_text(words)
+            expect(state).to_contain_text("of 0:02 read")
+    expect(state).to_have_text("Making the annotated video: 3.0 MB so far")
+    expect(page.locator("#save summary")).to_have_text("Saving…")
+    # Who leaves it hears nothing more of it.
+    page.get_by_role("button", name="Back").click()
+    expect(page.locator("#consent")).to_be_visible()
+    expect(page.locator("#save summary")).to_have_text("Save")
+    expect(alert(page)).to_be_hidden()
 
 
 def test_a_saved_part_of_a_video_says_what_ended_it(visit: Visit, server: Server, video: Path) -> None:
