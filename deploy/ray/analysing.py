@@ -24,6 +24,7 @@ from service.video.messages import VideoOptions
 from service.workers import solo
 from service.workers.channel import Upload
 from service.workers.failures import Losses
+from service.workers.worker import WorkerFault
 
 
 class Analysing:
@@ -54,6 +55,9 @@ class Analysing:
                 rows += self._loop.run_until_complete(self._file(folder / name, name))
             except problems.Problem as problem:
                 bad.append(Problem(name, problem.code, problem.detail))
+            except WorkerFault as error:
+                # A fault of ours with this file: the others are read nevertheless. The last line says what was raised.
+                bad.append(Problem(name, problems.Internal.code, str(error).rstrip().rpartition("\n")[2]))
             except _BrokenOff as error:
                 bad.append(Problem(name, error.code, str(error)))
             except OSError as error:

@@ -24,6 +24,7 @@ from service.detectors.available import load_detectors
 from service.schemas import found_json
 from service.settings import Settings, load
 from tests.service.clips import clip, steady
+from tests.service.troubles import trouble
 
 ROOT = Path(__file__).parents[2]
 RAY = ROOT / ".venv-ray" / "bin" / "python"
@@ -222,6 +223,18 @@ def test_a_bad_file_is_listed_and_the_next_one_is_read(analysing: Analysing, tmp
         "gone.mp4": "unreadable",
         "large.png": "body_too_large",
     }
+
+
+def test_a_fault_of_ours_costs_the_file_that_met_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trouble(monkeypatch, error="division by zero")
+    (tmp_path / "photo.jpg").write_bytes(PHOTO.read_bytes())
+    (tmp_path / "video.mp4").write_bytes(clip(steady(1.0)))
+    analysing = Analysing(Settings(workers=1), {}, fps=1.0)
+    rows, bad = analysing.files(tmp_path, ["photo.jpg", "video.mp4"])
+    analysing.close()
+    assert not rows
+    said = ("internal", "RuntimeError: division by zero")
+    assert bad == [Problem("photo.jpg", *said), Problem("video.mp4", *said)]
 
 
 def test_a_large_video_is_read_where_it_lies(analysing: Analysing, tmp_path: Path) -> None:
