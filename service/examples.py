@@ -1,6 +1,10 @@
-"""Examples of answers for the OpenAPI document. A test reads each as what it is an example of."""
+"""Examples for the OpenAPI document. A test reads each answer as what it is an example of, and sends the image."""
 
+import base64
+from pathlib import Path
 from typing import Any
+
+_FACE_FILE = Path(__file__).parent / "web" / "samples" / "face.jpg"
 
 _FACE: dict[str, Any] = {
     "box": {"x": 175, "y": 65, "width": 100, "height": 100},
@@ -23,6 +27,9 @@ _FACE: dict[str, Any] = {
     "explanations": [],
 }
 _TRACK = {"track_id": 1, "from_s": 0.0, "to_s": 2.2, "mean": _FACE["emotions"], "dominant": "happy"}
+
+IMAGE = "data:image/jpeg;base64," + base64.b64encode(_FACE_FILE.read_bytes()).decode()
+"""A face of 112 x 112 pixels, as JSON holds it."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "Result": {

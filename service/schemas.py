@@ -155,7 +155,6 @@ class PredictBody(Incoming):
         description="base64 of a JPEG, PNG or WebP file, or a data URI of it",
         # Not checked with it: the decoder says the same, and faster.
         json_schema_extra={"minLength": 4, "pattern": _BASE64},
-        examples=["data:image/jpeg;base64,/9j/4AAQ"],
     )
 
     @classmethod

@@ -38,7 +38,8 @@ _FORM = {
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The images, each as a part with the name `file`.",
+        "description": "The images, each as a part with the name `file`: "
+        "`curl -F file=@one.jpg -F file=@two.jpg http://127.0.0.1:8000/v1/predict/batch`.",
         "content": {"multipart/form-data": {"schema": _FORM}},
     }
 }

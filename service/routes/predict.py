@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from .. import schemas
 from ..analysis import check_explained
+from ..examples import IMAGE
 from ..images import ACCEPTED
 from ..problems import MEDIA_TYPE, Overloaded, RateLimited
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
@@ -20,10 +21,12 @@ router = APIRouter(tags=["predict"])
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One image; the three forms give the same answer. Its first bytes decide what it is.",
+        "description": "One image: as JSON, as the file itself, or as a form. The three give the same answer. "
+        "The first bytes of the file decide what it is.",
         "content": {
+            # The first one is what documentation tools offer first, and the only one that can hold an example.
+            "application/json": {"schema": PredictBody.model_json_schema(), "example": {"image": IMAGE}},
             **file_forms(ACCEPTED),
-            "application/json": {"schema": PredictBody.model_json_schema()},
         },
     }
 }

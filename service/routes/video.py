@@ -32,7 +32,8 @@ DURATION_HEADER = "X-Video-Duration-S"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One video file; its first bytes decide what it is.",
+        "description": "One video file; its first bytes decide what it is: "
+        "`curl --data-binary @video.mp4 http://127.0.0.1:8000/v1/predict/video`.",
         "content": file_forms(ACCEPTED),
     }
 }

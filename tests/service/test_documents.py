@@ -10,7 +10,7 @@ import yaml
 from openapi_spec_validator import validate
 
 import service
-from service import documents, schemas
+from service import documents, images, schemas
 from service.app import create_app
 from service.examples import EXAMPLES
 from service.settings import Settings
@@ -67,6 +67,13 @@ def test_openapi_has_names_servers_and_examples() -> None:
     for model in models:
         [example] = document["components"]["schemas"][model.__name__]["examples"]
         assert model.model_validate(example).model_dump(exclude_unset=True) == example
+
+
+def test_the_example_of_a_request_is_an_image() -> None:
+    content = json.loads(documents.openapi())["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+    assert next(iter(content)) == "application/json", "the one that documentation tools offer first"
+    file = schemas.PredictBody.file_of(json.dumps(content["application/json"]["example"]).encode())
+    assert images.decode(file, max_pixels=10**5).grey.shape == (112, 112)
 
 
 def test_options_are_described_as_a_query_can_hold_them() -> None:

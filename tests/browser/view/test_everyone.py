@@ -153,7 +153,19 @@ def trouble(page: "Page", photo: Path, video: Path) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-@pytest.mark.parametrize("state", [idle, live, picture, several, in_video, about, trouble])
+def docs(page: "Page", photo: Path, video: Path) -> None:
+    page.goto(f"{page.url}docs")
+    page.locator("#operations-predict-predict .opblock-summary-control").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table")).to_be_visible()
+
+
+def stream(page: "Page", photo: Path, video: Path) -> None:
+    page.goto(f"{page.url}stream")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+@pytest.mark.parametrize("state", [idle, live, picture, several, in_video, about, trouble, docs, stream])
 def test_axe_finds_nothing_serious(
     visit: Visit, photo: Path, video: Path, state: Callable[["Page", Path, Path], None]
 ) -> None:
