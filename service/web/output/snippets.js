@@ -20,7 +20,9 @@ export function snippets({ kind, files, options }, base, hasKey) {
   const named = files.map((name) => (/^[\w.-]+$/.test(name) && !name.startsWith("-") ? name : SAMPLES[kind]));
   const names = [...new Set(named.length > 0 ? named : [SAMPLES[kind]])].slice(0, MOST_FILES);
   const given = { names, options, base, hasKey };
-  return { curl: CURL[kind](given), python: PYTHON[kind](given), javascript: JAVASCRIPT[kind](given) };
+  const missing = files.length > names.length ? `Shortened: ${names.length} of the ${files.length} files. Add the others after ${names.at(-1)}.` : "";
+  const [hash, slashes] = ["# ", "// "].map((mark) => missing && `${mark}${missing}\n`);
+  return { curl: hash + CURL[kind](given), python: hash + PYTHON[kind](given), javascript: slashes + JAVASCRIPT[kind](given) };
 }
 
 /** @typedef {{names: string[], options: Options, base: string, hasKey: boolean}} Given */

@@ -21,7 +21,7 @@ WRITE = f"""
 """
 KINDS = {
     "picture": {"files": ["photo.jpg"], "options": {"explain": "gradcam", "target": "happy", "detector": "haar"}},
-    "pictures": {"files": ["photo.jpg", "other.jpg"], "options": {"detector": "haar"}},
+    "pictures": {"files": ["photo.jpg", "other.jpg", "photo.jpg"], "options": {"detector": "haar"}},
     "video": {"files": ["clip.webm"], "options": {"detector": "haar", "min_face_px": 40}},
     "live": {"files": [], "options": {"explain": "gradcam", "detector": "haar", "min_face_px": 54}},
 }
