@@ -14,15 +14,20 @@ from ..workers.channel import Upload
 from .file_form import FileForm
 
 FILE = {"type": "string", "format": "binary"}
-# For clients that do not know what they send.
-_ANY_FILE = "application/octet-stream"
-
-
-def file_forms(media_types: tuple[str, ...]) -> dict[str, Any]:
-    """The raw and the multipart form of a file, for an OpenAPI document."""
-    file = {**FILE, "minLength": 1}
-    form = {"type": "object", "required": ["file"], "additionalProperties": False, "properties": {"file": file}}
-    return {**{name: {"schema": file} for name in (*media_types, _ANY_FILE)}, "multipart/form-data": {"schema": form}}
+_FILE = {**FILE, "minLength": 1}
+FILE_FORMS: dict[str, Any] = {
+    # Any other type is taken, too, and none makes a difference. Programs that make clients know this one alone.
+    "application/octet-stream": {"schema": _FILE},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "additionalProperties": False,
+            "properties": {"file": _FILE},
+        }
+    },
+}
+"""The raw and the multipart form of a file, for an OpenAPI document."""
 
 
 async def read_image(request: Request, settings: Settings) -> tuple[Form, bytes]:

@@ -14,7 +14,7 @@ from ..problems import MEDIA_TYPE, Overloaded, RateLimited
 from ..schemas import PredictBody, PredictOptions, ProblemDocument, Result
 from ..state import StateDep
 from ..tasks import image_task
-from .bodies import file_forms, read_image
+from .bodies import FILE_FORMS, read_image
 
 router = APIRouter(tags=["predict"])
 
@@ -22,11 +22,11 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One image: as JSON, as the file itself, or as a form. The three give the same answer. "
-        "The first bytes of the file decide what it is.",
+        f"The file is one of {', '.join(ACCEPTED)}. Its first bytes decide; `Content-Type` may say `image/…` as well.",
         "content": {
             # The first one is what documentation tools offer first, and the only one that can hold an example.
             "application/json": {"schema": PredictBody.model_json_schema(), "example": {"image": IMAGE}},
-            **file_forms(ACCEPTED),
+            **FILE_FORMS,
         },
     }
 }

@@ -20,7 +20,7 @@ from ..video.drawn import MEDIA_TYPES
 from ..video.formats import Csv, Format, Ndjson, WebVtt, format_of
 from ..video.messages import VideoError, VideoFrame, VideoOptions, VideoSummary
 from ..workers.channel import Header
-from .bodies import file_forms, read_video
+from .bodies import FILE_FORMS, read_video
 from .predict import problems
 
 router = APIRouter(tags=["predict"])
@@ -32,9 +32,9 @@ DURATION_HEADER = "X-Video-Duration-S"
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "One video file; its first bytes decide what it is: "
-        "`curl --data-binary @video.mp4 http://127.0.0.1:8000/v1/predict/video`.",
-        "content": file_forms(ACCEPTED),
+        "description": f"One video file, one of {', '.join(ACCEPTED)}. Its first bytes decide; `Content-Type` may say "
+        "`video/…` as well: `curl --data-binary @video.mp4 http://127.0.0.1:8000/v1/predict/video`.",
+        "content": FILE_FORMS,
     }
 }
 _ANSWER: dict[int | str, dict[str, Any]] = {

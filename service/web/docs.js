@@ -19,11 +19,10 @@ const files = ({ React: { createElement: element } }) => ({
   },
 });
 
-function choice(element, { requestBody, requestBodyValue: value, requestBodyErrors: errors, onChange }, type) {
-  const content = requestBody.get("content");
+function choice(element, { specPath, requestBody, requestBodyValue: value, requestBodyErrors: errors, onChange }, type) {
   const path = type === FORM_TYPE ? [PART] : undefined;
-  const isList = content.getIn([type, "schema", "properties", PART, "type"]) === "array";
-  const kind = content.keySeq().some((name) => name.startsWith("video/")) ? "video" : "image";
+  const isList = requestBody.getIn(["content", type, "schema", "properties", PART, "type"]) === "array";
+  const kind = specPath.includes("/v1/predict/video") ? "video" : "image";
   const held = path ? value?.getIn?.([PART, "value"]) : value;
   const chosen = [...(isList ? (held ?? []) : [held])].filter((each) => each instanceof File);
   const isMissed = errors?.size > 0 || value?.getIn?.([PART, "errors"])?.size > 0;

@@ -27,17 +27,10 @@ OF_OPTIONS = re.compile(
 )
 
 
-def _register(name: str, files: tuple[bytes, ...]) -> None:
-    schemathesis.openapi.media_type(name, st.sampled_from(files) | damaged_files(files))
-
-
-for media_type in ("image/jpeg", "image/png", "image/webp"):
-    _register(media_type, images())
-for media_type in ("video/mp4", "video/webm", "video/quicktime", "video/x-msvideo"):
-    _register(media_type, videos())
-_register("application/octet-stream", images() + videos())
+FILES = images() + videos()
+schemathesis.openapi.media_type("application/octet-stream", st.sampled_from(FILES) | damaged_files(FILES))
 # The files of forms.
-schemathesis.openapi.format("binary", st.sampled_from(images() + videos()))
+schemathesis.openapi.format("binary", st.sampled_from(FILES))
 
 
 @schemathesis.deserializer("application/x-ndjson")

@@ -49,7 +49,7 @@ def with_a_sample(block: "Locator") -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "media_type"), [("predict", "image/jpeg"), ("predict_video", "multipart/form-data")]
+    ("operation", "media_type"), [("predict", "application/octet-stream"), ("predict_video", "multipart/form-data")]
 )
 def test_a_file_is_asked_for_and_a_sample_is_at_hand(
     visit: Visit, server: Server, operation: str, media_type: str
