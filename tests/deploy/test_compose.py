@@ -1,4 +1,4 @@
-"""The compose files parse, HAProxy and Prometheus take their configurations, and what these name exists."""
+"""The compose files parse, Prometheus takes its configuration, and what these name exists."""
 
 import json
 import os
@@ -100,37 +100,19 @@ def test_what_haproxy_is_told_to_read_is_mounted() -> None:
         assert {path, *path.parents} & set(mounted), path
 
 
+def test_what_the_readme_says_to_set_is_passed_on() -> None:
+    said = services()
+    given = "".join(str(value) for name in ("service", "proxy") for value in said[name].items())
+    named = re.findall(r"`([A-Z_]+)=[^` ]*`", (COMPOSE / "README.md").read_text())
+    assert {"FER_HOSTS", "FER_RATE", "CERTIFICATE_FILE"} <= set(named)
+    for name in named:
+        assert f"${{{name}:-" in given, name
+
+
 def test_keys_that_the_readme_makes_are_not_committed() -> None:
     made = re.findall(r"[-\w]+\.pem", (COMPOSE / "README.md").read_text())
     assert {"key.pem", "certificate.pem"} <= set(made)
     assert "*.pem" in (ROOT / ".gitignore").read_text().splitlines()
-
-
-@needs("haproxy")
-@needs("openssl")
-def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    made = run(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-        *("-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)),
-    )
-    assert made.returncode == 0, made.stderr
-    certificate.write_text(certificate.read_text() + key.read_text())
-    settings = {"CERTIFICATE": str(certificate), "ERRORS": str(HAPROXY / "errors")}
-    files = ("-f", str(HAPROXY / "haproxy.cfg"), "-f", str(HAPROXY / "compose.cfg"))
-    done = run("haproxy", "-c", *files, **settings, HTTP="127.0.0.1:8080", HTTPS="127.0.0.1:8443")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "[WARNING]" not in done.stderr
-
-
-def test_a_replica_that_is_gone_is_a_problem_of_ours() -> None:
-    head, _, body = (HAPROXY / "errors" / "ask-again.http").read_bytes().partition(b"\r\n\r\n")
-    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    assert int(headers["Content-Length"]) == len(body)
-    assert headers["Content-Type"] == "application/problem+json"
-    assert int(headers["Retry-After"]) >= 1
-    problem = json.loads(body)
-    assert (problem["status"], problem["code"]) == (503, "overloaded")
 
 
 @needs("promtool")
