@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,11 @@ PHOTO = ROOT / "tests" / "data" / "astronaut.jpg"
 NOT_POSSIBLE_HERE = 3
 PORT = 8000
 MEMORY = "512m"
-HARDENED = [
+WITHOUT_RIGHTS = [
     *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all"),  # noqa: S108
-    *("--security-opt", "no-new-privileges", "--memory", MEMORY),
+    *("--security-opt", "no-new-privileges"),
 ]
+HARDENED = [*WITHOUT_RIGHTS, "--memory", MEMORY]
 READY_WITHIN_S = 60
 
 INSIDE = """
@@ -76,11 +78,11 @@ def check(folder: Path) -> Checked:
     reasons = []
     for name in ("docker", "podman"):
         engine = Engine(name)
-        reason = engine.reason_not_to_use(_base_image(dockerfile.read_text()))
+        reason = engine.reason_not_to_use(base_image(dockerfile.read_text()))
         if reason is None:
             return engine.check(dockerfile)
         reasons.append(f"{name} {reason}")
-    reason = _reason_not_to_use_the_tool()
+    reason = reason_not_to_use_the_tool()
     if reason is None:
         return _check_by_tool(folder, dockerfile)
     pytest.skip("; ".join([*reasons, reason]))
@@ -92,7 +94,7 @@ def _service_stages(dockerfile: str) -> str:
     return head + "".join(stage for stage in stages if re.match(r"FROM \S+ AS service", stage))
 
 
-def _base_image(dockerfile: str) -> str:
+def base_image(dockerfile: str) -> str:
     found = re.search(r"(?m)^ARG PYTHON_IMAGE=(\S+)$", dockerfile)
     assert found is not None
     return f"docker.io/library/{found[1]}"
@@ -101,8 +103,10 @@ def _base_image(dockerfile: str) -> str:
 class Engine:
     """docker or podman, by the commands that both have."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, environment: dict[str, str] | None = None) -> None:
+        """`environment` is set beside this process's own."""
         self._name = name
+        self._environment = os.environ | (environment or {})
 
     def reason_not_to_use(self, base: str) -> str | None:
         """None if the engine runs and has, or can pull, the base image (unless FER_IMAGE makes that unnecessary)."""
@@ -115,9 +119,9 @@ class Engine:
         return None
 
     def check(self, dockerfile: Path) -> Checked:
-        image = os.environ.get("FER_IMAGE") or self._build(dockerfile)
+        image = os.environ.get("FER_IMAGE") or self.build(dockerfile, "fer-service:test", target="service")
         base_bytes = 0
-        base = _base_image(dockerfile.read_text())
+        base = base_image(dockerfile.read_text())
         if self._has(base):
             base_bytes = int(self._text("image", "inspect", base, "--format", "{{.Size}}"))
         image_bytes = int(self._text("image", "inspect", image, "--format", "{{.Size}}"))
@@ -137,12 +141,18 @@ class Engine:
             self._call("rm", "-f", container, check=False)
         return Checked(answer, inside, image_bytes - base_bytes, startup_s, stop_s, exit_code)
 
-    def _build(self, dockerfile: Path) -> str:
-        image = "fer-service:test"
+    def build(self, dockerfile: Path, image: str, *, target: str) -> str:
         # podman's own image format has no HEALTHCHECK.
         options = ["--format", "docker"] if self._name == "podman" else []
-        self._call("build", *options, "--target", "service", "-t", image, "-f", str(dockerfile), str(ROOT))
+        self._call("build", *options, "--target", target, "-t", image, "-f", str(dockerfile), str(ROOT))
         return image
+
+    def run(self, image: str, *command: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """Run a program in a container to its end, without rights to anything but what the options give it."""
+        return self._call("run", "--rm", *WITHOUT_RIGHTS, *options, image, *command, check=False)
+
+    def remove(self, image: str) -> None:
+        self._call("image", "rm", image)
 
     def _has(self, image: str) -> bool:
         found = self._call("image", "inspect", image, check=False).returncode == 0
@@ -179,7 +189,8 @@ class Engine:
         return self._call(*arguments, stdin=stdin).stdout.strip()
 
     def _call(self, *arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([self._name, *arguments], input=stdin, capture_output=True, text=True, check=False)
+        command = [self._name, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=self._environment)
         assert not check or done.returncode == 0, f"{self._name} {arguments[0]}: {done.stdout[-3000:]}{done.stderr}"
         return done
 
@@ -197,7 +208,7 @@ def _predict(url: str) -> dict[str, Any]:
     return answer
 
 
-def _reason_not_to_use_the_tool() -> str | None:
+def reason_not_to_use_the_tool() -> str | None:
     if not TOOL.exists():
         return f"{TOOL.relative_to(ROOT)} is not here"
     if os.geteuid() != 0:
