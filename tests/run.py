@@ -38,9 +38,14 @@ class Part:
         started = time.monotonic()
         output = self.log.open("wb") if self.log else None
         try:
-            # In a session of its own, so that Ctrl-C reaches it once, through `Suite.stop`.
+            # In a process group of its own, so that Ctrl-C reaches it once, through `Suite.stop`. Not in a session of
+            # its own: Linux shares the processor equally among sessions, and `nice` would mean nothing between parts.
             self.process = subprocess.Popen(
-                self.command, stdout=output, stderr=subprocess.STDOUT if output else None, start_new_session=True
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                process_group=0,
             )
             self.status = self.process.wait()
         except OSError as error:

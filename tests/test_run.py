@@ -1,5 +1,6 @@
 """The end of `make test` says how each part of the suite ended."""
 
+import os
 import shlex
 import signal
 import subprocess
@@ -72,6 +73,14 @@ def test_lanes_run_at_the_same_time(tmp_path: Path) -> None:
     here, there = (f"sh -c 'touch {a}; until [ -e {b} ]; do sleep 0.01; done'" for a, b in (("a", "b"), ("b", "a")))
     status, _ = run(tmp_path, "--lane", f"one: {here}", "--lane", f"other: {there}")
     assert status == 0
+
+
+def test_parts_share_a_session_and_no_process_group(tmp_path: Path) -> None:
+    """Linux weighs `nice` within a session alone (autogroup); a terminal interrupts a process group."""
+    says = "import os; print('session', os.getsid(0), 'group', os.getpgrp() == os.getpid())"
+    part = f"service tests: {sys.executable} -c {shlex.quote(says)}"
+    _, output = run(tmp_path, "--lane", part)
+    assert f"session {os.getsid(0)} group True\n" in output
 
 
 def test_a_stop_signal_interrupts_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
