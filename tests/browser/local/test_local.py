@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +99,10 @@ def test_no_pixel_leaves_the_machine(visit: Visit, photo: Path, video: Path) -> 
     expect(page.locator("#legend")).to_contain_text("page")
     assert "network" not in page.locator("body").inner_text()
     page.get_by_role("button", name="Back").click()
-    expect(page.locator("#law")).to_contain_text("Article 5")
+    expect(page.locator("#law")).to_be_visible()
+    # Who agrees hears both duties with the button: where it is forbidden, and whom to tell elsewhere.
+    duties = r"at work and in education .*\(Article 5\)\. .*tell the people in view \(Article 50\(3\)\)\."
+    expect(page.get_by_role("button", name=OPEN_CAMERA)).to_have_accessible_description(re.compile(duties))
     by_file(page, video)
     expect(page.locator("#video-state")).to_contain_text("frames of 0:02 read")
     expect(page.locator("#emotion")).to_have_text("happy")
