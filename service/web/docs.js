@@ -17,6 +17,18 @@ const files = ({ React: { createElement: element } }) => ({
       return element("div", null, form, ...choice(element, properties, type));
     },
   },
+  // What was entered into one form fits into no other.
+  statePlugins: {
+    oas3: {
+      wrapActions: {
+        setRequestContentType: (set, { oas3Actions }) => (change) => {
+          const done = set(change);
+          oas3Actions.setRequestBodyValue({ value: undefined, pathMethod: change.pathMethod });
+          return done;
+        },
+      },
+    },
+  },
 });
 
 function choice(element, { specPath, requestBody, requestBodyValue: value, requestBodyErrors: errors, onChange }, type) {

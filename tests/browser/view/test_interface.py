@@ -1,6 +1,7 @@
 """/docs, where the interface is tried out: its examples run, and a file that is missing is asked for."""
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,14 +31,22 @@ def executed(block: "Locator") -> tuple[str, str]:
 
 
 def test_the_example_of_an_image_runs(visit: Visit, server: Server) -> None:
-    page = visit(url=f"{server.url()}/docs")
+    page = visit(url=f"{server.url()}/docs", width=360)
     block = opened(page, "predict")
-    expect(block.get_by_label("Request content type")).to_have_value("application/json")
+    kind = block.get_by_label("Request content type")
+    expect(kind).to_have_value("application/json")
+    # What is entered into another form does not stay.
+    kind.select_option("multipart/form-data")
+    block.get_by_role("button", name="Take a sample").click()
+    expect(block.locator(".chosen")).to_contain_text("Will be sent")
+    kind.select_option("application/json")
+    expect(block.get_by_label("Request body")).to_have_value(re.compile("data:image/jpeg;base64,"))
     status, body = executed(block)
     assert status == "200"
     [face] = json.loads(body)["faces"]
     assert face["emotion"] == "happy"
     assert page.url.endswith("#/predict/predict"), "an address that can be passed on"
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def with_a_sample(block: "Locator") -> None:
