@@ -17,10 +17,10 @@ from tests.browser.acts import (
 )
 from tests.browser.axe import AXE, serious_faults
 from tests.browser.chromium import Visit
-from tests.browser.videos import fake
+from tests.browser.videos import a_video, fake
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 # Each scheme and each width once: colours belong to the scheme, the layout to the width.
 VIEWS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1200), ("dark", 360))
@@ -98,14 +98,92 @@ def test_on_a_phone_what_was_read_is_in_view(visit: Visit, photo: Path) -> None:
     expect(alert(page)).to_be_in_viewport(ratio=1)
 
 
+def tab_to(page: "Page", target: "Locator", key: str = "Tab") -> None:
+    for _ in range(20):
+        page.keyboard.press(key)
+        if target.evaluate("one => one === document.activeElement"):
+            break
+    expect(target).to_be_focused()
+
+
+def choose_by_keyboard(page: "Page", *files: Path) -> None:
+    # Chromium is told in good time to hand its dialog over: what opens before that is closed unseen.
+    with page.expect_file_chooser() as chooser:
+        tab_to(page, page.get_by_role("button", name="Choose pictures or a video"))
+        page.keyboard.press("Enter")
+    chooser.value.set_files(files)
+
+
+def save_by_keyboard(page: "Page", words: str, key: str = "Tab") -> str:
+    """The name of the file; the focus is where it was before the menu opened."""
+    button = page.locator("#save summary")
+    tab_to(page, button, key)
+    page.keyboard.press("Enter")
+    first = page.locator("#save-list").get_by_role("button").first
+    expect(first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(first).to_be_hidden()
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(first).to_be_visible()
+    tab_to(page, page.locator("#save-list").get_by_role("button", name=words))
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    expect(button).to_be_focused()
+    return download.value.suggested_filename
+
+
+def test_the_keyboard_is_enough_for_several_pictures(visit: Visit, photo: Path) -> None:
+    page = visit()
+    choose_by_keyboard(page, photo, photo)
+    expect(page.locator("#grid-note")).to_have_text("in 2 pictures")
+    back = page.get_by_role("button", name="Back")
+    expect(back).to_be_focused()
+    tile = page.get_by_role("region", name="Pictures").get_by_role("button").last
+    tab_to(page, tile)
+    page.keyboard.press("Enter")
+    expect(page.locator("#emotion")).to_have_text("happy")
+    expect(back).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tile).to_be_focused()
+    assert save_by_keyboard(page, "All readings (JSON)", "Shift+Tab") == "pictures.json"
+
+
+def test_the_keyboard_is_enough_for_a_video(visit: Visit, video: Path) -> None:
+    page = visit()
+    page.emulate_media(reduced_motion="reduce")  # it waits to be started
+    page.route("**/v1/predict/video*", lambda route: route.fulfill(content_type="application/x-ndjson", body=a_video()))
+    choose_by_keyboard(page, video)
+    expect(page.locator("#video-state")).to_contain_text("of 0:02 read")
+    expect(page.get_by_role("button", name="Play")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.locator("#caption")).to_have_text("face 1: happy")
+    expect(page.get_by_role("button", name="Play")).to_be_focused()  # at its end
+    tab_to(page, page.get_by_role("slider", name="Time in the video"))
+    page.keyboard.press("Home")
+    expect(page.locator("#emotion")).to_have_text("neutral")
+    assert save_by_keyboard(page, "captions (WebVTT)") == "video.vtt"
+    # A row of the curves: arrow keys read it, Enter goes there.
+    curve = page.get_by_role("slider", name="Face 1 over time")
+    tab_to(page, curve)
+    page.keyboard.press("ArrowRight")
+    expect(curve).to_have_attribute("aria-valuetext", re.compile("^0:00.*: neutral 90.%, "))
+    expect(page.locator("#curves-at")).to_contain_text("Face 1, 0:00")
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    expect(curve).to_have_attribute("aria-valuetext", re.compile("^0:02: happy 90.%, "))
+    page.keyboard.press("Enter")
+    expect(page.locator("#emotion")).to_have_text("happy")
+    page.keyboard.press("Escape")
+    expect(page.locator("#curves-at")).to_be_empty()
+
+
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     page = visit()
     start = page.get_by_role("button", name=OPEN_CAMERA)
-    for _ in range(10):
-        page.keyboard.press("Tab")
-        if start.evaluate("button => button === document.activeElement"):
-            break
-    expect(start).to_be_focused()
+    tab_to(page, start)
     assert start.evaluate("button => getComputedStyle(button).outlineStyle") == "solid"
     page.keyboard.press("Enter")
     expect(page.locator("#confidence")).not_to_be_empty()
