@@ -123,7 +123,8 @@ What is not enough where there is one of each, the first bottleneck first:
 
 Milliseconds from a request to its answer, [simulated](simulation.py) with the measured times, for pictures that come
 at random and replicas of {allowed.cores} cores. `python -m benchmarks.replicas` compares the simulation with a
-measured run.
+measured run: of two replicas with one core each it was off by 1 % in answers a second, and by 3 % in the mean wait at
+half of that.
 
 {waits_table(every, allowed)}"""
 
