@@ -69,8 +69,8 @@ test: $(TEST_READY) $(CENTERFACE) $(KUBECTL) $(DOCS_READY) .venv-training/.test 
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       $(PAGE_TESTS) \
-		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
 		       "training tests: nice $(TRAINING) -m pytest tests/training" \
+		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(NEWEST_TESTS)
 
 fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
