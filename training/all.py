@@ -21,6 +21,10 @@ CHECKPOINT = "checkpoint.npz"
 def main(arguments: list[str] | None = None) -> int:
     """Run every step in order and stop at the first that fails, with its exit status."""
     options, for_training = _parser().parse_known_args(arguments)
+    if "--with-validation" in for_training:
+        # Now and not at export, which comes after the training.
+        print("error: --with-validation needs a twin beside it; train both and `export --twin`.", file=sys.stderr)
+        return 1
     try:
         own = _has_own_pictures(options)
     except (DataError, ValueError) as error:

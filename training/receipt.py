@@ -18,7 +18,7 @@ from service.classifier import EmotionClassifier
 from training.data import duplicates
 from training.data.dataset import Dataset
 from training.data.votes import Votes
-from training.release import card, evaluate, metrics, quantise
+from training.release import card, evaluate, metrics, quantise, twin
 from training.release.figures.answers import draw_model
 from training.release.figures.data import draw_data
 from training.release.figures.style import STYLE, save
@@ -44,7 +44,7 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
     evaluate.write(found, folder)
     pictures = folder / FOLDER
     draw_data(data, pictures)
-    if record := evaluate.training_record(model):
+    if record := evaluate.training_record(twin.of_file(model)):
         draw_training(record, pictures)
     draw_model(model, data, pictures)
     validation = found["splits"]["validation"]
@@ -64,8 +64,9 @@ def receipt(model: Path, data: Dataset, votes: Votes | None, folder: Path) -> di
 
 def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.Pairs) -> dict:
     """The content of metrics.json. Raises ValueError for a file that the service refuses or that has other labels."""
-    classifier = evaluate.open_model(model)
-    evaluate.check_labels(classifier, data)
+    classifiers = {name: evaluate.open_for(model, name) for name in USED_BEFORE}
+    for classifier in classifiers.values():
+        evaluate.check_labels(classifier, data)
     about = evaluate.describe(model)
     validation = data.validation
     count = min(EXPLAINED_FACES, len(validation))
@@ -74,16 +75,18 @@ def measure(model: Path, data: Dataset, votes: Votes | None, pairs: duplicates.P
         "model": about,
         "training": evaluate.training_summary(model),
         "splits": {
-            name: _split(classifier, data, name, about, votes, duplicates.unseen(pairs, data, name, others))
+            name: _split(classifiers[name], data, name, about, votes, duplicates.unseen(pairs, data, name, others))
             for name, others in USED_BEFORE.items()
         },
         "robustness": robustness.measure(
-            partial(evaluate.probabilities, classifier, progress="changed faces"),
+            partial(evaluate.probabilities, classifiers["validation"], progress="changed faces"),
             validation.faces,
             validation.labels,
             about["crop_margin"],
         ),
-        "explanations": faithfulness.measure(partial(_explain, classifier), explained, model),
+        "explanations": faithfulness.measure(
+            partial(_explain, classifiers["validation"]), explained, twin.of_file(model)
+        ),
         "duplicates": duplicates.count(pairs, data),
     }
     int8 = quantise.read(model)

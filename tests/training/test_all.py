@@ -22,6 +22,11 @@ from training.learning.checkpoints import load_kept
 from training.learning.train import Trainer
 
 
+def test_a_run_that_needs_a_twin_is_refused_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert all_steps.main(["--with-validation"]) == 1
+    assert "--with-validation needs a twin beside it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("names", "found"),
     [

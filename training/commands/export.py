@@ -1,6 +1,7 @@
 """`export`: a run's weights as ONNX, with a proof."""
 
 import argparse
+from pathlib import Path
 
 from training.commands import options as shared
 
@@ -19,11 +20,19 @@ def add(commands: "shared.Subparsers") -> None:
     parser.add_argument(
         "--best", action="store_true", help="the weights of the best epoch, whose validation figures are too good"
     )
+    parser.add_argument(
+        "--twin",
+        type=Path,
+        metavar="RUN",
+        help="for a run --with-validation: the run of its twin, which is calibrated and measured in its place; its own "
+        "file is written beside the model's",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite a model of FER-2013 with one of other data")
     parser.set_defaults(run_command=run)
 
 
 def run(options: argparse.Namespace) -> None:
+    from training.release import twin
     from training.release.export import export
     from training.release.place import check_place
     from training.release.proof import summary
@@ -31,5 +40,9 @@ def run(options: argparse.Namespace) -> None:
     dataset = shared.load_data(options)
     if not options.force:
         check_place(options.model, dataset)
-    proof = export(options.run, dataset, options.model, best=options.best)
+    if options.twin is not None:
+        twin.of_run(options.run, options.twin, best=options.best)
+        proof = export(options.twin, dataset, twin.path(options.model), best=options.best)
+        print(f"{twin.path(options.model)}: {summary(proof)}")
+    proof = export(options.run, dataset, options.model, best=options.best, twin=options.twin)
     print(f"{options.model}: {summary(proof)}")

@@ -27,7 +27,7 @@ def add(commands: "shared.Subparsers") -> None:
 
 def run(options: argparse.Namespace) -> None:
     from training.learning.checkpoints import kept, training_record
-    from training.release import evaluate
+    from training.release import evaluate, twin
     from training.release.figures.answers import draw_model
     from training.release.figures.data import draw_data
     from training.release.figures.training import draw_training
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
         skipped.append(f"samples and class balance: {options.data} does not exist")
     if kept(options.run).exists():
         made += draw_training(training_record(options.run), options.out)
-    elif options.model.exists() and (record := evaluate.training_record(options.model)):
+    elif options.model.exists() and (record := evaluate.training_record(twin.of_file(options.model))):
         made += draw_training(record, options.out)
     else:
         skipped.append(f"network and curves: neither {kept(options.run)} nor {options.model} has a training record")

@@ -124,9 +124,11 @@ def recipe_fields(options: argparse.Namespace) -> dict:
     """The fields of the recipe that the options set. Raises ValueError for --votes-weight without --votes."""
     names = (
         *("epochs", "learning_rate", "final_rate", "mixup", "mixup_until", "ease_from", "votes_weight", "sizes"),
-        *("soft_share", "sam_rho", "sam_from", "widths"),
+        *("soft_share", "sam_rho", "sam_from", "widths", "with_validation"),
     )
-    given = {name: getattr(options, name) for name in (*names, "seed") if getattr(options, name) is not None}
+    # `folds` has no --with-validation.
+    found = {name: getattr(options, name, None) for name in (*names, "seed")}
+    given = {name: value for name, value in found.items() if value is not None}
     if options.votes:
         given.setdefault("votes_weight", VOTES_WEIGHT)
     elif "votes_weight" in given:

@@ -56,6 +56,13 @@ def add(commands: "shared.Subparsers") -> None:
         help="start with the weights of another run, of the model that is `shipped`, or from `scratch` "
         f"(default: `shipped` for fewer than {FEW:,} pictures of your own, otherwise `scratch`)",
     )
+    parser.add_argument(
+        "--with-validation",
+        action="store_true",
+        default=None,
+        help="learn from the validation faces too. Figures on them say nothing then: train a twin as well, the same "
+        "without this option, which `export --twin` calibrates and measures in the run's place",
+    )
     parser.add_argument("--resume", action="store_true", help="continue from the run's checkpoint")
     parser.set_defaults(run_command=run)
 
@@ -95,13 +102,15 @@ def _resumed(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Tr
     for name, value in fields.items():
         if getattr(recipe, name) != value:
             raise ValueError(f"{checkpoint} was begun with {name} {getattr(recipe, name)}, which cannot change.")
+    if recipe.with_validation:
+        dataset = dataset.with_validation_in_train()
     trainer = Trainer(recipe, dataset, None, compiled=shared.compiled(options))
     trainer.restore(options.run)
     return trainer
 
 
 def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trainer":
-    from training.data.votes import load_votes
+    from training.data.votes import load_votes, with_validation_in_train
     from training.learning import folds
     from training.learning.recipe import Recipe
     from training.learning.teacher import consistent_teacher, out_of_fold_targets, soft_targets
@@ -112,6 +121,9 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
     start = options.start or default_start(dataset)
     recipe = Recipe.fine_tuning(len(dataset.train)) if start == SHIPPED and _is_small(dataset) else Recipe()
     votes = load_votes(options.votes, dataset) if options.votes else None
+    if options.with_validation:
+        dataset = dataset.with_validation_in_train()
+        votes = votes and with_validation_in_train(votes)
     # Votes alone are no targets of the label head: it would learn the voters' answers instead of FER-2013's (run 1).
     soft: SoftTargets | ConsistentTeacher | None = None
     if options.consistent:
@@ -125,10 +137,9 @@ def _begun(options: argparse.Namespace, dataset: Dataset, fields: dict) -> "Trai
     voted = vote_shares(votes, dataset) if votes else None
     trainer = Trainer(replace(recipe, **fields), dataset, soft, voted, compiled=shared.compiled(options))
     if start == SHIPPED:
-        print(
-            f"begins with the weights of {shipped.SHIPPED.name}, for {trainer.recipe.epochs} epochs (or --from scratch)"
-        )
-        trainer.start_with(*shipped.read(shipped.SHIPPED, dataset.train.faces), shipped.SHIPPED.name)
+        file = shipped.file_for(dataset)
+        print(f"begins with the weights of {file.name}, for {trainer.recipe.epochs} epochs (or --from scratch)")
+        trainer.start_with(*shipped.read(file, dataset.train.faces), file.name)
     elif start != SCRATCH:
         trainer.start_from(Path(start))
     return trainer
@@ -140,7 +151,7 @@ def _served(name: str, dataset: Dataset) -> "keras.Model":
     from training.release import shipped
 
     if name == SHIPPED:
-        return shipped.as_run(shipped.SHIPPED, dataset.train.faces)[0]
+        return shipped.as_run(shipped.file_for(dataset), dataset.train.faces)[0]
     network, _, metadata = checkpoints.load_kept(Path(name))
     checkpoints.check_data(checkpoints.kept(Path(name)), metadata, dataset)
     return network

@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> None:
     dataset = shared.load_data(options)
     voted = vote_shares(load_votes(options.votes, dataset), dataset)
     if options.start == SHIPPED:
-        model, metadata, history = shipped.as_run(shipped.SHIPPED, dataset.train.faces)
-        source = shipped.SHIPPED
+        source = shipped.file_for(dataset)
+        model, metadata, history = shipped.as_run(source, dataset.train.faces)
     else:
         model, _, metadata = checkpoints.load_kept(Path(options.start))
         history = json.loads((Path(options.start) / checkpoints.HISTORY).read_text())

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -74,6 +75,10 @@ def _fingerprint(path: Path) -> str:
 
 def _save(cache: Path, arrays: dict[str, np.ndarray]) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = cache.with_suffix(".tmp.npz")
-    np.savez(unfinished, allow_pickle=False, **arrays)
-    unfinished.replace(cache)
+    # Two runs that begin at the same time both write it.
+    unfinished = cache.with_name(f"{cache.stem}.{uuid4().hex}.tmp.npz")
+    try:
+        np.savez(unfinished, allow_pickle=False, **arrays)
+        unfinished.replace(cache)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -46,6 +46,11 @@ def load_votes(path: Path, dataset: Dataset) -> Votes:
     return dict(zip(SPLITS, np.split(votes, np.cumsum(sizes)[:-1]), strict=True))
 
 
+def with_validation_in_train(votes: Votes) -> Votes:
+    """The votes of `Dataset.with_validation_in_train`."""
+    return votes | {"train": np.concatenate([votes["train"], votes["validation"]])}
+
+
 def _parse(row: dict[str, str], where: str) -> list[float]:
     values = [row[name] for name in VOTE_COLUMNS]
     # csv fills a short row with None.

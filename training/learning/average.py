@@ -37,7 +37,7 @@ def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str
         checkpoints.check_data(kept(run), metadata, data)
         if metadata["labels"] != first["labels"] or _shape(metadata) != _shape(first):
             raise ValueError(f"{kept(run)} is another network than {kept(runs[0])}; they have no mean.")
-        share = times / len(runs)
+        recipe, share = Recipe.from_json(metadata["recipe"]), times / len(runs)
         for name, array in arrays.items():
             sums[name] = sums.get(name, 0) + share * array
         if run != runs[0]:
@@ -46,7 +46,8 @@ def average(runs: Sequence[Path], folder: Path, data: Dataset) -> list[tuple[str
                     "name": run.name,
                     "share": share,
                     "epoch": metadata["epoch"],
-                    "seed": Recipe.from_json(metadata["recipe"]).seed,
+                    "seed": recipe.seed,
+                    "with_validation": recipe.with_validation,
                     "seconds": sum(epoch["seconds"] for epoch in checkpoints.training_record(run)["history"]),
                 }
             )

@@ -49,6 +49,9 @@ class Recipe:
     sam_rho: float = 0.0
     sam_from: float = 0.0
     average_decay: float = 0.999
+    # The validation faces are learned from too, so figures on them mean nothing: a twin, the same recipe without them,
+    # is measured and calibrated in the run's place.
+    with_validation: bool = False
     # Training size in pixels, each until a share of the epochs: small faces first cost half as much.
     sizes: tuple[tuple[float, int], ...] = ((0.35, 40), (1.0, 48))
     widths: tuple[int, int, int] = (40, 80, 160)

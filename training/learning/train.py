@@ -255,7 +255,8 @@ class Trainer:
             "validation_accuracy": accuracy,
             "seconds": progress.seconds,
         }
-        message = f"epoch {epoch}: validation accuracy {accuracy:.4f}, loss {loss:.4f}"
+        learned = " (learned from, too)" if self.recipe.with_validation else ""
+        message = f"epoch {epoch}: validation{learned} accuracy {accuracy:.4f}, loss {loss:.4f}"
         if self.vote_shares is not None:
             votes_loss, agreement = votes.agreement(self.vote_shares.validation, answers[network.VOTES])
             figures |= {

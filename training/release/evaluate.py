@@ -15,7 +15,7 @@ from tqdm import tqdm
 from service.classifier import EmotionClassifier, ModelError
 from training.data.dataset import FER2013, FER2013_SPLITS, SPLITS, Dataset, Split
 from training.learning.history import rename_old_keys
-from training.release import card, metrics
+from training.release import card, metrics, twin
 
 METRICS = "metrics.json"
 CARD = "MODEL_CARD.md"
@@ -25,9 +25,11 @@ BATCH = 256
 def evaluate(model: Path, data: Dataset, split: str) -> dict:
     """Measure one split and write metrics.json and MODEL_CARD.md beside the model; returns the content of the former.
 
+    Validation is measured on the model's twin where it has one (`training.release.twin`).
+
     Raises ValueError where the service would refuse the file or its labels are not the data's.
     """
-    classifier = open_model(model)
+    classifier = open_for(model, split)
     check_labels(classifier, data)
     about = describe(model)
     faces = data.splits()[split]
@@ -56,6 +58,16 @@ def open_model(model: Path) -> EmotionClassifier:
         return EmotionClassifier(model)
     except ModelError as error:
         raise ValueError(str(error)) from error
+
+
+def open_for(model: Path, split: str) -> EmotionClassifier:
+    """The service's classifier of the file that is measured on a split: on validation a model's twin, if it has one.
+
+    Raises ValueError where the service would refuse the file, and as `twin.of_file` does.
+    """
+    opened = open_model(model)
+    measured = twin.of_file(model) if split == "validation" else model
+    return opened if measured == model else open_model(measured)
 
 
 def check_labels(classifier: EmotionClassifier, data: Dataset) -> None:
@@ -125,6 +137,7 @@ def describe(model: Path) -> dict:
         "prediction_set_threshold": float(metadata[threshold]),
         "crop_margin": float(metadata["crop_margin"]),
         **{key: metadata[key] for key in texts},
+        **({"twin": metadata["twin"]} if "twin" in metadata else {}),
         **({"votes": json.loads(metadata["votes"])} if "votes" in metadata else {}),
     }
 

@@ -20,6 +20,7 @@ from training.data.dataset import SIZE, Dataset
 from training.learning import checkpoints, network, votes
 from training.learning.predict import predict, predict_heads
 from training.release import framing, golden, metrics, origin, proof
+from training.release import twin as twins
 from training.release.calibration import Calibration
 from training.release.proof import Proof
 
@@ -27,27 +28,30 @@ OPSET = 18
 COVERAGE = 0.9
 
 
-def export(run: Path, data: Dataset, out: Path, *, best: bool = False) -> Proof:
+def export(run: Path, data: Dataset, out: Path, *, best: bool = False, twin: Path | None = None) -> Proof:
     """Write the weights of `run` as the ONNX file `out`, calibrated on the validation split.
 
-    They are those of the last epoch, or of the `best` one (see `checkpoints.kept`).
+    They are those of the last epoch, or of the `best` one (see `checkpoints.kept`). A run that has learned from the
+    validation faces needs the run of its `twin`, whose answers are calibrated and measured in its place.
 
     Raises ProofError where the file does not give what Keras gives or is too large, ValueError for a run on other data
-    and FileNotFoundError for a run without weights; whatever was at `out` is then unchanged.
+    or a twin that is not one, and FileNotFoundError for a run without weights; whatever was at `out` is then unchanged.
     """
+    answering = twins.of_run(run, twin, best=best)
     model, recipe, stored = checkpoints.load_kept(run, best=best)
     checkpoints.check_data(checkpoints.kept(run, best=best), stored, data)
-    answers = predict_heads(model, data.validation.faces)
+    measured = model if answering == run else checkpoints.load_kept(answering, best=best)[0]
+    answers = predict_heads(measured, data.validation.faces)
     logits = answers[network.LABELS]
     calibration = Calibration.fit(logits, data.validation.labels)
     calibrations = {network.LABELS: calibration}
-    shares = checkpoints.validation_votes(run, best=best)
+    shares = checkpoints.validation_votes(answering, best=best)
     if shares is not None:
         calibrations[network.VOTES] = Calibration.fit_shares(answers[network.VOTES], shares)
     probabilities = calibration.apply(logits)
     threshold = metrics.prediction_set_threshold(probabilities, data.validation.labels, COVERAGE)
     multiply_adds = network.multiply_adds(recipe.shape(len(data.labels)))
-    difference = _mirror_difference(run, data, calibration, best=best)
+    difference = _mirror_difference(answering, data, calibration, best=best)
     metadata = {
         **origin.names(data),
         "version": origin.version(model),
@@ -69,11 +73,13 @@ def export(run: Path, data: Dataset, out: Path, *, best: bool = False) -> Proof:
             checkpoints.training_record(run, best=best) | {"mirror_difference_unoriented": difference}
         ),
     }
+    if answering != run:
+        metadata["twin"] = origin.weights(measured)
     if shares is not None:
         shared = calibrations[network.VOTES].apply(answers[network.VOTES])
-        measured = _votes_metrics(shared, shares, probabilities, data)
+        of_votes = _votes_metrics(shared, shares, probabilities, data)
         temperature = calibrations[network.VOTES].temperature
-        metadata["votes"] = json.dumps({"source": stored["votes"], "temperature": temperature, "metrics": measured})
+        metadata["votes"] = json.dumps({"source": stored["votes"], "temperature": temperature, "metrics": of_votes})
 
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_suffix(".tmp.onnx")

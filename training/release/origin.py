@@ -28,7 +28,12 @@ def names(data: Dataset) -> dict[str, str]:
 
 def version(model: keras.Model) -> str:
     """Day and weights: 2026.11.22+1a2b3c4d."""
-    return f"{datetime.now(UTC):%Y.%m.%d}+{fingerprint(value.numpy() for value in model.variables)}"
+    return f"{datetime.now(UTC):%Y.%m.%d}+{weights(model)}"
+
+
+def weights(model: keras.Model) -> str:
+    """The second half of `version`: two networks have the same where they have the same weights."""
+    return fingerprint(value.numpy() for value in model.variables)
 
 
 def code_version(folder: Path = Path(__file__).parent) -> str:

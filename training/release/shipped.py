@@ -18,8 +18,10 @@ import tensorflow as tf
 from keras import layers
 from onnx import numpy_helper
 
+from training.data.dataset import Dataset, is_fer2013
 from training.learning import network
 from training.learning.recipe import Recipe
+from training.release import twin
 from training.release.calibration import Calibration
 
 SHIPPED = Path(__file__).parents[2] / "models" / "emotion.onnx"
@@ -30,6 +32,14 @@ PROOF_FACES = 64
 # How the names end that tf2onnx gives to the weights of a layer. Keras numbers the layers: stem_1 is stem.
 KERNEL, SHIFT = "/convolution/merged_input:0", "/batchnorm/sub:0"
 LINEAR_KERNEL, LINEAR_BIAS = "/Cast/ReadVariableOp:0", "/BiasAdd/ReadVariableOp:0"
+
+
+def file_for(data: Dataset) -> Path:
+    """The shipped file that a run on this data begins with or learns from.
+
+    For FER-2013 it is the twin where there is one: the other has learned from the validation faces (`twin`).
+    """
+    return twin.of_file(SHIPPED) if SHIPPED.exists() and is_fer2013(data.name, data.labels) else SHIPPED
 
 
 def read(path: Path, faces: np.ndarray) -> tuple[keras.Model, tuple[str, ...]]:

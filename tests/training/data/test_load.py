@@ -3,7 +3,9 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.training.refusals import refused
@@ -24,6 +26,22 @@ def test_second_start_reads_the_cache(data: Dataset, csv_path: Path, tmp_path: P
     assert load(path, partial=True, cache_dir=tmp_path / "cache").sha256 == data.sha256
     path.write_bytes(bytes(before.st_size))
     assert "line 1" in refused(path)
+
+
+def test_two_that_read_it_first_at_the_same_time(
+    data: Dataset, csv_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, write = tmp_path / "cache", np.savez
+
+    def write_while_another_does(*arguments: Any, **arrays: Any) -> None:
+        monkeypatch.setattr(np, "savez", write)
+        write(*arguments, **arrays)
+        load(csv_path, partial=True, cache_dir=cache)
+
+    monkeypatch.setattr(np, "savez", write_while_another_does)
+    for _ in range(2):
+        assert load(csv_path, partial=True, cache_dir=cache).sha256 == data.sha256
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_cache_of_a_partial_file_does_not_pass_for_the_whole(csv_path: Path) -> None:

@@ -35,7 +35,8 @@ def test_the_mean_of_runs_is_a_run(run: Path, twin: Path, data: Dataset, tmp_pat
         assert (loss, accuracy) == score(load_kept(folder)[0], data.validation)
     record = training_record(mean)
     assert record["history"] == training_record(run)["history"]
-    assert record["averaged_with"] == [{"name": twin.name, "share": 0.5, "epoch": 1, "seed": 9, "seconds": 2.5}]
+    beside = {"name": twin.name, "share": 0.5, "epoch": 1, "seed": 9, "with_validation": False, "seconds": 2.5}
+    assert record["averaged_with"] == [beside]
 
 
 def test_a_run_that_is_given_twice_counts_twice(run: Path, twin: Path, data: Dataset, tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ GALLERY_PAIRS = 4
 def draw_model(path: Path, data: Dataset, folder: Path) -> list[Path]:
     """Write confusion matrix, classification report and a Grad-CAM gallery per class, of the validation split.
 
-    The file runs through the service's classifier. Returns the paths. Raises ValueError for a file that the service
-    refuses or whose labels are not the data's.
+    The file, or its twin (`training.release.twin`), runs through the service's classifier. Returns the paths. Raises
+    ValueError for a file that the service refuses or whose labels are not the data's.
     """
-    classifier = evaluate.open_model(path)
+    classifier = evaluate.open_for(path, "validation")
     evaluate.check_labels(classifier, data)
     labels, split = classifier.contract.labels, data.validation
     probabilities = evaluate.probabilities(classifier, split.faces, "validation")
