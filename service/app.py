@@ -155,7 +155,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(route)
     _add_pages(app)
     for kind in (Problem, RequestValidationError, HTTPException, ClientDisconnect):
-        app.add_exception_handler(kind, render)
+        app.add_exception_handler(kind, _render)
     app.add_middleware(Admission)
     rates = Rates(settings.rate, settings.rate_store)
     app.add_middleware(AccessMiddleware, settings=settings, keys=keys, rates=rates)
@@ -171,6 +171,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(AnswerMiddleware, has_wasm=RUNTIME.exists)
     app.add_middleware(RecordMiddleware, templates=templates_of(app))
     return app
+
+
+async def _render(request: Request, error: Exception) -> Response:
+    """As `render`, which Starlette would call in a thread."""
+    return render(request, error)
 
 
 def templates_of(app: FastAPI) -> Templates:

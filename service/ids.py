@@ -1,8 +1,8 @@
 """Ids of requests and sessions."""
 
-import uuid
+import os
 
 
 def new_id() -> str:
     """32 hexadecimal digits, different at each call."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()

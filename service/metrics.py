@@ -95,9 +95,9 @@ class Metrics:
         self._registry.register(_Now(serving, streams, videos, batches, video_losses))
         ProcessCollector(registry=self._registry)
         # Finding the child of a metric costs more than counting; routes, stages and codes are few.
-        self._stage = lru_cache(maxsize=None)(lambda route, stage: self._stage_seconds.labels(route, stage))
+        self._child = lru_cache(maxsize=None)(lambda metric, *labels: metric.labels(*labels))
         # Also before the first image: an autoscaler that reads the wait removes no replica while it is missing.
-        self._stage("/v1/predict", "queue")
+        self._child(self._stage_seconds, "/v1/predict", "queue")
 
     def _counter(self, spec: Spec) -> Counter:
         return Counter(spec.name, spec.meaning, spec.labels, registry=self._registry)
@@ -107,9 +107,9 @@ class Metrics:
 
     def count_image(self, route: str, stages_ms: Mapping[str, float], faces: int) -> None:
         for stage, elapsed_ms in stages_ms.items():
-            self._stage(route, stage).observe(elapsed_ms / 1000)
-        self._images.labels(route).inc()
-        self._faces.labels(route).inc(faces)
+            self._child(self._stage_seconds, route, stage).observe(elapsed_ms / 1000)
+        self._child(self._images, route).inc()
+        self._child(self._faces, route).inc(faces)
 
     def count_shadow(self, label: str, shadow_label: str) -> None:
         """A face that a shadow model has read. Labels that the models do not have are no labels."""
@@ -129,9 +129,9 @@ class Metrics:
 
     def count_request(self, record: Record) -> None:
         """A request or session that has ended."""
-        self._requests.labels(record.method, record.route, record.status or "none").inc()
+        self._child(self._requests, record.method, record.route, record.status or "none").inc()
         if record.closed_by is None:
-            self._request_seconds.labels(record.route).observe(record.duration_ms / 1000)
+            self._child(self._request_seconds, record.route).observe(record.duration_ms / 1000)
         else:
             # Clients may close with any code; those are one label.
             self._closed.labels(record.close_code if record.closed_by == "service" else "client").inc()

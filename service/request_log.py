@@ -52,6 +52,10 @@ def log_request(record: Record) -> None:
         log.info("%s %s %s", record.method, record.route, record.status or "none", extra={"fields": fields})
 
 
+# json.dumps would make an encoder for each line.
+_encode = json.JSONEncoder(default=str).encode
+
+
 class JsonFormatter(logging.Formatter):
     """A JSON object a line; what is logged within a request has its `request_id`."""
 
@@ -65,7 +69,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):

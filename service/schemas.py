@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -142,7 +143,7 @@ class PredictOptions(Incoming):
         return value
 
     def options(self) -> Options:
-        return Options(**self.model_dump(include=set(PredictOptions.model_fields)))
+        return Options(**{name: getattr(self, name) for name in PredictOptions.model_fields})
 
 
 _BASE64 = "^(data:[^,]*;base64,)?([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
@@ -319,9 +320,14 @@ def found_json(found: Analysis) -> bytes:
 def result_json(found: bytes, request_id: str, model: ModelName, timing_ms: dict[str, float], **more: Any) -> bytes:
     """A Result as JSON around a worker's Found, which is not parsed: it may hold megabytes of heatmaps."""
     timing = {name: round(value, 3) for name, value in timing_ms.items()}
-    before = json.dumps({"request_id": request_id, "model": model.model_dump()}).encode()
+    before = f'{{"request_id": "{request_id}", "model": {_model_json(model)}'.encode()
     after = json.dumps({"timing_ms": timing, **more}).encode()
-    return b",".join((before[:-1], found[1:-1], after[1:]))
+    return b",".join((before, found[1:-1], after[1:]))
+
+
+@lru_cache
+def _model_json(model: ModelName) -> str:
+    return json.dumps(model.model_dump())
 
 
 def face(found: analysis.Face) -> Face:

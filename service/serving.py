@@ -1,6 +1,7 @@
 """Serving: a model file with the workers that have loaded it; all of it is replaced together."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from .classifier import Contract
 from .detectors.available import Searches
@@ -27,6 +28,6 @@ class Serving:
     shadow_file: bytes | None = None
     """Its ONNX file as it was read."""
 
-    @property
+    @cached_property
     def model_name(self) -> ModelName:
         return model_name(self.contract)

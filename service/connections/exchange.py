@@ -19,7 +19,8 @@ class Exchange(RequestResponseCycle):
     """
 
     def __init__(self, connection: "HttpConnection", body_bytes: int | None, **given: Any) -> None:
-        super().__init__(transport=cast(Any, _Output(connection)), **given)
+        self._output = _Output(connection)
+        super().__init__(transport=cast(Any, self._output), **given)
         self.status = 0
         self._left = body_bytes
 
@@ -29,18 +30,45 @@ class Exchange(RequestResponseCycle):
             self._left -= size
 
     async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
+        starts = message["type"] == "http.response.start"
+        if starts:
             self.status = message["status"]
             # A client that waits for `100 Continue` may send its body or not: only the end of the connection is clear.
             if self.more_body and (self.waiting_for_100_continue or self._left is None or self._left > _DROPPED_BYTES):
                 self.keep_alive = False
+            # The body of such an answer follows at once.
+            self._output.is_held = any(name == b"content-length" for name, _ in message["headers"])
         await super().send(message)
+        if not starts:
+            self._output.release()
 
 
 class _Output:
-    """The connection as an exchange sees it: what closes it is the connection's own end."""
+    """The connection as an exchange sees it: what closes it is the connection's own end.
+
+    What is written while it `is_held` goes out with what is written next: each piece that is sent by itself wakes up
+    the client, and costs a system call.
+    """
 
     def __init__(self, connection: "HttpConnection") -> None:
-        self.write = connection.transport.write
+        self._connection = connection
+        self._held: list[bytes] = []
+        self.is_held = False
         self.is_closing = connection.transport.is_closing
-        self.close = connection.end
+
+    def write(self, data: bytes) -> None:
+        self._held.append(data)
+        if self.is_held:
+            self.is_held = False
+        else:
+            self.release()
+
+    def release(self) -> None:
+        """Send what was held."""
+        held, self._held, self.is_held = self._held, [], False
+        if held:
+            self._connection.transport.writelines(held)
+
+    def close(self) -> None:
+        self.release()
+        self._connection.end()

@@ -99,9 +99,7 @@ class HttpConnection(HttpToolsProtocol):
             if self._linger is not None:
                 self._linger.drop(data)
             return
-        if self._in_headers and not self._unread and self.cycle is not None:
-            # The first bytes of another request: from now on its headers have their own time.
-            self._wait_for_headers()
+        begins = self._in_headers and not self._unread and self.cycle is not None
         self._unread += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -116,6 +114,9 @@ class HttpConnection(HttpToolsProtocol):
         else:
             if self._unread > MAX_HEADER_BYTES:
                 self._refuse(_too_large())
+            elif begins and self._unread:
+                # The first bytes of another request: from now on its headers have their own time.
+                self._wait_for_headers()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -80,6 +80,9 @@ async def _read(
             async for chunk in request.stream():
                 if memory.given_up:
                     raise TimeoutError
+                if not chunk:
+                    # The end.
+                    continue
                 deadline.reschedule(min(until, loop.time() + silence_s))
                 size += len(chunk)
                 if size > most_bytes:

@@ -191,8 +191,7 @@ class WorkerPool:
         until = asyncio.get_running_loop().time() + self._plan.deadline_s
         self.waiting += 1
         try:
-            async with asyncio.timeout_at(until):
-                worker = await self._next_idle(client)
+            worker = await self._next_idle(client, until)
         except BaseException as error:
             shares.give_back(client)
             if isinstance(error, TimeoutError):
@@ -232,10 +231,16 @@ class WorkerPool:
         while self._chores:
             await asyncio.wait(self._chores)
 
-    async def _next_idle(self, client: str) -> Worker:
-        while not (worker := await self._turns.next(client)).is_running:
+    async def _next_idle(self, client: str, until: float) -> Worker:
+        """Raises TimeoutError."""
+        while True:
+            worker = self._turns.take(client)
+            if worker is None:
+                async with asyncio.timeout_at(until):
+                    worker = await self._turns.next(client)
+            if worker.is_running:
+                return worker
             self._turns.done(client)
-        return worker
 
     async def _talk(
         self, worker: Worker, task: Header, body: bytes, until: float, free: Callable[[], None]

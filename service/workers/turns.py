@@ -31,6 +31,13 @@ class Turns(Generic[T]):
         self._free.append(worker)
         self._hand_out()
 
+    def take(self, client: str) -> T | None:
+        """As `next` where a worker is free, and so nobody waits; else None."""
+        if not self._free:
+            return None
+        self._at_work[client] += 1
+        return self._free.popleft()
+
     async def next(self, client: str) -> T:
         """A worker for this client, as soon as it is its turn; `done` once the client needs it no longer."""
         turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()

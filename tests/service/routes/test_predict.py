@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 
 from service import files
 from service.app import create_app
+from service.routes import predict
+from service.schemas import PredictOptions
 from service.settings import Settings
 from tests.service.answers import assert_problem, stable
 from tests.service.conftest import LABELS, METADATA, brightness_network, encoded
@@ -53,6 +55,38 @@ def test_nothing_of_a_request_is_handed_to_a_thread(
 
     monkeypatch.setattr("anyio.to_thread.run_sync", refuse)
     assert client.post(URL, content=white, params={"crop": "whole"}).status_code == 200
+    assert client.post(URL, content=white, params={"crop": "no"}).status_code == 422
+
+
+def test_a_query_is_parsed_once_and_always_means_the_same(
+    client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: dict[bytes, PredictOptions] = {}
+    monkeypatch.setattr(predict, "_remembered", remembered)
+    options = {"crop": "whole", "explain": "gradcam", "target": "all"}
+    first = client.post(URL, content=white, params=options)
+    assert list(remembered) == [b"crop=whole&explain=gradcam&target=all"]
+    monkeypatch.setattr("fastapi.routing.solve_dependencies", None)
+    assert stable(client.post(URL, content=white, params=options)) == stable(first)
+    assert client.get(URL, params=options).status_code == 405
+
+
+def test_of_remembered_queries_there_are_few_and_none_that_is_wrong_or_long(
+    client: TestClient, white: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: dict[bytes, PredictOptions] = {}
+    monkeypatch.setattr(predict, "_remembered", remembered)
+    monkeypatch.setattr(predict, "_MOST_REMEMBERED", 2)
+    long = "&".join(["crop=whole"] * 50)
+    wrong = ("crop=no", "crop=whole&explain=gradcam&target=nobody", "crop=whole&max_faces=1000")
+    for _ in range(2):
+        assert client.post(f"{URL}?{long}", content=white).status_code == 200
+        for query in wrong:
+            assert_problem(client.post(f"{URL}?{query}", content=white), 422, "invalid_option")
+    assert not remembered
+    for number in (1, 2, 3):
+        assert client.post(f"{URL}?crop=whole&max_faces={number}", content=white).status_code == 200
+    assert list(remembered) == [b"crop=whole&max_faces=2", b"crop=whole&max_faces=3"]
 
 
 def test_the_three_forms_give_the_same_answer(client: TestClient, photo: bytes) -> None:

@@ -27,6 +27,20 @@ async def ask(turns: Turns[str], got: list[str], client: str) -> None:
     turns.add(worker)
 
 
+def test_a_free_worker_is_taken_at_once_and_counts_as_one_at_work() -> None:
+    async def work(turns: Turns[str], got: list[str]) -> None:
+        assert turns.take("many") is None
+        turns.add("one")
+        assert turns.take("many") == "one"
+        assert turns.take("many") is None
+        tasks = [asyncio.create_task(ask(turns, got, client)) for client in ("many", "few")]
+        await asyncio.sleep(0)
+        turns.add("two")
+        await asyncio.gather(*tasks)
+
+    assert order(work) == ["few", "many"]
+
+
 def test_a_bystander_waits_for_one_task_at_most() -> None:
     async def work(turns: Turns[str], got: list[str]) -> None:
         many = [asyncio.create_task(ask(turns, got, "many")) for _ in range(30)]
