@@ -5,7 +5,8 @@ how far an answer moves when the box moves.
 
 Measured on validation faces, which chose the model and so are answered a little too well. A face is enlarged four
 times, with its border repeated outwards, so that a detector can find it; of the faces of a table every n-th is used.
-FER_MODEL names another model than models/emotion.onnx.
+FER_MODEL names another model than models/emotion.onnx. A model that has learned from these faces has its twin measured
+in its place.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from service.images import Box, Grey
 from service.settings import default_model
 from training.data.dataset import Split
 from training.data.load import load
-from training.release import framing
+from training.release import framing, twin
 from training.studies.changes import OVERLAP, light, move, overlap
 
 Faces = np.ndarray
@@ -46,6 +47,12 @@ INTRODUCTION = """# Faces as they come
 
 Written by `python -m benchmarks.faces fer2013.csv > docs/faces.md`, on validation faces of FER-2013, for the model
 {version}.
+"""
+
+
+TWIN = """
+The model has learned from these faces; all figures are those of its twin, which was trained in the same way without
+them.
 """
 
 
@@ -226,9 +233,12 @@ def main() -> None:
         "--every-detected", type=int, default=12, help="of the table of detectors, which is slow (default %(default)s)"
     )
     options = parser.parse_args()
-    classifier = EmotionClassifier(Path(os.environ.get("FER_MODEL", default_model())))
+    model = Path(os.environ.get("FER_MODEL", default_model()))
+    classifier = EmotionClassifier(twin.of_file(model))
     validation = load(options.data).validation
-    print(INTRODUCTION.format(version=classifier.contract.version), end="")
+    print(INTRODUCTION.format(version=EmotionClassifier(model).contract.version), end="")
+    if twin.of_file(model) != model:
+        print(TWIN, end="")
     for table, step in (
         (table_of_detectors, options.every_detected),
         (table_of_changes, options.every),

@@ -32,6 +32,7 @@ def add(commands: "shared.Subparsers") -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from training.learning.twin import of_run
     from training.release import twin
     from training.release.export import export
     from training.release.place import check_place
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.force:
         check_place(options.model, dataset)
     if options.twin is not None:
-        twin.of_run(options.run, options.twin, best=options.best)
+        of_run(options.run, options.twin, best=options.best)
         proof = export(options.twin, dataset, twin.path(options.model), best=options.best)
         print(f"{twin.path(options.model)}: {summary(proof)}")
     proof = export(options.run, dataset, options.model, best=options.best, twin=options.twin)

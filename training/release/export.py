@@ -18,9 +18,9 @@ import tf2onnx
 
 from training.data.dataset import SIZE, Dataset
 from training.learning import checkpoints, network, votes
+from training.learning import twin as twins
 from training.learning.predict import predict, predict_heads
 from training.release import framing, golden, metrics, origin, proof
-from training.release import twin as twins
 from training.release.calibration import Calibration
 from training.release.proof import Proof
 

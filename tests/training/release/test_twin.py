@@ -20,6 +20,7 @@ from training.learning.checkpoints import HISTORY, LAST, kept, load_kept, read_c
 from training.learning.predict import predict
 from training.learning.recipe import Recipe
 from training.learning.train import Trainer
+from training.learning.twin import of_run
 from training.release import evaluate, metrics, quantise, shipped, twin
 from training.release.export import export
 from training.studies import randomisation
@@ -128,12 +129,12 @@ def test_a_run_with_validation_faces_is_not_exported_without_its_twin(
 def test_a_mean_with_a_run_that_has_the_faces_has_them_too(runs: Runs, data: Dataset, tmp_path: Path) -> None:
     average([runs.twin, runs.model], tmp_path / "mean", data)
     with pytest.raises(ValueError, match="name the run of its twin"):
-        twin.of_run(tmp_path / "mean", None, best=False)
+        of_run(tmp_path / "mean", None, best=False)
     with pytest.raises(ValueError, match="is not the twin of"):
-        twin.of_run(tmp_path / "mean", runs.twin, best=False)
+        of_run(tmp_path / "mean", runs.twin, best=False)
     other = write_run(tmp_path / "other", replace(TINY, seed=2), data)
     average([runs.twin, other], tmp_path / "clean", data)
-    assert twin.of_run(tmp_path / "mean", tmp_path / "clean", best=False) == tmp_path / "clean"
+    assert of_run(tmp_path / "mean", tmp_path / "clean", best=False) == tmp_path / "clean"
 
 
 def test_a_file_needs_its_own_twin_beside_it(exported: Path, model_path: Path, tmp_path: Path) -> None:
