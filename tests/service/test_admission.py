@@ -37,7 +37,8 @@ def served(settings: Settings, **changes: Any) -> Iterator[tuple[State, str]]:
         listening.bind(("127.0.0.1", 0))
         config = Config(
             app,
-            connections=Connections(100),
+            # Room for all that a test opens: three quarters are for one address.
+            connections=Connections(200),
             settings=settings,
             http=HttpConnection,
             log_config=None,
