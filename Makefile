@@ -41,8 +41,8 @@ NEWEST_PYTHON = $(eval NEWEST_PYTHON := $(firstword $(foreach name,python$(NEWES
 	$(shell $(name) -c 'import ensurepip, venv' 2>/dev/null && echo $(name)))))$(NEWEST_PYTHON)
 NEWEST_READY = $(if $(NEWEST_PYTHON),.venv-$(NEWEST)/.test .venv-$(NEWEST)/.centerface)
 NEWEST_NAME := service tests on Python $(NEWEST)
-NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): nice -n 2 .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client $(SHARED)")
-NEWEST_SKIPPED = $(if $(NEWEST_PYTHON),,--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
+NEWEST_TESTS = $(if $(NEWEST_PYTHON),"$(NEWEST_NAME): nice -n 2 .venv-$(NEWEST)/bin/python -m pytest tests/service tests/client $(SHARED)",\
+	--skipped "$(NEWEST_NAME): python$(NEWEST) is neither on PATH nor in ~/.pyenv")
 
 # What npm brings checks the page's code; `make web` fetches it.
 NPM_READY = $(wildcard node_modules/.package-lock.json)
@@ -69,9 +69,9 @@ test: $(TEST_READY) $(CENTERFACE) $(KUBECTL) $(DOCS_READY) .venv-training/.test 
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       $(PAGE_TESTS) \
-		       "training tests: nice -n 2 $(TRAINING) -m pytest tests/training" \
+		       "training tests: nice $(TRAINING) -m pytest tests/training" \
 		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
-		--lane $(NEWEST_TESTS) "container tests: nice -n 2 $(PYTHON) -m pytest tests/container" $(NEWEST_SKIPPED)
+		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(NEWEST_TESTS)
 
 fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
