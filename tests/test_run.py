@@ -84,7 +84,7 @@ def test_parts_share_a_session_and_no_process_group(tmp_path: Path) -> None:
 
 
 def test_a_stop_signal_interrupts_what_runs_and_starts_nothing_more(tmp_path: Path) -> None:
-    waits = "import time; open('ready', 'w').close()\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('teardown')"
+    waits = "import time\ntry: open('ready', 'w').close(), time.sleep(60)\nexcept KeyboardInterrupt: print('teardown')"
     parts = [f"service tests: {sys.executable} -c {shlex.quote(waits)}", f"more: {PASSES}"]
     process = subprocess.Popen([sys.executable, RUN, "--lane", *parts], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     until = time.monotonic() + 30

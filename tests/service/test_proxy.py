@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from tests.ports import free_port
+from tests.ports import free_ports
 from tests.service.processes import serving
 
 UPGRADE = """proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";"""
@@ -37,7 +37,7 @@ def proxies(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         pytest.skip("needs nginx (apt-get install nginx-light)")
     folder = tmp_path_factory.mktemp("nginx")
     with serving(model_path) as (_, address):
-        ports = {name: free_port() for name in SERVERS}
+        ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
         blocks = [
             f"server {{ listen 127.0.0.1:{ports[name]}; "
             f"{block.replace('PASS', f'{UPGRADE} proxy_pass http://{address}')} }}"
