@@ -29,6 +29,10 @@ class Exchange(RequestResponseCycle):
         if self._left is not None:
             self._left -= size
 
+    def forget_connection(self) -> None:
+        """The connection has ended. What holds an exchange longer, a traceback say, must not hold it too."""
+        self._output.forget()
+
     async def send(self, message: Any) -> None:
         starts = message["type"] == "http.response.start"
         if starts:
@@ -51,7 +55,7 @@ class _Output:
     """
 
     def __init__(self, connection: "HttpConnection") -> None:
-        self._connection = connection
+        self._connection: HttpConnection | None = connection
         self._held: list[bytes] = []
         self.is_held = False
         self.is_closing = connection.transport.is_closing
@@ -66,9 +70,13 @@ class _Output:
     def release(self) -> None:
         """Send what was held."""
         held, self._held, self.is_held = self._held, [], False
-        if held:
+        if held and self._connection is not None:
             self._connection.transport.writelines(held)
 
     def close(self) -> None:
         self.release()
-        self._connection.end()
+        if self._connection is not None:
+            self._connection.end()
+
+    def forget(self) -> None:
+        self._connection = None

@@ -71,8 +71,12 @@ class HttpConnection(HttpToolsProtocol):
             self._running.message_event.set()
         super().connection_lost(exc)
         # An exchange refers to its connection. The body that it holds would stay until Python looks for such circles.
+        for exchange in (self.cycle, self._running):
+            if exchange is not None:
+                exchange.forget_connection()
         self.cycle = cast(Exchange, None)
         self._running = None
+        self.pipeline.clear()
 
     def _wait_for_headers(self) -> None:
         self._stop_timers()

@@ -164,7 +164,7 @@ def test_the_last_half_minute_is_drawn_told_and_saved(visit: Visit, server: Serv
         const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.filter((value, at) => at % 4 === 3 && value > 0).length;
     }"""
-    curve = page.get_by_role("slider", name="Face 1 over time")
+    curve = page.get_by_role("slider", name=re.compile(r"Face \d+ over time"))
     until(page, lambda: curve.locator("canvas").evaluate(count) > 100, "areas")
     expect(page.locator("#curves-rows .face canvas")).to_have_count(1)
     curve.press("ArrowLeft")

@@ -55,6 +55,13 @@ def test_nothing_is_left_of_connections_that_have_ended(settings: Settings, whit
             answer = b""
             while b'"index":0' not in answer:
                 answer += leaves.recv(2**16)
+        with connect(address) as leaves:
+            # A video whose answer has begun.
+            leaves.sendall(post("/v1/predict/video", body=body))
+            assert leaves.recv(2**16).startswith(b"HTTP/1.1 200")
+        with connect(address) as leaves:
+            # Three requests at once.
+            leaves.sendall(3 * post("/v1/predict?crop=whole", body=white))
         with opened(address) as stream:
             read_frame(stream)
             stream.sendall(frame(BINARY, white) + frame(BINARY, white)[:-1])
