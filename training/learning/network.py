@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 
 HEATMAP_LAYER = "features"
+_FINER, _TURNED_BACK = "finer", "turned_back"
 # The heads: two linear layers on the same pooled features. One predicts the label, the other how people vote.
 LABELS = "logits"
 VOTES = "votes"
@@ -72,6 +73,17 @@ class TurnBack(layers.Layer):
         return _mirror(maps, mirrored)
 
 
+@keras.saving.register_keras_serializable(package="fer")
+class Pointwise(layers.Dense):
+    """A linear layer for maps (n, h, w, channels), computed as a convolution of one pixel.
+
+    ONNX files hold one node for it. For keras' own product they hold a dozen, which compute shapes.
+    """
+
+    def call(self, maps):
+        return self.activation(keras.ops.conv(maps, self.kernel[None, None]) + self.bias)
+
+
 def _mirror(x, mirrored):
     return keras.ops.where(mirrored, x[:, :, ::-1], x)
 
@@ -107,10 +119,10 @@ def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
         stages.append(x)
     if shape.fine:
         # Each pixel of the coarse map becomes four, which leaves its mean, and so the pooled value, unchanged.
-        coarse = layers.UpSampling2D(2, interpolation="nearest", name="finer")(stages[-1])
+        coarse = layers.UpSampling2D(2, interpolation="nearest", name=_FINER)(stages[-1])
         x = layers.Concatenate(name=HEATMAP_LAYER)([coarse, stages[-2]])
     if oriented:
-        x = TurnBack(name="turned_back")(x, mirrored)
+        x = TurnBack(name=_TURNED_BACK)(x, mirrored)
     pooled = layers.GlobalAveragePooling2D(name="pool")(x)
     logits = layers.Dense(shape.classes, name=LABELS)(pooled)
     votes = [layers.Dense(shape.classes, name=VOTES)(pooled)] if shape.votes else []
@@ -120,6 +132,23 @@ def build(shape: Shape, *, oriented: bool = False) -> keras.Model:
 def head(model: keras.Model, features, name: str = LABELS):
     """Logits (n, classes) of one head, LABELS or VOTES, of `features` (n, h, w, channels)."""
     return model.get_layer(name)(model.get_layer("pool")(features))
+
+
+def stages(model: keras.Model) -> keras.Model:
+    """Of a network with `Orient`, its part from faces to the last maps of the stages that the linear layers read.
+
+    Coarse maps come first, and after all maps which faces are mirrored, (n, 1, 1, 1).
+    """
+    last = model.get_layer(HEATMAP_LAYER)
+    fine = isinstance(last, layers.Concatenate)
+    maps = [model.get_layer(_FINER).input, last.input[1]] if fine else [last.output]
+    return keras.Model(model.input, [*maps, model.get_layer("orient").output[1]], name=model.name)
+
+
+def join(model: keras.Model, maps, mirrored):
+    """The sum of `maps` that were computed from those of `stages`, at the size and the way round of the features."""
+    whole = maps[0] if len(maps) == 1 else model.get_layer(_FINER)(maps[0]) + maps[1]
+    return model.get_layer(_TURNED_BACK)(whole, mirrored)
 
 
 def _conv(x, width: int, *, kernel: int, stride: int, name: str, gamma: str = "ones"):
@@ -151,8 +180,8 @@ def _residual(x, width: int, *, stride: int, squeeze: int, name: str, out: str |
 def _excite(x, hidden: int, *, name: str):
     """Multiplies each channel by 0 to 2, computed from the means of all channels; initially by 1."""
     means = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
-    weights = layers.Dense(hidden, activation="relu", kernel_initializer="he_normal", name=f"{name}_a")(means)
-    weights = layers.Dense(x.shape[-1], activation="sigmoid", kernel_initializer="zeros", name=f"{name}_b")(weights)
+    weights = Pointwise(hidden, activation="relu", kernel_initializer="he_normal", name=f"{name}_a")(means)
+    weights = Pointwise(x.shape[-1], activation="sigmoid", kernel_initializer="zeros", name=f"{name}_b")(weights)
     # The sigmoid starts at one half. So a network that was trained without this part gives the same answers with it.
     return layers.Multiply(name=f"{name}_times")([x, layers.Rescaling(2.0, name=f"{name}_double")(weights)])
 

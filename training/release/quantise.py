@@ -36,7 +36,8 @@ BATCH = 64
 ROUNDS = 200
 RUNS_A_ROUND = 5
 WARM_UP_ROUNDS = 10
-QUANTISED = ("Conv", "Relu", "Add", "Resize", "Concat", "Transpose")
+POOLS = ("ReduceMean", "GlobalAveragePool")
+QUANTISED = ("Conv", "Relu", "Add", "Transpose")
 # Types of activations and weights, and whether weights have 7 bits. Without VNNI, x86 processors add two products of
 # unsigned and signed bytes in 16 bits, which overflow unless the weights have 7 bits (with 8 bits, 4 points of accuracy
 # were lost); products of unsigned bytes are added in 32 bits, slower. Signed activations are no faster than float.
@@ -207,23 +208,36 @@ def quantise(model: Path, faces: np.ndarray, variant: str, out: Path) -> None:
 
 
 def body(graph: onnx.ModelProto) -> list[str]:
-    """Names of the nodes from the first convolution to the last pooled map, last node first.
+    """Names of the nodes from the first convolution to the maps that are pooled last, last node first.
 
-    Raises ValueError for a graph without pooling after a convolution.
+    What squeeze-and-excitation blocks compute from pooled values is left out: it takes little time. Raises ValueError
+    for a graph without pooling after a convolution.
     """
     # The nodes of a graph are in order: each comes after those whose outputs it reads.
     nodes = list(graph.graph.node)
     convolved: set[str] = set()
+    pooled: set[str] = set()
     for node in nodes:
-        if node.op_type == "Conv" or convolved & {*node.input}:
+        read = convolved & {*node.input}
+        if node.op_type == "Conv" or read:
             convolved.update(node.output)
-    # Squeeze-and-excitation blocks pool as well; the last pooling is the one that the linear layer reads.
-    pools = [n for n in nodes if n.op_type in ("ReduceMean", "GlobalAveragePool") and convolved & {*n.input}]
-    if not pools:
+        if read and (node.op_type in POOLS or read <= pooled):
+            pooled.update(node.output)
+    # Each stage's last maps are pooled for the linear layers; no other pooling follows on those.
+    needed: set[str] = set()
+    before_pools: set[str] = set()
+    for node in reversed(nodes):
+        is_pool = node.op_type in POOLS and bool(convolved & {*node.input})
+        is_before = bool(before_pools & {*node.output})
+        if is_pool and not is_before:
+            needed.update(node.input)
+        if is_pool or is_before:
+            before_pools.update(node.input)
+    if not needed:
         raise ValueError("the graph has no pooling after a convolution; quantise what `make export` wrote.")
-    needed, found = {*pools[-1].input}, []
+    found = []
     for node in reversed(nodes):
         if needed & {*node.output}:
             needed.update(node.input)
-            found += [node.name] if convolved & {*node.output} else []
+            found += [node.name] if convolved.difference(pooled) & {*node.output} else []
     return found

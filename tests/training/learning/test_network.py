@@ -79,6 +79,19 @@ def test_logits_are_linear_in_the_mean_of_the_features(splits: dict[str, Split],
     np.testing.assert_allclose(network.head(model, features), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("fine", [False, True])
+def test_joined_products_of_the_stages_are_products_of_the_features(splits: dict[str, Split], fine: bool) -> None:
+    model = network.build(replace(TINY, widths=(4, 6, 8), fine=fine, squeeze=2), oriented=True)
+    faces = splits["validation"].faces
+    *maps, mirrored = network.stages(model)(faces)
+    assert [part.shape[1:] for part in maps] == ([(6, 6, 8), (12, 12, 6)] if fine else [(6, 6, 8)])
+    assert 0 < np.mean(mirrored) < 1
+    _, features = model(faces)
+    kernel = np.random.default_rng(0).normal(size=(features.shape[-1], 3)).astype(np.float32)
+    products = [part @ kernel[:8] if part is maps[0] else part @ kernel[8:] for part in maps]
+    np.testing.assert_allclose(network.join(model, products, mirrored), features @ kernel, atol=1e-4)
+
+
 def test_scaling_is_a_layer_that_evens_out_light() -> None:
     face = np.random.default_rng(0).integers(0, 100, (1, 48, 48, 1)).astype(np.float32)
     scaling = network.Standardise()

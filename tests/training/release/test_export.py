@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
@@ -68,6 +69,15 @@ def test_any_number_of_faces(model_path: Path, count: int) -> None:
     probabilities, heatmaps = session.run(["probabilities", "heatmaps"], {"faces": faces})
     assert probabilities.shape == (count, 7)
     assert heatmaps.shape == (count, 7, 12, 12)
+
+
+def test_the_maps_of_both_stages_are_joined_as_heatmaps(model_path: Path, run: Path) -> None:
+    """To enlarge, join and mirror all features took a tenth of the time for a face."""
+    width = load_kept(run)[0].get_layer("logits").kernel.shape[0]
+    graph = onnx.shape_inference.infer_shapes(onnx.load(model_path)).graph
+    sizes = [[side.dim_value for side in value.type.tensor_type.shape.dim] for value in graph.value_info]
+    assert [0, width] in sizes
+    assert [size for size in sizes if len(size) > 2 and width in size] == []
 
 
 def test_the_votes_head_has_outputs_of_its_own(voted_run: Path, voted_path: Path, data: Dataset) -> None:

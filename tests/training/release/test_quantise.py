@@ -13,6 +13,8 @@ from training.data.dataset import Dataset
 from training.release import card, quantise
 
 MODELS = Path(__file__).parents[3] / "models"
+# The weights that make the heatmaps of all heads from the maps of the two stages.
+HEATS = {"Conv2D/filter:0", "Conv2D_1/filter:0"}
 FAST = {"loss_points": 0.1, "speedup_one_core": 1.5}
 
 
@@ -39,6 +41,15 @@ def test_the_service_takes_the_file(quantised: Path, model_path: Path, data: Dat
     assert [file.name for file in quantised.parent.iterdir()] == ["emotion.onnx"]
 
 
+def convolutions(graph: onnx.GraphProto) -> tuple[list[str], list[str]]:
+    """The weights' names of the convolutions in int8, and of those in float."""
+    makers = {name: node for node in graph.node for name in node.output}
+    weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
+    quantised = [makers[name].input[0] for name in weights if name in makers]
+    assert {makers[name].op_type for name in weights if name in makers} == {"DequantizeLinear"}
+    return quantised, [name for name in weights if name not in makers]
+
+
 def test_both_heads_stay(voted_path: Path, data: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "emotion.onnx"
     quantise.quantise(voted_path, data.train.faces, "u8s8, 7-bit weights", path)
@@ -49,24 +60,22 @@ def test_both_heads_stay(voted_path: Path, data: Dataset, tmp_path: Path) -> Non
     assert np.abs(one.votes - other.votes).max() > 0
     assert one.votes_heatmaps is not None
     assert one.votes_heatmaps.shape == one.heatmaps.shape
-    # The heatmaps of both heads stay float.
-    graph = onnx.load(path).graph
-    makers = {name: node.op_type for node in graph.node for name in node.output}
-    convolutions = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
-    assert convolutions.count(None) == 2
+    assert {*convolutions(onnx.load(path).graph)[1]} > HEATS
 
 
 def test_only_the_body_is_quantised(quantised: Path) -> None:
     graph = onnx.load(quantised).graph
     makers = {name: node.op_type for node in graph.node for name in node.output}
-    # All convolutions but the one that makes the heatmaps.
-    convolutions = [makers.get(node.input[1]) for node in graph.node if node.op_type == "Conv"]
-    assert sorted(convolutions, key=bool) == [None, *["DequantizeLinear"] * (len(convolutions) - 1)]
-    assert len(convolutions) > 5
+    quantised_names, float_names = convolutions(graph)
+    # The stem, and of two blocks two each and a shortcut.
+    assert len(quantised_names) == 1 + 2 * 3
+    weighs = {name for name in float_names if "_excite_" in name}
+    # Two blocks weigh their channels by two linear layers each.
+    assert len(weighs) == 2 * 2
+    assert {*float_names} - weighs == HEATS
     others = [node for node in graph.node if node.op_type in ("Sub", "Sqrt", "MatMul", "Gemm", "Softmax")]
-    # Scaling and answering have one of each, calibration one more linear layer and softmax; two blocks weigh their
-    # channels by two linear layers each.
-    assert len(others) == 4 + 2 + 2 * 2
+    # Scaling and answering have one of each, calibration one more linear layer and softmax.
+    assert len(others) == 4 + 2
     assert "DequantizeLinear" not in [makers.get(name) for node in others for name in node.input]
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     stem = next(
