@@ -23,6 +23,7 @@ def measure(probabilities: np.ndarray, labels: np.ndarray, names: tuple[str, ...
         "macro_f1": float(f1_score(labels, answers, labels=classes, average="macro", zero_division=0)),
         "nll": nll(probabilities, labels),
         "ece": calibration_error(probabilities, labels),
+        "ece_by_chance": calibration_error_by_chance(probabilities),
         "recall": dict(zip(names, recall.tolist(), strict=True)),
         "precision": dict(zip(names, precision.tolist(), strict=True)),
         "confusion": confusion_matrix(labels, answers, labels=classes).tolist(),
@@ -42,6 +43,22 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = np.bincount(place, right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def calibration_error_by_chance(probabilities: np.ndarray, draws: int = 1000, bins: int = BINS) -> dict[str, float]:
+    """The calibration error that noise alone gives to so many faces (consistency resampling, Bröcker and Smith 2007).
+
+    Labels are drawn from the probabilities (n, classes) themselves, which are then perfectly calibrated: the mean over
+    the draws, and what one draw in twenty exceeds.
+    """
+    confidence = probabilities.max(1).astype(np.float64)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    random = np.random.default_rng(0)
+    errors = [
+        np.abs(np.bincount(place, (random.random(len(place)) < confidence) - confidence, minlength=bins)).sum()
+        for _ in range(draws)
+    ]
+    return {"mean": float(np.mean(errors) / len(place)), "p95": float(np.quantile(errors, 0.95) / len(place))}
 
 
 def share_calibration_error(predicted: np.ndarray, wanted: np.ndarray, bins: int = BINS) -> float:

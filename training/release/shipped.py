@@ -32,6 +32,7 @@ PROOF_FACES = 64
 # How the names end that tf2onnx gives to the weights of a layer. Keras numbers the layers: stem_1 is stem.
 KERNEL, SHIFT = "/convolution/merged_input:0", "/batchnorm/sub:0"
 LINEAR_KERNEL, LINEAR_BIAS = "/Cast/ReadVariableOp:0", "/BiasAdd/ReadVariableOp:0"
+# Of a `network.Pointwise`.
 PIXEL_KERNEL, PIXEL_BIAS = "/strided_slice:0", "/add/ReadVariableOp:0"
 
 
@@ -92,19 +93,20 @@ def _fill(layer: layers.Layer, weights: dict[str, np.ndarray]) -> None:
     elif isinstance(layer, layers.BatchNormalization):
         layer.beta.assign(_find(weights, layer.name, SHIFT))
         layer.gamma.assign(np.full(layer.gamma.shape, np.sqrt(1 + layer.epsilon), np.float32))
+    elif isinstance(layer, network.Pointwise):
+        layer.kernel.assign(_find(weights, layer.name, PIXEL_KERNEL)[:, :, 0, 0].T)
+        layer.bias.assign(_find(weights, layer.name, PIXEL_BIAS))
     elif isinstance(layer, layers.Dense):
-        # Older files have a product for a `network.Pointwise` too.
-        kernel = _find(weights, layer.name, LINEAR_KERNEL, PIXEL_KERNEL)
-        layer.kernel.assign(kernel if kernel.ndim == 2 else kernel[:, :, 0, 0].T)
-        layer.bias.assign(_find(weights, layer.name, LINEAR_BIAS, PIXEL_BIAS))
+        layer.kernel.assign(_find(weights, layer.name, LINEAR_KERNEL))
+        layer.bias.assign(_find(weights, layer.name, LINEAR_BIAS))
 
 
-def _find(weights: dict[str, np.ndarray], layer: str, *ends: str) -> np.ndarray:
-    """The weight of a layer whose name has one of these ends. Raises KeyError."""
-    pattern = re.compile(rf"(?:.*/)?{re.escape(layer)}(?:_\d+)?(?:{'|'.join(map(re.escape, ends))})")
+def _find(weights: dict[str, np.ndarray], layer: str, end: str) -> np.ndarray:
+    """The weight of a layer whose name has this end. Raises KeyError."""
+    pattern = re.compile(rf"(?:.*/)?{re.escape(layer)}(?:_\d+)?{re.escape(end)}")
     found = [value for name, value in weights.items() if pattern.fullmatch(name)]
     if len(found) != 1:
-        raise KeyError(f"{layer}{ends[0]}")
+        raise KeyError(f"{layer}{end}")
     return found[0]
 
 

@@ -39,6 +39,16 @@ def test_calibration_error() -> None:
     assert metrics.calibration_error(sure, np.array([0, 1, 2, 0])) == 0.25
 
 
+def test_calibration_error_by_chance() -> None:
+    # One bin: the share of right answers is normally distributed around the confidence.
+    deviation = (0.6 * 0.4 / 2500) ** 0.5
+    found = metrics.calibration_error_by_chance(np.tile([0.6, 0.4], (2500, 1)))
+    assert found["mean"] == pytest.approx((2 / np.pi) ** 0.5 * deviation, rel=0.1)
+    assert found["p95"] == pytest.approx(1.96 * deviation, rel=0.1)
+    # Who is sure is right each time.
+    assert metrics.calibration_error_by_chance(np.eye(3)) == {"mean": 0, "p95": 0}
+
+
 @pytest.mark.parametrize(("right", "interval"), [(0, (0.0, 0.27753)), (5, (0.23659, 0.76341))])
 def test_wilson(right: int, interval: tuple[float, float]) -> None:
     np.testing.assert_allclose(metrics.wilson(right, 10), interval, atol=1e-5)
