@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fer_client.cli.main import main
 from service.app import create_app
 from service.settings import Settings
 from tests.client.answers import mpjpeg_part
@@ -49,6 +51,13 @@ def serve() -> Iterator[Serve]:
     shelf = Shelf()
     with served(shelf) as url:
         yield lambda app: url + shelf.add(app)
+
+
+@pytest.fixture
+def fer(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command line at the real service."""
+    monkeypatch.setenv("FER_URL", url)
+    return lambda *arguments: main([str(argument) for argument in arguments])
 
 
 @pytest.fixture

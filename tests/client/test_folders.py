@@ -9,8 +9,7 @@ import pytest
 from fer_client.cli import pictures
 from fer_client.cli.main import main
 from tests.client.conftest import PHOTO
-
-Capture = pytest.CaptureFixture[str]
+from tests.client.terminal import Capture
 
 
 @pytest.fixture

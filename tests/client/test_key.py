@@ -12,8 +12,7 @@ from service.app import create_app
 from service.keys import add_key
 from service.settings import Settings
 from tests.client.servers import served
-
-Capture = pytest.CaptureFixture[str]
+from tests.client.terminal import Capture
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,8 @@ from starlette.responses import Response, StreamingResponse
 from fer_client.cli.main import main
 from tests.client.answers import VIDEO_ERROR, VIDEO_FRAME, VIDEO_SUMMARY, video_lines
 from tests.client.servers import Described, Serve, refused
+from tests.client.terminal import Capture
 from tests.service.conftest import ROOT
-
-Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture

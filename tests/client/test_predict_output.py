@@ -10,8 +10,7 @@ from starlette.responses import JSONResponse
 from fer_client.cli.main import main
 from tests.client.answers import answer
 from tests.client.servers import Scripted, Serve, refused
-
-Capture = pytest.CaptureFixture[str]
+from tests.client.terminal import Capture
 
 
 def test_a_suffix_says_the_form(url: str, white: Path, black: Path, tmp_path: Path, capsys: Capture) -> None:

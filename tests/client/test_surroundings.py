@@ -12,8 +12,8 @@ from fer_client.requests import Address
 from fer_client.surroundings import is_excepted
 from tests.client.answers import answer
 from tests.client.servers import Scripted, Serve
+from tests.client.terminal import Capture
 
-Capture = pytest.CaptureFixture[str]
 PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "SOCKS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 ELSEWHERE = "http://fer.example"
 
