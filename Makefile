@@ -51,7 +51,7 @@ PAGE_TESTS = $(if $(NPM_READY),"page tests: npm test --silent",--skipped "page t
 
 .DEFAULT_GOAL := help
 .SECONDEXPANSION:
-.PHONY: help run annotate test fuzz check format ci siege audit bench train figures export evaluate receipt web docs openapi settings capacity lock release image up clean
+.PHONY: help run annotate test ready-service ready-training ready-newest fuzz check format ci siege audit bench train figures export evaluate receipt web docs openapi settings capacity lock release image up clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,13 +65,18 @@ run: $(SERVICE_READY) $(CENTERFACE) ## start the service (HOST, PORT; default 12
 # tests/conftest.py says which files come first. The training's tests compute, and compile once for all. The browser
 # tests depend on time, so the others are nice.
 SHARED := -n 3 --dist loadfile --no-loadscope-reorder
-test: $(TEST_READY) $(CENTERFACE) $(KUBECTL) $(DOCS_READY) .venv-training/.test $$(NEWEST_READY) $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
+test: ready-service ready-training ready-newest $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
 		       $(PAGE_TESTS) \
 		       "training tests: nice $(TRAINING) -m pytest tests/training" \
 		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(NEWEST_TESTS)
+
+# What the tests import, by environment, so that CI can install one beside the other.
+ready-service: $(TEST_READY) $(CENTERFACE) $(KUBECTL) $(DOCS_READY)
+ready-training: .venv-training/.test
+ready-newest: $$(NEWEST_READY)
 
 fuzz: $(TEST_READY) .venv/.fuzz ## files, messages and requests made up by machines, for about MINUTES
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
