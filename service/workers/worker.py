@@ -95,11 +95,16 @@ class Worker:
         return worker
 
     def when_it_dies(self, tell: "Callable[[Worker], None]") -> None:
-        """Call `tell` as soon as the process has ended by itself, also where it waits for a task."""
+        """Call `tell` as soon as the process has ended by itself, also where it waits for a task.
+
+        Not where its task was told so first: who asked knows already.
+        """
 
         def died() -> None:
+            is_news = self.is_running
             self._forget_sentinel()
-            tell(self)
+            if is_news:
+                tell(self)
 
         asyncio.get_running_loop().add_reader(self._process.sentinel, died)
 

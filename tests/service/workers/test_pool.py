@@ -15,11 +15,11 @@ import pytest
 
 from service.problems import DeadlineExceeded, InvalidOption, OutOfMemory, Overloaded, WorkerDied
 from service.workers import landlock
-from service.workers.channel import Header
+from service.workers.channel import Header, Inbox
 from service.workers.failures import Failures
 from service.workers.pool import Chosen, WorkerPool
 from service.workers.process import Handler, Plan
-from service.workers.worker import StartRefused, WorkerFault
+from service.workers.worker import StartRefused, Worker, WorkerFault
 from tests.service.workers import handlers
 
 ROOT = Path(__file__).parents[3]
@@ -262,6 +262,23 @@ def test_workers_that_die_at_work_do_not_make_it_unready() -> None:
         assert pool.replaced_by["died"] == 5
 
     run(work)
+
+
+def test_a_death_that_a_task_was_told_of_is_not_told_again() -> None:
+    """It would count as the death of a worker without a task."""
+
+    async def whole() -> None:
+        plan = Plan(handlers.obedient, (), headroom_bytes=HEADROOM_BYTES, deadline_s=5.0)
+        worker = await Worker.start(plan, Inbox(INBOX_BYTES))
+        told: list[bool] = []
+        worker.when_it_dies(lambda died: told.append(died.is_at_work))
+        with pytest.raises(WorkerDied):
+            await worker.ask({"do": "segfault"}, b"", asyncio.get_running_loop().time() + 20)
+        await asyncio.sleep(0.2)
+        assert False not in told
+        await worker.end()
+
+    asyncio.run(whole())
 
 
 def test_failures_are_too_many_within_a_time() -> None:

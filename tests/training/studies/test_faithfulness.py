@@ -189,7 +189,8 @@ def test_rank_correlation_of_known_maps() -> None:
 def test_the_cascade_goes_from_the_linear_layer_to_the_stem(model_path: Path) -> None:
     parts = randomisation.layers(onnx.load(model_path))
     assert list(parts) == ["linear", "stage2_block1", "stage1_block1", "stem"]
-    assert [len(tensors) for tensors in parts.values()] == [1, 6, 6, 2]
+    # The linear layer's weights by stage; of a block three convolutions, and two linear layers that weigh its channels.
+    assert [len(tensors) for tensors in parts.values()] == [2, 2 * (3 + 2), 2 * (3 + 2), 2]
 
 
 def test_shuffling_changes_a_level_and_those_before_it(model_path: Path, data: Dataset) -> None:
