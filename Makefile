@@ -68,8 +68,8 @@ SHARED := -n 3 --dist loadfile --no-loadscope-reorder
 test: ready-service ready-training ready-newest $(NPM_READY) ## run all tests: the service's without TensorFlow, the training's with it
 	@$(PYTHON) tests/run.py \
 		--lane "service tests: nice -n 2 $(PYTHON) -m pytest tests $(addprefix --ignore=tests/,training container browser) --cov $(SHARED)" \
-		       $(PAGE_TESTS) \
 		       "training tests: nice $(TRAINING) -m pytest tests/training" \
+		       $(PAGE_TESTS) \
 		--lane "browser tests: $(PYTHON) -m pytest tests/browser" \
 		--lane "container tests: nice $(PYTHON) -m pytest tests/container" $(NEWEST_TESTS)
 

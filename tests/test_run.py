@@ -2,11 +2,14 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 RUN = Path(__file__).parent / "run.py"
 PASSES = "true"
@@ -95,3 +98,27 @@ def test_a_stop_signal_interrupts_what_runs_and_starts_nothing_more(tmp_path: Pa
     assert process.returncode == 128 + signal.SIGTERM
     assert "teardown" in output
     assert summary(output)[1] == "more: did not run"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_test_takes_what_is_not_there_for_skipped(tmp_path: Path) -> None:
+    """In a fresh clone what npm brings is missing, and perhaps the newest Python."""
+    without = ["NPM_READY=", "NEWEST_PYTHON="]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    printed = subprocess.run(
+        ["make", "--dry-run", "test", *without],
+        cwd=RUN.parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.replace("\\\n", " ")
+    given = shlex.split(printed[printed.index("tests/run.py") :])[1:]
+    # Every part's command is replaced by one that does nothing.
+    code, output = run(
+        tmp_path, *(each if each.startswith("--") else each.partition(":")[0] + ": true" for each in given)
+    )
+    assert code == 0
+    said = summary(output)
+    assert "page tests: skipped (true)" in said
+    assert "training tests: passed" in said
